@@ -1,0 +1,125 @@
+/** The agent as a process of its own, and what it uses. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { silentLogger } from '../src/core/logger.ts';
+import { readCutState } from '../src/tail/cut-log.ts';
+import { nodeJournalStore } from '../src/tail/journal-store.ts';
+
+export const projectRoot = join(import.meta.dirname, '..');
+const reporter = join(import.meta.dirname, 'report-usage.ts');
+const usageFile = 'usage.json';
+const source = 'bench';
+
+export interface AgentPlan {
+  /** Where its config, state and report go. */
+  directory: string;
+  /** Files to follow. */
+  include: readonly string[];
+  broker: string;
+  topicPrefix: string;
+  /** `src/main.ts`, or `dist/main.js` of a build. */
+  main?: string;
+  args?: readonly string[];
+  nodeArgs?: readonly string[];
+}
+
+export interface Usage {
+  cpuSeconds: number;
+  userSeconds: number;
+  systemSeconds: number;
+  /** The most that was resident. */
+  rssBytesMax: number;
+  wallSeconds: number;
+}
+
+export class AgentProcess {
+  readonly child: ChildProcess;
+  readonly #directory: string;
+  readonly #startedAt = performance.now();
+  #log = '';
+
+  private constructor(child: ChildProcess, directory: string) {
+    this.child = child;
+    this.#directory = directory;
+    const take = (chunk: Buffer): void => {
+      this.#log = (this.#log + chunk.toString()).slice(-20_000);
+    };
+    child.stdout?.on('data', take);
+    child.stderr?.on('data', take);
+  }
+
+  static async start(plan: AgentPlan): Promise<AgentProcess> {
+    const directory = await mkdtemp(join(plan.directory, 'agent-'));
+    const config = join(directory, 'caboose.yaml');
+    // A JSON text is a YAML text.
+    await writeFile(config, JSON.stringify(configOf(plan, directory)));
+    const main = join(projectRoot, plan.main ?? 'src/main.ts');
+    const args = ['--import', reporter, ...(plan.nodeArgs ?? []), main, 'agent', '--config', config];
+    const child = spawn(process.execPath, [...args, ...(plan.args ?? [])], {
+      cwd: directory,
+      env: { ...process.env, CABOOSE_BENCH_USAGE: join(directory, usageFile) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return new AgentProcess(child, directory);
+  }
+
+  /** Resolves with ms since its start when its log has the text. */
+  async logged(text: string, timeoutMs = 30_000): Promise<number> {
+    while (!this.#log.includes(text)) {
+      if (this.child.exitCode !== null || this.#sinceStartMs() > timeoutMs)
+        throw new Error(`the agent did not say "${text}":\n${this.#log}`);
+      await sleep(1);
+    }
+    return this.#sinceStartMs();
+  }
+
+  /** Waits for its end; throws with its log when it failed. */
+  async ended(): Promise<Usage> {
+    if (this.child.exitCode === null) await once(this.child, 'exit');
+    const wallSeconds = this.#sinceStartMs() / 1000;
+    if (this.child.exitCode !== 0)
+      throw new Error(`the agent ended with ${this.child.exitCode}:\n${this.#log}`);
+    const usage = JSON.parse(
+      await readFile(join(this.#directory, usageFile), 'utf8'),
+    ) as NodeJS.ResourceUsage;
+    const userSeconds = usage.userCPUTime / 1e6;
+    const systemSeconds = usage.systemCPUTime / 1e6;
+    return {
+      cpuSeconds: userSeconds + systemSeconds,
+      userSeconds,
+      systemSeconds,
+      rssBytesMax: usage.maxRSS * 1024,
+      wallSeconds,
+    };
+  }
+
+  /** Bytes that it has shipped, by its own state: a figure counts only when the work was done. */
+  async ackedBytes(): Promise<number> {
+    const store = nodeJournalStore(join(this.#directory, 'state'));
+    const state = await readCutState({ store, source, logger: silentLogger });
+    return [...state.streams.values()].reduce((sum, stream) => sum + stream.acked, 0);
+  }
+
+  async stop(): Promise<Usage> {
+    this.child.kill('SIGTERM');
+    return await this.ended();
+  }
+
+  #sinceStartMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+}
+
+function configOf({ include, broker, topicPrefix }: AgentPlan, directory: string): object {
+  return {
+    source: { id: source, run: 'bench', include },
+    transport: { kafka: { brokers: [broker], topicPrefix } },
+    state: { dir: join(directory, 'state') },
+    http: { listen: '127.0.0.1:0' },
+    agent: { cpuMax: 64 },
+  };
+}

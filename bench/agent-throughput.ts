@@ -1,0 +1,77 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AgentProcess, projectRoot } from './agent-process.ts';
+import type { Usage } from './agent-process.ts';
+import type { Bench, BenchContext, Figure } from './bench.ts';
+import { withTopicPrefix } from './kafka-topics.ts';
+import { writeTrainingLines } from './training-lines.ts';
+
+const gigabyte = 1e9;
+const cpuSecondsMax = 4;
+const rssMiBMax = 160;
+
+/** What the trainer's machine pays: one file of 1 GB, read, compressed, sent and acknowledged, from exec to exit. */
+export const agentThroughput: Bench = {
+  name: 'agent-throughput',
+  about: 'the agent ships 1 GB of training lines from one file to Kafka',
+  async measure(context) {
+    const file = join(context.directory, 'train.log');
+    const bytes = await writeTrainingLines(file, gigabyte);
+    const figures = await figuresOf('source', 'src/main.ts', file, bytes, context);
+    if (!(await exists(join(projectRoot, 'dist/main.js')))) return figures;
+    return [...figures, ...(await figuresOf('build', 'dist/main.js', file, bytes, context))];
+  },
+};
+
+async function figuresOf(
+  label: string,
+  main: string,
+  file: string,
+  bytes: number,
+  { runs, directory, kafka }: BenchContext,
+): Promise<Figure[]> {
+  const broker = await kafka();
+  const usages: Usage[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    const usage = await withTopicPrefix(broker, async (topicPrefix) => {
+      const agent = await AgentProcess.start({
+        directory,
+        include: [file],
+        broker,
+        topicPrefix,
+        main,
+        args: ['--once'],
+      });
+      const used = await agent.ended();
+      const acked = await agent.ackedBytes();
+      if (acked !== bytes) throw new Error(`only ${acked} of ${bytes} bytes were acknowledged`);
+      return used;
+    });
+    usages.push(usage);
+  }
+  const perGigabyte = (seconds: number): number => (seconds * gigabyte) / bytes;
+  const name = (what: string): string => `${what} (${label})`;
+  return [
+    {
+      name: name('CPU per GB'),
+      unit: 's',
+      values: usages.map((usage) => perGigabyte(usage.cpuSeconds)),
+      budget: { max: cpuSecondsMax },
+    },
+    { name: name('of it system'), unit: 's', values: usages.map((u) => perGigabyte(u.systemSeconds)) },
+    {
+      name: name('RSS, most'),
+      unit: 'MiB',
+      values: usages.map((usage) => usage.rssBytesMax / 2 ** 20),
+      budget: { max: rssMiBMax },
+    },
+    { name: name('rate'), unit: 'MB/s', values: usages.map((u) => bytes / 1e6 / u.wallSeconds) },
+  ];
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}

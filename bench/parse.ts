@@ -1,0 +1,122 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Segment } from '../src/core/segment.ts';
+import type { StreamDocument } from '../src/core/stream-document.ts';
+import { takeIn } from '../src/events/take-in.ts';
+import { readFacts } from '../src/train/read-facts.ts';
+import { projectRoot } from './agent-process.ts';
+import type { Bench } from './bench.ts';
+import { trainingLines } from './training-lines.ts';
+
+const bytesMin = 100e6;
+const segmentBytes = 256 * 1024;
+const fixtures = join(projectRoot, 'test/fixtures/logs');
+
+/**
+ * Splitting the same bytes at their line ends, as text, sets the pace of the machine: what parsing costs more than that is ours. Bars
+ * stop a change that makes parsing several times slower, whatever the machine.
+ */
+const timesPlainSplitMax = 60;
+
+/** Bytes to events to points on one core, as the indexer does it: real trainers' logs by turns, and generated training lines. */
+export const parse: Bench = {
+  name: 'parse',
+  about: 'segments to events to facts, lines per second of CPU on one core',
+  async measure({ runs }) {
+    const names = readdirSync(fixtures).sort();
+    const files = [
+      ...names.map((name) => ({ name, bytes: readFileSync(join(fixtures, name)) })),
+      { name: 'generated.log', bytes: trainingLines(20_000) },
+    ];
+    const mixed: number[] = [];
+    const generated: number[] = [];
+    const plain: number[] = [];
+    const times: number[] = [];
+    for (let run = 0; run < runs; run += 1) {
+      const split = pace(files, (file) => file.bytes.toString('utf8').split('\n').length);
+      const read = pace(files, (file) => readAll(file.name, file.bytes));
+      plain.push(split);
+      mixed.push(read);
+      generated.push(pace(files.slice(-1), (file) => readAll(file.name, file.bytes)));
+      times.push(split / read);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return [
+      { name: 'mixed logs', unit: 'lines/s', values: mixed },
+      { name: 'generated lines', unit: 'lines/s', values: generated },
+      { name: 'plain split of the same', unit: 'lines/s', values: plain },
+      { name: 'times a plain split', unit: '×', values: times, budget: { max: timesPlainSplitMax } },
+    ];
+  },
+};
+
+/** Lines per CPU second over at least `bytesMin` bytes. */
+function pace(
+  files: readonly { name: string; bytes: Buffer }[],
+  work: (file: { name: string; bytes: Buffer }) => number,
+): number {
+  let bytes = 0;
+  let lines = 0;
+  const before = process.cpuUsage();
+  while (bytes < bytesMin) {
+    for (const file of files) {
+      work(file);
+      lines += linesOf(file.bytes);
+      bytes += file.bytes.length;
+    }
+  }
+  const { user, system } = process.cpuUsage(before);
+  return (lines * 1e6) / (user + system);
+}
+
+const counted = new Map<Buffer, number>();
+
+function linesOf(bytes: Buffer): number {
+  const known = counted.get(bytes);
+  if (known !== undefined) return known;
+  let lines = 0;
+  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) lines += 1;
+  counted.set(bytes, lines);
+  return lines;
+}
+
+function readAll(name: string, bytes: Buffer): number {
+  let document: StreamDocument | null = null;
+  let context: Record<string, unknown> = {};
+  let facts = 0;
+  for (let start = 0; start < bytes.length; start += segmentBytes) {
+    const part = bytes.subarray(start, start + segmentBytes);
+    const segment = segmentOf(name, start, part, start + part.length === bytes.length);
+    const taken = takeIn(document, { lane: 'bulk', partition: 0 }, segment);
+    document = taken.document;
+    for (const event of taken.closed) {
+      const read = readFacts(event, context);
+      context = read.context;
+      facts += read.facts.length;
+    }
+  }
+  return facts;
+}
+
+function segmentOf(name: string, start: number, bytes: Buffer, final: boolean): Segment {
+  const time = Date.UTC(2026, 0, 1);
+  return {
+    source: 'bench',
+    run: 'bench',
+    attempt: 0,
+    rank: 0,
+    host: 'bench',
+    path: `/logs/${name}`,
+    labels: {},
+    stream: '0'.repeat(32),
+    start,
+    end: start + bytes.length,
+    created: time,
+    observed: time,
+    previous: null,
+    final,
+    gap: null,
+    snapshot: false,
+    bytes,
+  };
+}

@@ -1,0 +1,72 @@
+/**
+ * `npm run bench [-- NAME…]`: measures, prints a table, and ends with 1 when a budget is missed. CABOOSE_BENCH_RUNS says how often
+ * each figure is taken (default 3); the median counts. Needs Kafka: CABOOSE_TEST_KAFKA names a broker, else one is started.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startKafka } from '../test/servers/kafka.ts';
+import type { ServerProcess } from '../test/servers/server-process.ts';
+import { agentIdle } from './agent-idle.ts';
+import { agentThroughput } from './agent-throughput.ts';
+import { isMet, median } from './bench.ts';
+import type { Bench, Figure } from './bench.ts';
+import { parse } from './parse.ts';
+
+const benches: readonly Bench[] = [agentThroughput, agentIdle, parse];
+let broker: ServerProcess | null = null;
+
+const missed = await runAll(chosen(process.argv.slice(2)), Number(process.env['CABOOSE_BENCH_RUNS'] ?? 3));
+if (missed > 0) process.exitCode = 1;
+
+function chosen(names: readonly string[]): readonly Bench[] {
+  const unknown = names.find((name) => !benches.some((bench) => bench.name === name));
+  if (unknown !== undefined)
+    throw new Error(`no bench "${unknown}"; there are ${benches.map(({ name }) => name).join(', ')}`);
+  return names.length === 0 ? benches : benches.filter(({ name }) => names.includes(name));
+}
+
+async function runAll(selected: readonly Bench[], runs: number): Promise<number> {
+  let missedCount = 0;
+  try {
+    for (const bench of selected) {
+      console.log(`\n${bench.name}: ${bench.about}`);
+      const figures = await measure(bench, runs);
+      for (const figure of figures) console.log(row(figure));
+      missedCount += figures.filter((figure) => !isMet(figure)).length;
+    }
+  } finally {
+    await broker?.stop();
+  }
+  if (missedCount > 0) console.log(`\n${missedCount} budgets missed`);
+  return missedCount;
+}
+
+async function measure(bench: Bench, runs: number): Promise<Figure[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'caboose-bench-'));
+  try {
+    return await bench.measure({ runs, directory, kafka });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function kafka(): Promise<string> {
+  const given = process.env['CABOOSE_TEST_KAFKA'];
+  if (given !== undefined && given !== '') return given;
+  broker ??= await startKafka();
+  return broker.address;
+}
+
+function row(figure: Figure): string {
+  const { name, unit, values, budget } = figure;
+  const bound = budget ? ('max' in budget ? `≤ ${budget.max}` : `≥ ${budget.min}`) : '';
+  const verdict = budget ? (isMet(figure) ? 'ok' : 'MISSED') : '';
+  const all = values.map(shown).join(' ');
+  return `  ${name.padEnd(38)} ${shown(median(values)).padStart(9)} ${unit.padEnd(8)} ${bound.padEnd(10)} ${verdict.padEnd(7)} [${all}]`;
+}
+
+function shown(value: number): string {
+  if (value >= 1000) return Math.round(value).toLocaleString('en-US');
+  return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
+}

@@ -1,0 +1,100 @@
+import { setPriority } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { errorText } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import { exitCodes, flag } from './command.ts';
+import type { Command } from './command.ts';
+import { openHttp } from './wiring/http.ts';
+import { openLogger } from './wiring/logger.ts';
+import { openTail } from './wiring/tail.ts';
+import { openTransport } from './wiring/transport.ts';
+
+export const command: Command = {
+  name: 'agent',
+  usage: 'caboose agent --config FILE [--once]',
+  help:
+    'Follows the files of `source` and ships every byte through `transport`, exactly once, at low priority. On SIGTERM it ' +
+    'ships what is there and waits up to agent.drainTimeoutMs for the acknowledgements; the rest goes out at the next start.',
+  options: {
+    once: {
+      type: 'boolean',
+      help: 'work through what is there, wait until all of it is acknowledged, and exit',
+    },
+  },
+  async run(context, args) {
+    const once = flag(args, 'once');
+    const config = await context.loadConfig({ needs: ['source', 'transport'] });
+    const logger = openLogger(context, config);
+    const { clock, env, signal } = context;
+    const metrics = createMetrics();
+    lowerPriority(logger);
+    keepYoungHeapSmall();
+    const transport = await openTransport(config, { clock, logger });
+    const { publisher } = transport;
+    const { tail, measure, release } = await openTail(config, {
+      publisher,
+      env,
+      clock,
+      logger,
+      metrics,
+      once,
+    });
+    try {
+      if (once) {
+        await tail.once(signal);
+        return exitCodes.ok;
+      }
+      const http = await openHttp(config, {
+        defaultListen: '127.0.0.1:7070',
+        version: context.version,
+        metrics,
+        logger,
+        connections: [() => transport.state()],
+        beforeScrape: measure,
+      });
+      http.health.addReadiness('tail', () => tail.notReady);
+      await tail.start();
+      logger.info({ source: config.source?.id, include: config.source?.include }, 'following');
+      await untilAborted(signal);
+      logger.info({ timeoutMs: config.agent.drainTimeoutMs }, 'draining');
+      await tail.drain(AbortSignal.timeout(config.agent.drainTimeoutMs));
+      const { bytes } = tail.lag();
+      if (bytes > 0)
+        logger.warn(
+          { bytes },
+          'stopped before everything was acknowledged: the rest goes out at the next start',
+        );
+      await http.close();
+      return exitCodes.ok;
+    } finally {
+      await publisher.stop(AbortSignal.timeout(1000));
+      await transport.close();
+      release();
+    }
+  },
+};
+
+/** Never in the trainer's way: nice 19. Some containers do not allow even that. */
+function lowerPriority(logger: Logger): void {
+  try {
+    setPriority(19);
+  } catch (error) {
+    logger.debug({ reason: errorText(error) }, 'the priority cannot be lowered');
+  }
+}
+
+/**
+ * V8 lets the space of new objects grow to 16 MiB and more. The agent makes few objects, so there it would only be memory taken from
+ * the trainer (30 MB of resident memory, for no CPU).
+ */
+function keepYoungHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,50 @@
+/** `caboose events`: how files are cut into events. A dry run: no config needed, no state kept. */
+import { relative } from 'node:path';
+import type { LogEvent } from '../core/event.ts';
+import { exitCodes, flag, usageError } from './command.ts';
+import type { Command } from './command.ts';
+import { eventsOf, filesUnder } from './dry-run.ts';
+import { OutputBuffer } from './output-buffer.ts';
+
+export const command: Command = {
+  name: 'events',
+  usage: 'caboose events PATH… [--json]',
+  help: `Shows how files, or all files under a directory, are cut into events: the log's lines with their level, tracebacks as one
+event, the last state of a progress bar, records with their fields. Keeps no state and needs no server. With --json one
+object a line: file, start, end (bytes; of the decompressed file, if it is one), part, time, level, kind, rank, logger,
+message, fields.`,
+  options: {},
+  async run(context, args) {
+    if (args.positionals.length === 0) throw usageError('events: which PATH?', 'name files or directories');
+    const { timeZone } = (await context.loadConfig()).source ?? { timeZone: 'UTC' };
+    const output = new OutputBuffer(context.stdout);
+    for (const file of await filesUnder(context, args.positionals)) {
+      const name = relative(context.cwd, file.path);
+      for await (const event of eventsOf(context, file, timeZone)) {
+        if (context.signal.aborted) break;
+        await output.add(flag(args, 'json') ? `${eventJson(file.path, event)}\n` : eventText(name, event));
+      }
+    }
+    await output.flush();
+    return exitCodes.ok;
+  },
+};
+
+/** NaN and the infinities in `fields` are written as texts. */
+function eventJson(file: string, event: LogEvent): string {
+  const { start, end, part, time, level, kind, rank, logger, message, fields } = event;
+  const shown = { file, start, end, part, time, level, kind, rank, logger, message, fields };
+  return JSON.stringify(shown, (_, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
+  );
+}
+
+/** `train.log:1024-1187  error  traceback  message`; further lines of the message are indented. */
+function eventText(name: string, event: LogEvent): string {
+  const where = `${name}:${event.start}-${event.end}`;
+  // oxlint-disable-next-line no-control-regex
+  const message = event.message.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '\uFFFD');
+  const rank = event.rank === null ? '' : `rank ${event.rank}  `;
+  const head = `${where.padEnd(40)}  ${(event.level ?? '-').padEnd(5)}  ${event.kind.padEnd(9)}  ${rank}`;
+  return `${head}${message.replaceAll('\n', '\n    ')}\n`;
+}

@@ -1,0 +1,89 @@
+/** `caboose points`: the training points of files (a dry run: no state kept), or of a run that the index holds. */
+import { stat } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
+import type { StoredPoint } from '../core/event-index.ts';
+import { numberToJson } from '../core/fact.ts';
+import type { PointBody } from '../core/fact.ts';
+import { readFacts } from '../train/read-facts.ts';
+import { exitCodes, flag, usageError } from './command.ts';
+import type { Command, CommandArguments, CommandContext } from './command.ts';
+import { eventsOf, filesUnder } from './dry-run.ts';
+import { OutputBuffer } from './output-buffer.ts';
+import { openIndex } from './wiring/index.ts';
+import { quietLogger } from './wiring/logger.ts';
+
+/** More points of a run are not asked for; files have no such limit. */
+const storedPointsMax = 1_000_000;
+
+export const command: Command = {
+  name: 'points',
+  usage: 'caboose points PATH…|RUN [--json]',
+  help: `Prints the training points (step, name, value) that files hold, or all files under a directory: metrics in JSON lines and CSV,
+printed dicts, "name=value" lines with a step. Keeps no state and needs no server. What is no path is taken as a run, whose points
+come from the index. With --json one object a line: file, run, attempt, rank, step, name, canonical, value, time.`,
+  options: {},
+  async run(context, args) {
+    if (args.positionals.length === 0)
+      throw usageError('points: of what?', 'name files, directories or a run');
+    const output = new OutputBuffer(context.stdout);
+    const [only] = args.positionals;
+    if (args.positionals.length === 1 && only !== undefined && !(await exists(resolve(context.cwd, only))))
+      await printStored(context, args, only, output);
+    else await printRead(context, args, output);
+    await output.flush();
+    return exitCodes.ok;
+  },
+};
+
+async function printRead(
+  context: CommandContext,
+  args: CommandArguments,
+  output: OutputBuffer,
+): Promise<void> {
+  const { timeZone } = (await context.loadConfig()).source ?? { timeZone: 'UTC' };
+  for (const file of await filesUnder(context, args.positionals)) {
+    let memory: Record<string, unknown> = {};
+    for await (const event of eventsOf(context, file, timeZone)) {
+      if (context.signal.aborted) return;
+      const read = readFacts(event, memory);
+      memory = read.context;
+      for (const fact of read.facts)
+        if (fact.kind === 'point') await output.add(line(context, args, { ...fact, path: file.path }));
+    }
+  }
+}
+
+async function printStored(
+  context: CommandContext,
+  args: CommandArguments,
+  run: string,
+  output: OutputBuffer,
+): Promise<void> {
+  const config = await context.loadConfig({ needs: ['index'] });
+  const index = await openIndex(config, { clock: context.clock, logger: quietLogger(context, config) });
+  try {
+    for (const stored of await index.points(run, { limit: storedPointsMax }))
+      await output.add(line(context, args, stored));
+  } finally {
+    await index.close();
+  }
+}
+
+type PrintedPoint = Pick<StoredPoint, 'run' | 'attempt' | 'rank' | 'path' | 'time'> &
+  Pick<PointBody, 'step' | 'name' | 'value'> & { canonical: string | null };
+
+/** `train.log  step 120  loss  4.46  rank 3`. */
+function line(context: CommandContext, args: CommandArguments, point: PrintedPoint): string {
+  const { path, run, attempt, rank, step, name, canonical, value, time } = point;
+  if (flag(args, 'json')) {
+    const shown = { file: path, run, attempt, rank, step, name, canonical, value: numberToJson(value), time };
+    return `${JSON.stringify(shown)}\n`;
+  }
+  const at = `step ${step ?? '-'}`.padEnd(12);
+  const who = rank === null ? '' : `  rank ${rank}`;
+  return `${relative(context.cwd, path).padEnd(24)}  ${at}  ${name.padEnd(24)}  ${String(value).padStart(12)}${who}\n`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}

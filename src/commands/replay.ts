@@ -1,0 +1,80 @@
+import type { StreamDocument } from '../core/stream-document.ts';
+import type { IndexItem } from '../core/event-index.ts';
+import { CabooseError } from '../core/errors.ts';
+import { exitCodes, flag, usageError } from './command.ts';
+import type { Command } from './command.ts';
+import { openIndex } from './wiring/index.ts';
+import { quietLogger } from './wiring/logger.ts';
+import { itemsOf, openItems, readSegment } from './wiring/reading.ts';
+import { openTransport } from './wiring/transport.ts';
+
+/** Items are written when so many have come together. */
+const itemsMax = 2_000;
+
+export const command: Command = {
+  name: 'replay',
+  usage: 'caboose replay RUN [--config FILE]',
+  help:
+    "Deletes a run's events, points and stream documents, reads its segments from the transport again with today's parsers, and " +
+    'writes them anew. The bytes are not touched. An indexer may go on meanwhile.',
+  options: {},
+  async run(context, args) {
+    const [run, ...rest] = args.positionals;
+    if (run === undefined || rest.length > 0)
+      throw usageError('replay takes one RUN', 'caboose runs lists them');
+    const config = await context.loadConfig({ needs: ['transport', 'index'] });
+    const logger = quietLogger(context, config);
+    const { clock, signal, stdout } = context;
+    const timeZone = config.source?.timeZone ?? 'UTC';
+    const transport = await openTransport(config, { clock, logger });
+    const index = await openIndex(config, { clock, logger });
+    try {
+      await index.prepare(signal);
+      const held = await transportHolds(
+        transport.scanner.scan({ match: (header) => header.run === run, signal }),
+      );
+      if (!held) {
+        throw new CabooseError('RUN_UNKNOWN', `the transport holds no segment of the run ${run}`, {
+          hint: 'caboose runs lists what the index knows; older segments may have been dropped by retention. Nothing was deleted',
+        });
+      }
+      const deleted = await index.deleteRun(run);
+      const documents = new Map<string, StreamDocument>();
+      const waiting: IndexItem[] = [];
+      const counts = { segments: 0, events: 0, points: 0, refused: 0 };
+      const write = async (items: readonly IndexItem[]) => {
+        const results = await index.write(items, signal);
+        for (const result of results) if (result.status === 'rejected') counts.refused += 1;
+      };
+      for await (const carried of transport.scanner.scan({ match: (header) => header.run === run, signal })) {
+        const { stream } = carried.segment;
+        const reading = readSegment(documents.get(stream) ?? null, carried, { timeZone, now: clock.now() });
+        documents.set(stream, reading.document);
+        waiting.push(...itemsOf(reading.closed, reading.facts));
+        counts.segments += 1;
+        counts.events += reading.closed.length;
+        counts.points += reading.facts.filter(({ kind }) => kind === 'point').length;
+        if (waiting.length >= itemsMax) await write(waiting.splice(0));
+      }
+      for (const document of documents.values()) waiting.push(...openItems(document, { timeZone }));
+      await write(waiting);
+      await write([...documents.values()].map((document) => ({ kind: 'stream', document })));
+      const result = { run, deleted, streams: documents.size, ...counts };
+      await stdout.write(
+        flag(args, 'json')
+          ? `${JSON.stringify(result)}\n`
+          : `${run}: ${deleted} documents deleted; ${counts.segments} segments of ${documents.size} streams read again: ` +
+              `${counts.events} events, ${counts.points} points${counts.refused > 0 ? `, ${counts.refused} refused by the index` : ''}\n`,
+      );
+      return counts.refused > 0 ? exitCodes.found : exitCodes.ok;
+    } finally {
+      await transport.close();
+      await index.close();
+    }
+  },
+};
+
+async function transportHolds(segments: AsyncIterable<unknown>): Promise<boolean> {
+  for await (const segment of segments) return segment !== undefined;
+  return false;
+}

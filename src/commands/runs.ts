@@ -1,0 +1,84 @@
+/** `caboose runs`: the runs that the index knows. */
+import type { RunSummary } from '../core/event-index.ts';
+import { exitCodes, flag, type Command } from './command.ts';
+import { openIndex } from './wiring/index.ts';
+import { quietLogger } from './wiring/logger.ts';
+
+export const command: Command = {
+  name: 'runs',
+  usage: 'caboose runs [--json]',
+  help: `Lists the runs of the index, the last active first: attempt, ranks, hosts, streams, bytes, events, first and last
+sign of life, and bytes that could not be had. Without --config it reads ./caboose-data/index.`,
+  options: {},
+  async run(context, args) {
+    const config = await context.loadConfig({ needs: ['index'] });
+    const index = await openIndex(config, { clock: context.clock, logger: quietLogger(context, config) });
+    try {
+      const runs = (await index.runs()).sort((a, b) => b.last - a.last);
+      if (flag(args, 'json')) for (const run of runs) await context.stdout.write(`${JSON.stringify(run)}\n`);
+      else await context.stdout.write(runs.length === 0 ? 'no runs\n' : runTable(runs, context.clock.now()));
+      return exitCodes.ok;
+    } finally {
+      await index.close();
+    }
+  },
+};
+
+export function runTable(runs: readonly RunSummary[], now: number): string {
+  const head = [
+    'RUN',
+    'ATTEMPT',
+    'RANKS',
+    'HOSTS',
+    'STREAMS',
+    'BYTES',
+    'EVENTS',
+    'FIRST (UTC)',
+    'LAST',
+    'MISSING',
+  ];
+  const rows = runs.map((run) => [
+    run.run,
+    String(run.attempt),
+    rankText(run.ranks),
+    String(run.hosts.length),
+    String(run.streams),
+    byteText(run.bytes),
+    String(run.events),
+    new Date(run.first).toISOString().slice(0, 19).replace('T', ' '),
+    agoText(now - run.last),
+    run.gapBytes === 0 ? '-' : byteText(run.gapBytes),
+  ]);
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return `${[head, ...rows].map(line).join('\n')}\n`;
+}
+
+/** `0-7,9`; `-` where no rank is known. */
+export function rankText(ranks: readonly number[]): string {
+  const parts: { from: number; to: number }[] = [];
+  for (const rank of [...new Set(ranks)].sort((a, b) => a - b)) {
+    const last = parts.at(-1);
+    if (last && last.to === rank - 1) last.to = rank;
+    else parts.push({ from: rank, to: rank });
+  }
+  return parts.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(',') || '-';
+}
+
+export function byteText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? ''}`;
+}
+
+function agoText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  if (seconds < 120) return `${seconds} s ago`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h ago` : `${Math.round(seconds / 86_400)} d ago`;
+}

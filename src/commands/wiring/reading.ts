@@ -1,0 +1,88 @@
+import type { LogEvent } from '../../core/event.ts';
+import type { IndexItem } from '../../core/event-index.ts';
+import type { Fact, PointFact } from '../../core/fact.ts';
+import type { CarriedSegment } from '../../core/segment.ts';
+import type { StreamDocument } from '../../core/stream-document.ts';
+import type { DeadLetter } from '../../core/transport.ts';
+import { openEvent, takeIn } from '../../events/take-in.ts';
+import { readFacts } from '../../train/read-facts.ts';
+
+const lineEnd = 0x0a;
+
+/** What one segment adds to its stream: events, and what they say about training. Pure. */
+export interface SegmentReading {
+  /** The stream's new state, with the memory of both rooms in its context. */
+  document: StreamDocument;
+  closed: LogEvent[];
+  facts: Fact[];
+  open: LogEvent | null;
+  /** The facts of the open event as it stands; none while its last line is torn. */
+  openFacts: Fact[];
+  outcome: 'taken' | 'redelivered';
+  /** Raw bytes that were new. */
+  takenBytes: number;
+  letters: DeadLetter[];
+}
+
+export function readSegment(
+  before: StreamDocument | null,
+  carried: CarriedSegment,
+  options: { timeZone: string; now: number },
+): SegmentReading {
+  const { segment } = carried;
+  const taken = takeIn(before, carried, segment, options);
+  const facts: Fact[] = [];
+  let context = taken.document.context.train;
+  for (const event of taken.closed) {
+    const read = readFacts(event, context);
+    facts.push(...read.facts);
+    ({ context } = read);
+  }
+  const document = { ...taken.document, context: { ...taken.document.context, train: context } };
+  return {
+    document,
+    closed: taken.closed,
+    facts,
+    open: taken.open,
+    openFacts: taken.open ? openFactsOf(taken.open, document) : [],
+    outcome: taken.outcome,
+    takenBytes:
+      taken.outcome === 'taken' && segment.gap === null ? Math.max(0, document.end - (before?.end ?? 0)) : 0,
+    letters: taken.letters.map(({ reason, stream, start, end, detail }) => ({
+      kind: reason,
+      reason: detail,
+      time: options.now,
+      run: segment.run,
+      stream,
+      start,
+      end,
+      value: segment.bytes.subarray(start - segment.start, end - segment.start).toString('base64'),
+    })),
+  };
+}
+
+/** What the index is to hold of a document's open event. */
+export function openItems(document: StreamDocument, options: { timeZone: string }): IndexItem[] {
+  const event = openEvent(document, options);
+  return event ? itemsOf([event], openFactsOf(event, document)) : [];
+}
+
+/** A torn line may state another number, or another step, than the whole one will. */
+function openFactsOf(event: LogEvent, document: StreamDocument): Fact[] {
+  return document.open?.bytes.at(-1) === lineEnd ? readFacts(event, document.context.train).facts : [];
+}
+
+/** Events, and their points: those of one event and step are one item. */
+export function itemsOf(events: readonly LogEvent[], facts: readonly Fact[]): IndexItem[] {
+  const items: IndexItem[] = events.map((event) => ({ kind: 'event', event }));
+  const groups = new Map<string, PointFact[]>();
+  for (const fact of facts) {
+    if (fact.kind !== 'point') continue;
+    const key = `${fact.event} ${fact.step}`;
+    const group = groups.get(key);
+    if (group) group.push(fact);
+    else groups.set(key, [fact]);
+  }
+  for (const points of groups.values()) items.push({ kind: 'points', points });
+  return items;
+}

@@ -1,0 +1,109 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../../config/schema.ts';
+import type { Clock } from '../../core/clock.ts';
+import { CabooseError } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+import { ProcessLock } from '../../core/process-lock.ts';
+import type { Publisher } from '../../core/transport.ts';
+import { Budget } from '../../tail/budget.ts';
+import { CutLog, stateDirectoryError } from '../../tail/cut-log.ts';
+import { nodeFileSystem } from '../../tail/file-system.ts';
+import { nodeJournalStore } from '../../tail/journal-store.ts';
+import { compilePatterns } from '../../tail/patterns.ts';
+import type { Patterns } from '../../tail/patterns.ts';
+import { Tail } from '../../tail/tail.ts';
+import { directoryWatcher, noWatcher } from '../../tail/watcher.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { laneResolver, originResolver } from './origin.ts';
+
+export interface OpenTailOptions {
+  publisher: Publisher;
+  env: Readonly<Record<string, string | undefined>>;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+  /** Only work through what is there: nothing wakes it up. */
+  once?: boolean;
+  /** The process does other work as well, so that its CPU time says nothing of the tail: no CPU ceiling. */
+  sharesProcess?: boolean;
+}
+
+export interface OpenTail {
+  tail: Tail;
+  /** Brings the gauges of the tail up to date. */
+  measure: () => void;
+  /** Gives the state directory back; after `tail.drain` or `tail.once`. */
+  release: () => void;
+}
+
+/** The tail that the config describes, with its state directory locked. Throws LOCKED or STATE_DIRECTORY. */
+export async function openTail(config: Config, options: OpenTailOptions): Promise<OpenTail> {
+  const { publisher, env, clock, logger, metrics, once = false, sharesProcess = false } = options;
+  const { agent, state } = config;
+  const { source } = config;
+  if (!source)
+    throw new CabooseError('CONFIG_INVALID', 'the config has no source', {
+      hint: 'add source: { include: […] }',
+    });
+  const patterns = sourcePatterns(source);
+  const lock = lockState(state.dir);
+  const cutLog = await openCutLog(state.dir, source.id, logger, lock);
+  const tail = new Tail({
+    source: source.id,
+    host: hostname(),
+    patterns,
+    laneOf: laneResolver(source),
+    originOf: originResolver(source, patterns.roots, env),
+    publisher,
+    cutLog,
+    fs: nodeFileSystem,
+    watcher:
+      agent.fileSystemEvents && !once
+        ? directoryWatcher(patterns.roots, (path) => patterns.matches(path), logger)
+        : noWatcher,
+    budget: new Budget({
+      cpuMax: sharesProcess ? null : agent.cpuMax,
+      bytesPerSecondMax: agent.bytesPerSecondMax,
+      clock,
+    }),
+    clock,
+    logger,
+    metrics,
+    pollIntervalMs: agent.pollIntervalMs,
+    inFlightBytesMax: agent.inFlightBytesMax,
+    openFilesMax: agent.openFilesMax,
+  });
+  return {
+    tail,
+    measure() {
+      const { bytes, since, files, openFiles } = tail.lag();
+      metrics.lagBytes.set(bytes);
+      metrics.lagSeconds.set(since === null ? 0 : Math.max(0, clock.now() - since) / 1000);
+      metrics.followedFiles.set(files);
+      metrics.openFiles.set(openFiles);
+    },
+    release: () => lock.release(),
+  };
+}
+
+export function sourcePatterns(source: NonNullable<Config['source']>): Patterns {
+  return compilePatterns(source.include, source.exclude, '/');
+}
+
+function lockState(dir: string): ProcessLock {
+  try {
+    return ProcessLock.acquire(join(dir, 'lock'), 'the state directory');
+  } catch (error) {
+    throw error instanceof CabooseError ? error : stateDirectoryError(dir, error);
+  }
+}
+
+async function openCutLog(dir: string, source: string, logger: Logger, lock: ProcessLock): Promise<CutLog> {
+  try {
+    return await CutLog.open({ store: nodeJournalStore(dir), source, logger });
+  } catch (error) {
+    lock.release();
+    throw stateDirectoryError(dir, error);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The contract of an index: it stores events, points and stream documents so that writing the same again changes
+ * nothing, and answers questions. Two implementations, sinks/elasticsearch and sinks/local, pass one suite
+ * (test/contract/event-index.suite.ts).
+ */
+import type { LogEvent } from './event.ts';
+import type { PointFact } from './fact.ts';
+import type { IncidentDocument } from './incident.ts';
+import type { SearchQuery } from './search-query.ts';
+import type { StreamDocument } from './stream-document.ts';
+import type { ConnectionState } from './transport.ts';
+
+/** Stored under `id` with a version; an older version never replaces a newer one. */
+export type IndexItem =
+  | { kind: 'event'; event: LogEvent }
+  /** The points of one event; stored as one document per (event, step). */
+  | { kind: 'points'; points: readonly PointFact[] }
+  | { kind: 'stream'; document: StreamDocument };
+
+export type ItemResult =
+  /** It, or something as new, is there. */
+  | { status: 'stored' }
+  /** The index will never take this one; the reason is its own. It goes to the dead letters. */
+  | { status: 'rejected'; reason: string };
+
+/** A hit, in the shape that `search --json` prints. */
+export interface SearchHit {
+  id: string;
+  /** ms since epoch */
+  time: number;
+  run: string;
+  attempt: number;
+  rank: number | null;
+  host: string;
+  path: string;
+  stream: string;
+  start: number;
+  end: number;
+  level: string | null;
+  kind: string;
+  message: string;
+}
+
+export interface StoredPoint {
+  run: string;
+  attempt: number;
+  rank: number | null;
+  path: string;
+  step: number | null;
+  name: string;
+  canonical: string | null;
+  value: number;
+  /** ms since epoch */
+  time: number;
+}
+
+export interface RunSummary {
+  run: string;
+  /** The highest attempt seen. */
+  attempt: number;
+  ranks: number[];
+  hosts: string[];
+  streams: number;
+  bytes: number;
+  events: number;
+  /** ms since epoch: first `created` and last `observed` over its streams. */
+  first: number;
+  last: number;
+  /** Bytes that could not be had. */
+  gapBytes: number;
+}
+
+/** A stored event as the audit sees it. */
+export interface StoredRange {
+  id: string;
+  start: number;
+  end: number;
+  sum: string;
+}
+
+export interface StreamFilter {
+  run?: string | undefined;
+  /** Only those with an open event that were last observed at or after this time (ms since epoch). */
+  openSince?: number;
+}
+
+export interface EventIndex {
+  /** Makes the index ready to be written (templates, tables). Waits out an outage until the signal aborts. */
+  prepare(signal?: AbortSignal): Promise<void>;
+  /**
+   * One result per item, in order. Retries what can be retried until it is stored, rejected for good, or the signal
+   * aborts (then it rejects with the signal's reason).
+   */
+  write(items: readonly IndexItem[], signal: AbortSignal): Promise<ItemResult[]>;
+  loadStreams(ids: readonly string[], signal: AbortSignal): Promise<Map<string, StreamDocument>>;
+  /** Hits by time, then log offset; newest first unless `order` says so. */
+  search(query: SearchQuery): Promise<SearchHit[]>;
+  /** Points of a run, by step then time; of one name (raw or canonical) if given. At most `limit` (default 10,000). */
+  points(run: string, options?: { name?: string; limit?: number }): Promise<StoredPoint[]>;
+  runs(): Promise<RunSummary[]>;
+  /** All stream documents, or those of the filter. */
+  streams(filter?: StreamFilter): AsyncIterable<StreamDocument>;
+  /** All stored events of one stream by start: what `audit --deep` compares. */
+  ranges(stream: string): AsyncIterable<StoredRange>;
+  /** Counts of stored events by stream, for the quick audit. */
+  eventCounts(streams: readonly string[]): Promise<Map<string, number>>;
+  /**
+   * Stores an incident with version = token: the answer is 'stale' when a newer leader has written it already, and then
+   * nothing changed.
+   */
+  writeIncident(incident: IncidentDocument): Promise<'stored' | 'stale'>;
+  incidents(run?: string): Promise<IncidentDocument[]>;
+  /** Deletes events, points and stream documents of a run so that they can be written again at once. Returns how many. */
+  deleteRun(run: string): Promise<number>;
+  /** Deletes dated indices (or rows) older than that many days. Idempotent. Returns what was deleted, by name. */
+  applyRetention(policy: { logsDays: number; metricsDays: number }, now: number): Promise<string[]>;
+  /** Longest time from a stored write to its being searchable, ms. */
+  readonly refreshIntervalMs: number;
+  state(): ConnectionState;
+  close(): Promise<void>;
+}

@@ -1,0 +1,53 @@
+import type { Origin } from './segment.ts';
+
+/** An event over this many raw bytes is cut into numbered parts of at most that size. */
+export const eventBytesMax = 256 * 1024;
+
+export const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type Level = (typeof levels)[number];
+
+/**
+ * - `line`: one text line, with its indented continuation if any;
+ * - `traceback`: a Python traceback or a Java exception with its stack (with the log line that announces it);
+ * - `progress`: a redrawn line, of which the last state counts;
+ * - `record`: one row of a structured file or one JSON object of a JSONL line; `fields` holds it parsed.
+ */
+export const eventKinds = ['line', 'traceback', 'progress', 'record'] as const;
+export type EventKind = (typeof eventKinds)[number];
+
+/** One log record. Its bounds, id and content are a function of the stream's bytes and of the cuts' `observed`. */
+export interface LogEvent {
+  /** hash(stream, start of the whole event, part): see core/ids.ts. */
+  id: string;
+  stream: string;
+  origin: Origin;
+  /** Byte range in the stream, `end` exclusive (of this part, if it is one). */
+  start: number;
+  end: number;
+  /** 0 in an event that is whole or a first part. */
+  part: number;
+  /** The event's own time, else `observed`; ms since epoch, may have a fraction. */
+  time: number;
+  timeSource: 'event' | 'observed';
+  /** `observed` of the segment in which the event starts: chooses the dated index. */
+  observed: number;
+  level: Level | null;
+  kind: EventKind;
+  /** The whole event as text: line end, ANSI codes and redrawn frames are taken off. */
+  message: string;
+  /** Of a record: what it holds, parsed. NaN and the infinities are numbers here. */
+  fields?: Record<string, unknown>;
+  /** `logger` or class name, where the line names one. */
+  logger?: string;
+  /**
+   * Of a line, record or traceback that a progress bar follows: that bar's first state. Trainers redraw the bar after what
+   * they print, so it tells the step of a printed dict that names none.
+   */
+  barAfter?: string;
+  /** From a line prefix (`[rank1]:`, `[default1]:`), else the origin's. */
+  rank: number | null;
+  /** crc32 of the raw bytes [start, end), 8 hex digits. */
+  sum: string;
+  /** The event is still open: more may come under the same id, with a larger `end`. */
+  open: boolean;
+}

@@ -1,0 +1,71 @@
+/** What an event says about training. */
+export interface FactBase {
+  /** Event id, a dash, the ordinal within the event. Readers drop the ids that they have. */
+  id: string;
+  event: string;
+  run: string;
+  attempt: number;
+  rank: number | null;
+  stream: string;
+  path: string;
+  /** Byte range of the event in its stream. */
+  start: number;
+  end: number;
+  /** ms since epoch: the event's time. */
+  time: number;
+  /** ms since epoch: of the segment in which the event starts; chooses the dated index. */
+  observed: number;
+}
+
+export interface PointBody {
+  kind: 'point';
+  step: number | null;
+  /** As the source writes it. */
+  name: string;
+  /** `loss`, `learning_rate` … (train/canonical.ts), or null if the name has no canonical one. */
+  canonical: string | null;
+  /** May be NaN or an infinity. */
+  value: number;
+}
+
+export interface ProgressBody {
+  kind: 'progress';
+  step: number;
+  total: number | null;
+  /** Steps per second. */
+  rate: number | null;
+  /** What the bar says in front, if anything. */
+  label: string | null;
+}
+
+export interface ObservationBody {
+  kind: 'observation';
+  /** See the failure signatures in train/. */
+  class: string;
+  role: 'root' | 'cascade' | 'evidence' | 'warning';
+  message: string;
+}
+
+export interface LifecycleBody {
+  kind: 'lifecycle';
+  state: 'started' | 'finished' | 'failed';
+}
+
+export type FactBody = PointBody | ProgressBody | ObservationBody | LifecycleBody;
+export type Fact = FactBase & FactBody;
+export type PointFact = FactBase & PointBody;
+
+/** JSON has no NaN and no infinities; Caboose writes them as these texts, everywhere. */
+export function numberToJson(value: number): number | 'NaN' | 'Infinity' | '-Infinity' {
+  if (Number.isFinite(value)) return value;
+  if (Number.isNaN(value)) return 'NaN';
+  return value > 0 ? 'Infinity' : '-Infinity';
+}
+
+/** The inverse of numberToJson; null for anything else. */
+export function numberFromJson(value: unknown): number | null {
+  if (typeof value === 'number') return value;
+  if (value === 'NaN') return NaN;
+  if (value === 'Infinity') return Infinity;
+  return value === '-Infinity' ? -Infinity : null;
+}

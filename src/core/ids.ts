@@ -1,0 +1,30 @@
+import { hash } from 'node:crypto';
+
+/** Length-prefixed, so that no two lists of parts read the same. */
+function digest(parts: readonly (string | number)[]): string {
+  return hash('sha256', parts.map((part) => `${String(part).length}:${part}`).join(','), 'hex').slice(0, 32);
+}
+
+/** 32 hex digits: hash(source id, run, dev, ino, head, generation). `head` is the head's bytes. */
+export function streamId(identity: {
+  source: string;
+  run: string;
+  /** In decimal. */
+  dev: string;
+  ino: string;
+  head: Buffer;
+  generation: number;
+}): string {
+  const { source, run, dev, ino, head, generation } = identity;
+  return digest([source, run, dev, ino, hash('sha256', head, 'hex'), generation]);
+}
+
+/** The `_id` of an event: hash(stream, start of the whole event, part). */
+export function eventId(stream: string, eventStart: number, part: number): string {
+  return digest([stream, eventStart, part]);
+}
+
+/** The `_id` of an incident: hash(run, attempt, class, first evidence). */
+export function incidentId(run: string, attempt: number, className: string, firstEvidence: string): string {
+  return digest([run, attempt, className, firstEvidence]);
+}

@@ -1,0 +1,65 @@
+import type { GapReason, Lane, Origin } from './segment.ts';
+
+/**
+ * What an index holds of one stream: the memory that makes delivery exactly once. Written after the events that it
+ * speaks of are stored and before the transport's commit; loaded when a partition is assigned.
+ */
+export interface StreamDocument {
+  stream: string;
+  origin: Origin;
+  lane: Lane;
+  partition: number;
+  created: number;
+  previous: string | null;
+  snapshot: boolean;
+  /** End of what was taken in: a segment below it is a redelivery. */
+  end: number;
+  /** End of the last closed event. */
+  closedEnd: number;
+  /** Closed events so far. */
+  events: number;
+  /** `observed` of the last segment taken in; 0 before the first. */
+  observed: number;
+  final: boolean;
+  /** Ranges that could not be had, oldest first. `missing`: never delivered (the transport had dropped it). */
+  gaps: readonly { start: number; end: number; reason: GapReason | 'missing' }[];
+  /** The event that is not closed yet. */
+  open: OpenEvent | null;
+  /** The last segments taken in, with the crc32 of their raw bytes: other bytes under a held range are told, not skipped. */
+  recent: readonly { start: number; end: number; sum: string }[];
+  /** What the readers remember from earlier bytes of this stream (a CSV header, the last step …). Plain JSON, bounded. */
+  context: StreamContext;
+}
+
+export interface StreamContext {
+  events: Record<string, unknown>;
+  train: Record<string, unknown>;
+}
+
+export interface OpenEvent {
+  /** Start of the whole event (its id hangs on it) and of the current part. */
+  eventStart: number;
+  part: number;
+  partStart: number;
+  /** `observed` of the segment in which the event starts. */
+  observed: number;
+  /**
+   * Its bytes so far, from `bytesStart` (≥ partStart: frames of a progress bar that a later frame has replaced need not
+   * be kept) to the document's `end`.
+   */
+  bytesStart: number;
+  bytes: Buffer;
+  /** crc32 of [partStart, bytesStart), so that the event's sum can go on. */
+  sumBefore: number;
+}
+
+/** The most bytes of recent segments' sums that are kept. */
+export const recentSegmentsMax = 16;
+
+/**
+ * The version under which a stream document is stored: grows with every byte and with the final marker, so that an older
+ * state never replaces a newer one.
+ */
+export function streamVersion(document: Pick<StreamDocument, 'end' | 'final'>): number {
+  return document.end * 2 + (document.final ? 1 : 0);
+}

@@ -1,0 +1,146 @@
+/**
+ * The contract of a transport: it carries segments from agents to consumers, at least once, in the order of publication
+ * within (lane, partition). Two implementations, transport/kafka and transport/local, pass one suite
+ * (test/contract/transport.suite.ts).
+ */
+import type { CarriedSegment, Lane, Segment, SegmentHeader } from './segment.ts';
+import type { Fact } from './fact.ts';
+import type { IncidentDocument } from './incident.ts';
+
+export interface Publisher {
+  /**
+   * Which partition the streams of this source belong to. Asked once per stream and kept in the agent's state, so that a
+   * grown topic splits no stream. Waits for the transport to be there, until the signal aborts (then it rejects).
+   */
+  partitionFor(lane: Lane, source: string, signal?: AbortSignal): Promise<number>;
+  /**
+   * Resolves when the segment is stored for good (acks = all replicas, or fsync). Calls are sent in the order in which
+   * they were made; many may be outstanding, the caller bounds their bytes. An outage is waited out. Rejects only with a
+   * CabooseError that is not retriable, or when the publisher is stopped before the ack.
+   */
+  publish(lane: Lane, partition: number, segment: Segment): Promise<void>;
+  /** Waits for what is outstanding until the signal aborts, then drops the rest (it is in the cut log) and disconnects. */
+  stop(signal?: AbortSignal): Promise<void>;
+}
+
+/** Segments of one (lane, partition), in order. */
+export interface SegmentBatch {
+  lane: Lane;
+  partition: number;
+  segments: readonly CarriedSegment[];
+  /** Records that are no segments (bad header, checksum, codec): each with what is wrong. They are never retried. */
+  rejected: readonly RejectedRecord[];
+  /**
+   * Another value whenever the partition was (re)assigned: what a consumer remembers about the partition's streams
+   * under another value is stale and must be loaded again.
+   */
+  assignment: number;
+  /** Aborts when the partition was taken away: stop writing, do not commit. */
+  revoked: AbortSignal;
+  /** Everything up to and with this batch is done. Ignored when the partition was revoked meanwhile. */
+  commit(): Promise<void>;
+  /** The batch was not done: it comes again, after a pause if the transport sees fit. Call commit or release, once. */
+  release(): void;
+}
+
+export interface RejectedRecord {
+  lane: Lane;
+  partition: number;
+  position: number;
+  /** The record's key and headers as far as they could be read, as text. */
+  key: string;
+  headers: Readonly<Record<string, string>>;
+  value: Buffer;
+  error: string;
+}
+
+export interface LagReport {
+  lane: Lane;
+  partition: number;
+  /** Records published but not committed. */
+  records: number;
+}
+
+export interface Subscriber {
+  /**
+   * The batches of all partitions that this member is assigned, until the signal aborts. Batches of different partitions
+   * may be outstanding together; the next batch of a partition comes only after commit or release of the one before.
+   */
+  batches(signal: AbortSignal): AsyncIterable<SegmentBatch>;
+  /** Lag of the partitions assigned to this member. */
+  lag(): Promise<LagReport[]>;
+}
+
+export interface ScanOptions {
+  /** Only records for which this holds are decoded and returned. Sees the header alone. */
+  match?: (header: SegmentHeader) => boolean;
+  /** Leaves out records that were published before this time (ms since epoch), where the transport can tell. */
+  since?: number;
+  /** Go on when the end is reached, waiting for more, until the signal aborts. Default: end at today's end. */
+  follow?: boolean;
+  signal?: AbortSignal;
+  /** Told of records that are no segments. */
+  onRejected?: (record: RejectedRecord) => void;
+}
+
+/** Reads what is there without being a consumer: for cat, audit and replay. */
+export interface SegmentScanner {
+  scan(options?: ScanOptions): AsyncIterable<CarriedSegment>;
+}
+
+/** `caboose.facts`: keyed by run, each fact with an id. */
+export interface FactLog {
+  /** Resolves when stored. Delivered at least once: readers drop the ids that they have. */
+  append(facts: readonly Fact[]): Promise<void>;
+  /** All facts from the beginning (or `since`, ms since epoch), then new ones as they come if `follow`. */
+  read(options: { since?: number; follow?: boolean; signal?: AbortSignal }): AsyncIterable<readonly Fact[]>;
+}
+
+/** `caboose.incidents`: keyed by incident id; every state of an incident carries the leader's token. */
+export interface IncidentLog {
+  append(incidents: readonly IncidentDocument[]): Promise<void>;
+}
+
+/** What could not be taken in: kept with the reason, so that it can be looked at and replayed. */
+export interface DeadLetter {
+  /** What was refused: a record of the transport, a document of the index, a range that contradicts what is held. */
+  kind: 'record' | 'document' | 'conflict' | 'late';
+  reason: string;
+  /** ms since epoch */
+  time: number;
+  run: string | null;
+  stream: string | null;
+  start: number | null;
+  end: number | null;
+  /** The refused thing itself: headers of a record, body of a document. */
+  headers?: Readonly<Record<string, string>>;
+  document?: unknown;
+  /** Base64 of a refused record's value. */
+  value?: string;
+}
+
+export interface DeadLetterLog {
+  append(letters: readonly DeadLetter[]): Promise<void>;
+  read(signal?: AbortSignal): AsyncIterable<DeadLetter>;
+}
+
+/** The state of a connection, for /readyz and metrics. */
+export interface ConnectionState {
+  name: 'kafka' | 'elasticsearch' | 'zookeeper' | 'local-transport' | 'local-index';
+  connected: boolean;
+  /** Why not, in words. */
+  reason?: string;
+}
+
+/** Everything that a transport offers; a command uses the parts that it needs. Connects on first use. */
+export interface Transport {
+  readonly publisher: Publisher;
+  subscriber(): Subscriber;
+  readonly scanner: SegmentScanner;
+  readonly facts: FactLog;
+  readonly incidents: IncidentLog;
+  readonly deadLetters: DeadLetterLog;
+  state(): ConnectionState;
+  /** Tolerates a second call. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,89 @@
+/** From an open event's state and its bytes to the LogEvent that is indexed. */
+import { isAscii } from 'node:buffer';
+import { crc32 } from 'node:zlib';
+import { eventBytesMax } from '../core/event.ts';
+import type { EventKind, LogEvent } from '../core/event.ts';
+import { eventId } from '../core/ids.ts';
+import type { Origin } from '../core/segment.ts';
+import type { OpenEvent } from '../core/stream-document.ts';
+import type { ZoneOffset } from './event-time.ts';
+import { renderText } from './frame.ts';
+import type { Group } from './grouping.ts';
+
+export interface EventSource {
+  stream: string;
+  origin: Origin;
+  offset: ZoneOffset;
+}
+
+export interface EventState extends Omit<OpenEvent, 'bytes'> {
+  /** End of its content so far, without the line end. */
+  end: number;
+  group: Group;
+  redrawn: boolean;
+  time: number | null;
+  logger: string | null;
+  fields?: Record<string, unknown>;
+  barAfter?: string;
+}
+
+/** `held` are bytes of the stream from offset `base` on; they hold [bytesStart, end). */
+export function makeEvent(
+  source: EventSource,
+  state: EventState,
+  held: { bytes: Buffer; base: number },
+  end: number,
+  open: boolean,
+): LogEvent {
+  const bytes = held.bytes.subarray(state.bytesStart - held.base, end - held.base);
+  const event: LogEvent = {
+    id: eventId(source.stream, state.eventStart, state.part),
+    stream: source.stream,
+    origin: source.origin,
+    start: state.partStart,
+    end,
+    part: state.part,
+    time: state.time ?? state.observed,
+    timeSource: state.time === null ? 'observed' : 'event',
+    observed: state.observed,
+    level: state.group.level,
+    kind: kindOf(state),
+    message: renderText(decode(bytes)),
+    rank: state.group.rank ?? source.origin.rank,
+    sum: crcOf(bytes, state.sumBefore).toString(16).padStart(8, '0'),
+    open,
+  };
+  if (state.fields !== undefined) event.fields = state.fields;
+  if (state.logger !== null) event.logger = state.logger;
+  if (state.barAfter !== undefined) event.barAfter = state.barAfter;
+  return event;
+}
+
+function kindOf(state: EventState): EventKind {
+  if (state.fields !== undefined || state.group.mode === 'row') return 'record';
+  if (state.group.traceback) return 'traceback';
+  return state.group.mode === 'bar' || state.redrawn ? 'progress' : 'line';
+}
+
+/** UTF-8; what is not becomes U+FFFD. */
+export function decode(bytes: Buffer): string {
+  return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
+}
+
+/** crc32 of the bytes, going on from that of the bytes before. */
+export function crcOf(bytes: Buffer, before: number): number {
+  return crc32(bytes, before);
+}
+
+/**
+ * Where a part that starts at `partStart` is cut, as a distance from its start: at most an event's size, and not inside
+ * a UTF-8 character. `bytes` are those from the later of partStart and bytesStart on.
+ */
+export function partBoundary(bytes: Buffer, partStart: number, bytesStart: number): number {
+  const skipped = Math.max(0, bytesStart - partStart);
+  const limit = eventBytesMax - skipped;
+  for (let back = 0; back < 4 && limit - back > 0; back += 1) {
+    if (((bytes[limit - back] ?? 0) & 0xc0) !== 0x80) return eventBytesMax - back;
+  }
+  return eventBytesMax;
+}

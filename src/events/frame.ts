@@ -1,0 +1,107 @@
+/**
+ * What a terminal would show of a line: ANSI codes taken off, `\r` and `\b` collapsed, and the progress bars that are
+ * drawn with them recognised. All structure is ASCII, so these functions work on latin1 text, in which an index is a
+ * byte offset, as well as on decoded text.
+ */
+const escape = String.fromCharCode(27);
+const bell = String.fromCharCode(7);
+/** ECMA-48: control sequences (CSI), operating system commands (OSC), two-byte escapes. No two repeats overlap. */
+const ansiCodes = new RegExp(
+  `${escape}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${escape}]*(?:${bell}|${escape}\\\\)?|[@-Z\\\\-_])`,
+  'g',
+);
+
+export function stripAnsi(text: string): string {
+  return text.includes(escape) ? text.replace(ansiCodes, '') : text;
+}
+
+const unfinishedCode = new RegExp(`${escape}(?:\\[[0-?]*[ -/]*|\\][^${bell}${escape}]*)?$`);
+
+/** The text without an ANSI code at its end that more bytes may finish. */
+export function withoutUnfinishedCode(text: string): string {
+  return text.includes(escape, text.length - 256) ? text.replace(unfinishedCode, '') : text;
+}
+
+/** Nothing to be seen: white space, NUL and backspaces only. ANSI codes must be off. */
+export function isBlank(text: string): boolean {
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code > 32 || !(code === 32 || code === 0 || (code >= 8 && code <= 13))) return false;
+  }
+  return true;
+}
+
+/** `\b` takes back the character before it; a run of them at the end only moves the cursor. */
+export function collapseBackspaces(text: string): string {
+  if (!text.includes('\b')) return text;
+  let end = text.length;
+  while (end > 0 && text[end - 1] === '\b') end -= 1;
+  const shown: string[] = [];
+  for (let i = 0; i < end; i += 1) {
+    const character = text[i] ?? '';
+    if (character === '\b') shown.pop();
+    else shown.push(character);
+  }
+  return shown.join('');
+}
+
+/** The raw text of an event as it is to be read: of each line the last frame that shows anything. */
+export function renderText(raw: string): string {
+  const text = stripAnsi(raw);
+  if (!text.includes('\r') && !text.includes('\b')) return trimNul(text);
+  return trimNul(text.split('\n').map(renderLine).join('\n'));
+}
+
+function renderLine(line: string): string {
+  if (!line.includes('\r')) return collapseBackspaces(line);
+  for (let end = line.length; end > 0;) {
+    // A start of -1 would be taken as 0.
+    const start = end === 1 ? 0 : line.lastIndexOf('\r', end - 1) + 1;
+    const frame = collapseBackspaces(line.slice(start, end));
+    if (!isBlank(frame)) return frame;
+    end = start - 1;
+  }
+  return '';
+}
+
+function trimNul(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '') : text;
+}
+
+/**
+ * Where the progress bar of a frame ends (exclusive), or -1 if it holds none. Text may be glued behind it.
+ * tqdm: `label:  50%|███  | 30/60 [00:00<00:00, 139.44it/s, loss=4.1]`, `12it [00:01, 9.50it/s]` (tqdm/std.py format_meter);
+ * Keras 2: `10/32 [====>....] - ETA: 0s - loss: 4.1`; Keras 3: `10/32 ━━━━ 0s 5ms/step - loss: 4.1` (utils/progbar.py).
+ */
+export function progressBarEnd(text: string): number {
+  for (let at = text.indexOf(' [', 0), tries = 0; at >= 0 && tries < 16; tries += 1) {
+    if (isClockStart(text, at + 2) && counterBefore.test(text.slice(Math.max(0, at - 32), at)))
+      return closingBracket(text, at + 1);
+    at = text.indexOf(' [', at + 2);
+  }
+  return kerasBar.test(text) ? text.length : -1;
+}
+
+const counterBefore =
+  /(?:^|[\s|:])\d[\d.,]{0,12}(?:[kMGTP]?(?:\/(?:\d[\d.,]{0,12}[kMGTP]?|\?))?|[A-Za-z]{1,12})$/;
+const clock = /(?:\d{1,4}:)?\d{1,2}:\d{2}(?:<|, |\])/y;
+/** The bar's characters are `=`, `>`, `.` in version 2 and U+2501 in version 3, three bytes in latin1. */
+const kerasBar = /^\s{0,8}\d{1,9}\/(?:\d{1,9}|Unknown) (?:\[[=>.]{5}|[\u2501\u00e2]| ?- ?\d)/;
+
+function isClockStart(text: string, index: number): boolean {
+  clock.lastIndex = index;
+  return clock.test(text);
+}
+
+function closingBracket(text: string, open: number): number {
+  let depth = 0;
+  for (let i = open; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    if (code === 91) depth += 1;
+    else if (code === 93) {
+      depth -= 1;
+      if (depth === 0) return i + 1;
+    }
+  }
+  return text.length;
+}

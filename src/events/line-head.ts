@@ -1,0 +1,148 @@
+/**
+ * The head of a text line: rank prefix, time, level and logger. Formats: Python logging in its usual layouts, loguru,
+ * hydra, absl/glog (and torchrun, which uses it), log4j, TensorFlow, `LEVEL:logger:message`, Python warnings.
+ */
+import type { Level } from '../core/event.ts';
+import { epochTime, fractionMs, readIsoTime, yearlessTime } from './event-time.ts';
+import type { ZoneOffset } from './event-time.ts';
+
+export interface LineHead {
+  /** ms since epoch */
+  time: number | null;
+  level: Level | null;
+  logger: string | null;
+}
+
+const levelWords: Readonly<Record<string, Level>> = {
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'info',
+  NOTICE: 'info',
+  SUCCESS: 'info',
+  WARN: 'warn',
+  WARNING: 'warn',
+  ERROR: 'error',
+  SEVERE: 'error',
+  EXCEPTION: 'error',
+  CRITICAL: 'fatal',
+  FATAL: 'fatal',
+  PANIC: 'fatal',
+  ALERT: 'fatal',
+  EMERGENCY: 'fatal',
+};
+const levelLetters: Readonly<Record<string, Level>> = {
+  V: 'trace',
+  D: 'debug',
+  I: 'info',
+  W: 'warn',
+  E: 'error',
+  F: 'fatal',
+};
+
+/** A level by its name in any case, or by pino's, bunyan's or Python's number. */
+export function levelOf(value: unknown): Level | null {
+  if (typeof value === 'string') return levelWords[value.toUpperCase()] ?? null;
+  if (typeof value !== 'number' || !Number.isFinite(value)) return null;
+  if (value >= 60) return 'fatal';
+  if (value >= 50) return 'error';
+  if (value >= 40) return 'warn';
+  if (value >= 30) return 'info';
+  return value >= 20 ? 'debug' : 'trace';
+}
+
+const rankPrefix = /\[(?:default|rank)(\d{1,6})\]: ?/y;
+
+/** The stacked prefixes that launchers put before a line, `[default1]:[rank1]: `; the innermost names the rank. */
+export function readRankPrefix(text: string): { rank: number | null; length: number } {
+  if (text.charCodeAt(0) !== 91) return noPrefix;
+  let rank: number | null = null;
+  let length = 0;
+  for (let depth = 0; depth < 4; depth += 1) {
+    rankPrefix.lastIndex = length;
+    const found = rankPrefix.exec(text);
+    if (found === null) break;
+    rank = Number(found[1]);
+    length += found[0].length;
+  }
+  return rank === null ? noPrefix : { rank, length };
+}
+const noPrefix = { rank: null, length: 0 };
+
+const headMax = 200;
+const timeLead = /^(?:[ \t[(<]{0,8}|\[[\w. -]{1,24}\] {0,4}\[?|[A-Z]{4,8}[: \t-]{1,3}\[?)(?=\d{4}[-/]\d)/;
+const glogHead = /^\[?([IWEFDV])(\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.(\d{1,9})\b/;
+const abslEarly = /^\[?([IWEF])0000 00:00:(\d{9,10}\.\d{1,9})\b/;
+const levelInHead =
+  /(?:^|[\s|[\](<:,-])(TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL)(?=[\s|\]):>,-]|$)/;
+const lowLevelInHead = /[[|<] {0,2}(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal) {0,8}[\]|>]/;
+const tensorflowLevel = /^: ([IWEF]) /;
+const levelAtStart =
+  /^[ \t]{0,4}[[<(]?(TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL)(?:[\])>:]|\s|$)/;
+const wordAtStart = /^(warning|error|fatal|critical|info|debug): /i;
+const pythonWarning = /^[^\s:][^:]{0,400}:\d{1,7}: \w{0,64}Warning: /;
+
+/** `near` (ms) gives the year to times that have none. */
+export function readHead(text: string, near: number, offset: ZoneOffset): LineHead {
+  const first = text.charCodeAt(0);
+  const head = text.length > headMax ? text.slice(0, headMax) : text;
+  const lead = timeLead.exec(head);
+  if (lead !== null) {
+    const found = readIsoTime(head, lead[0].length, offset);
+    if (found !== null) return readAfterTime(head, lead[0], found);
+  }
+  if (first < 91 || first === 91) {
+    const glog = readGlog(head, near, offset);
+    if (glog !== null) return glog;
+    const level = levelAtStart.exec(head);
+    if (level !== null)
+      return {
+        time: null,
+        level: levelOf(level[1]),
+        logger: /^[A-Z]+:([\w.]{1,80}):/.exec(head)?.[1] ?? null,
+      };
+  }
+  const word = wordAtStart.exec(head);
+  if (word !== null) return { time: null, level: levelOf(word[1]), logger: null };
+  if (text.includes('Warning: ') && pythonWarning.test(text.slice(0, 600)))
+    return { time: null, level: 'warn', logger: 'py.warnings' };
+  return noHead;
+}
+const noHead: LineHead = { time: null, level: null, logger: null };
+
+function readAfterTime(head: string, lead: string, found: { ms: number; end: number }): LineHead {
+  const before = levelInHead.exec(lead);
+  const rest = head.slice(found.end, found.end + 120);
+  const word = before ?? levelInHead.exec(rest) ?? lowLevelInHead.exec(rest);
+  const letter = word === null ? tensorflowLevel.exec(rest)?.[1] : undefined;
+  const level =
+    word !== null ? levelOf(word[1]) : letter === undefined ? null : (levelLetters[letter] ?? null);
+  return { time: found.ms, level, logger: loggerIn(rest) };
+}
+
+const loggerDashed = /^\]? - ([\w.]{1,80}) - [A-Z]{4,8} - /;
+const loggerBracketed = /^\]\[([\w.]{1,80})\]\[[A-Z]{4,8}\]/;
+const loggerPiped = /^ \| [A-Z]{4,8} *\| ([\w.<>]{1,80}):/;
+const loggerLog4j = /\[[\w.-]{0,40}:([\w.$]{1,80})@\d+\]/;
+const loggerMlflow = /^ [A-Z]{4,8} ([\w.]{1,80}): /;
+
+function loggerIn(rest: string): string | null {
+  const found =
+    loggerDashed.exec(rest) ??
+    loggerBracketed.exec(rest) ??
+    loggerPiped.exec(rest) ??
+    loggerMlflow.exec(rest) ??
+    loggerLog4j.exec(rest);
+  return found?.[1] ?? null;
+}
+
+function readGlog(head: string, near: number, offset: ZoneOffset): LineHead | null {
+  const early = abslEarly.exec(head);
+  if (early !== null)
+    return { time: epochTime(Number(early[2])), level: levelLetters[early[1] ?? ''] ?? null, logger: null };
+  const found = glogHead.exec(head);
+  if (found === null) return null;
+  const [, letter, month, day, hour, minute, second, fraction] = found;
+  const dayMs = ((Number(hour) * 60 + Number(minute)) * 60 + Number(second)) * 1000 + fractionMs(fraction);
+  const time = yearlessTime(near, Number(month), Number(day), dayMs, offset);
+  return { time, level: levelLetters[letter ?? ''] ?? null, logger: null };
+}

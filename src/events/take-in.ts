@@ -1,0 +1,261 @@
+/**
+ * Takes a segment into a stream: the link of the chain that makes delivery exactly once. Pure: the same document and
+ * segment give the same answer, and the answer's events do not depend on how the same bytes were cut into segments.
+ *
+ *     below document.end      a redelivery: nothing changes; other bytes than those held are a conflict, told in `letters`
+ *     in a recorded gap       late: told in `letters`, not taken in (the events around it are closed and indexed)
+ *     across document.end     trimmed to what lies beyond it
+ *     beyond document.end     the hole is recorded as `missing` and closes the open event
+ *
+ * An event is closed by its successor, by `final`, by a gap, or when the next segment was observed 5 s or more after the
+ * last one; never by the reader's clock.
+ *
+ * Failure rule: never throws on content; what cannot be taken in is returned as a letter.
+ */
+import { crc32 } from 'node:zlib';
+import type { LogEvent } from '../core/event.ts';
+import type { GapReason, Lane, Segment } from '../core/segment.ts';
+import type { StreamDocument } from '../core/stream-document.ts';
+import { recentSegmentsMax } from '../core/stream-document.ts';
+import { beginsWithTextLine, binaryHeadBytes, isBinaryHead } from './binary.ts';
+import { EventCutter, newCutState } from './event-cutter.ts';
+import type { CutState } from './event-cutter.ts';
+import { zoneOffset } from './event-time.ts';
+import type { ZoneOffset } from './event-time.ts';
+
+/** Neighbouring segments whose `observed` are this far apart have an event's end between them. */
+export const quietMsMin = 5000;
+/** Most gaps kept in a document; the oldest beyond it are counted in `context.events.gapsDropped`. */
+export const gapsMax = 4096;
+
+export const letterReasons = ['conflict', 'late'] as const;
+
+/** What must go to the dead letters: the segment's bytes [start, end), which are not what the stream holds there. */
+export interface Letter {
+  reason: (typeof letterReasons)[number];
+  stream: string;
+  start: number;
+  end: number;
+  /** For the operator: what was found and what was expected. */
+  detail: string;
+}
+
+export interface TakenIn {
+  /** The stream's new state. */
+  document: StreamDocument;
+  closed: LogEvent[];
+  /** Today's view of the event that is still open, to be indexed provisionally under the same id. */
+  open: LogEvent | null;
+  outcome: 'taken' | 'redelivered';
+  letters: Letter[];
+}
+
+export interface TakeInOptions {
+  /** IANA name: the zone of times that are written without one. */
+  timeZone?: string;
+}
+
+/**
+ * - `undecided`: too few bytes to tell;
+ * - `text`, `binary`: see events/binary.ts. Of a binary stream the bytes are counted as held (`end` grows), without events.
+ */
+type Format = 'undecided' | 'text' | 'binary';
+
+/** What this room keeps in `context.events`. */
+interface EventsContext {
+  format: Format;
+  cut: CutState;
+  /** The CSV header, if the stream is a CSV file. */
+  header?: string[];
+  gapsDropped?: number;
+}
+
+const zones = new Map<string, ZoneOffset>();
+
+export function takeIn(
+  document: StreamDocument | null,
+  carried: { lane: Lane; partition: number },
+  segment: Segment,
+  options: TakeInOptions = {},
+): TakenIn {
+  const before = document ?? newDocument(carried, segment);
+  const letters = disagreements(before, segment);
+  const changes =
+    segment.end > before.end ||
+    (segment.final && segment.end === before.end && !before.final) ||
+    document === null;
+  if (!changes)
+    return {
+      document: before,
+      closed: [],
+      open: openEvent(before, options),
+      outcome: 'redelivered',
+      letters,
+    };
+  return { ...advance(before, segment, zoneOf(options.timeZone ?? 'UTC')), outcome: 'taken', letters };
+}
+
+/** The view of the event that a stored document holds open: what `takeIn` gave as `open` when it was stored. */
+export function openEvent(document: StreamDocument, options: TakeInOptions = {}): LogEvent | null {
+  const source = {
+    stream: document.stream,
+    origin: document.origin,
+    offset: zoneOf(options.timeZone ?? 'UTC'),
+  };
+  return new EventCutter(source, readContext(document).cut, document.open, document.end).view();
+}
+
+function newDocument(carried: { lane: Lane; partition: number }, segment: Segment): StreamDocument {
+  const { source, run, attempt, rank, host, path, labels } = segment;
+  return {
+    stream: segment.stream,
+    origin: { source, run, attempt, rank, host, path, labels },
+    lane: carried.lane,
+    partition: carried.partition,
+    created: segment.created,
+    previous: segment.previous,
+    snapshot: segment.snapshot,
+    end: 0,
+    closedEnd: 0,
+    events: 0,
+    observed: 0,
+    final: false,
+    gaps: [],
+    open: null,
+    recent: [],
+    context: { events: {}, train: {} },
+  };
+}
+
+function advance(
+  before: StreamDocument,
+  segment: Segment,
+  offset: ZoneOffset,
+): Pick<TakenIn, 'document' | 'closed' | 'open'> {
+  const source = { stream: before.stream, origin: before.origin, offset };
+  const context = readContext(before);
+  let { format } = context;
+  const cutter = new EventCutter(source, context.cut, before.open, before.end);
+  const gaps = [...before.gaps];
+  let end = before.end;
+
+  const leap = (to: number, reason: GapReason | 'missing') => {
+    if (format === 'undecided') format = 'text';
+    cutter.flush();
+    cutter.skipTo(to);
+    addGap(gaps, { start: end, end: to, reason });
+    end = to;
+  };
+
+  if (before.observed > 0 && segment.observed - before.observed >= quietMsMin) {
+    if (format === 'undecided' && end > 0) format = 'text';
+    cutter.flush();
+  }
+  if (segment.start > end) leap(segment.start, 'missing');
+  if (segment.gap !== null && segment.end > end) leap(segment.end, segment.gap);
+  const bytes = segment.bytes.subarray(end - segment.start);
+  if (bytes.length > 0) {
+    if (format === 'undecided') format = decideFormat(before.open?.bytes, bytes);
+    if (format === 'binary') cutter.skipTo(segment.end);
+    else if (format === 'text') cutter.feed(bytes, segment.observed);
+    else cutter.hold(bytes, segment.observed);
+    end = segment.end;
+  }
+  if (segment.final) {
+    if (format === 'undecided' && end > 0) format = 'text';
+    if (format !== 'binary') cutter.flush();
+  }
+
+  const { closed } = cutter;
+  const saved = cutter.save();
+  const dropped = Math.max(0, gaps.length - gapsMax);
+  const events: EventsContext = { ...context, format, cut: saved.state };
+  if (Array.isArray(saved.state.csv)) events.header = saved.state.csv;
+  if (dropped > 0) events.gapsDropped = (context.gapsDropped ?? 0) + dropped;
+  const document: StreamDocument = {
+    ...before,
+    end,
+    closedEnd: closed.at(-1)?.end ?? before.closedEnd,
+    events: before.events + closed.length,
+    observed: Math.max(before.observed, segment.observed),
+    final: segment.final,
+    gaps: gaps.slice(dropped),
+    open: saved.open,
+    recent: withRecent(before, segment),
+    context: { events: { ...events }, train: before.context.train },
+  };
+  return { document, closed, open: cutter.view() };
+}
+
+function readContext(document: StreamDocument): EventsContext {
+  const kept = document.context.events as Partial<EventsContext>;
+  const csvExpected = /\.csv(?:\.gz|\.zst)?$/i.test(document.origin.path);
+  return { ...kept, format: kept.format ?? 'undecided', cut: kept.cut ?? newCutState(0, csvExpected) };
+}
+
+/** A function of the stream's first bytes alone: with fewer than are needed they are held until there are more. */
+function decideFormat(held: Buffer | undefined, bytes: Buffer): Format {
+  const head = held === undefined ? bytes : Buffer.concat([held, bytes.subarray(0, binaryHeadBytes)]);
+  const first = head.subarray(0, binaryHeadBytes);
+  if (isBinaryHead(first)) return 'binary';
+  if (beginsWithTextLine(first)) return 'text';
+  return head.length < binaryHeadBytes ? 'undecided' : 'text';
+}
+
+function addGap(
+  gaps: { start: number; end: number; reason: GapReason | 'missing' }[],
+  gap: { start: number; end: number; reason: GapReason | 'missing' },
+): void {
+  const last = gaps.at(-1);
+  if (last !== undefined && last.end === gap.start && last.reason === gap.reason) {
+    gaps[gaps.length - 1] = { ...last, end: gap.end };
+  } else gaps.push(gap);
+}
+
+function withRecent(document: StreamDocument, segment: Segment): StreamDocument['recent'] {
+  if (segment.bytes.length === 0) return document.recent;
+  const added = { start: segment.start, end: segment.end, sum: sumOf(segment.bytes) };
+  return [...document.recent.slice(1 - recentSegmentsMax), added];
+}
+
+function sumOf(bytes: Buffer): string {
+  return crc32(bytes).toString(16).padStart(8, '0');
+}
+
+/** Where the segment speaks of bytes that the stream has passed already: are they the same? */
+function disagreements(document: StreamDocument, segment: Segment): Letter[] {
+  if (segment.bytes.length === 0 || segment.start >= document.end) return [];
+  const end = Math.min(segment.end, document.end);
+  const letter = { stream: segment.stream, start: segment.start, end };
+  const gap = document.gaps.find((gap) => gap.start < end && segment.start < gap.end);
+  if (gap !== undefined) {
+    const detail = `bytes of [${gap.start}, ${gap.end}) came after the range was given up as ${gap.reason}`;
+    return [{ ...letter, reason: 'late', detail }];
+  }
+  const same = document.recent.find((known) => known.start === segment.start && known.end === segment.end);
+  const sum = same === undefined ? '' : sumOf(segment.bytes);
+  if (same !== undefined && same.sum !== sum)
+    return [{ ...letter, reason: 'conflict', detail: `crc32 ${sum}, held with crc32 ${same.sum}` }];
+  if (same === undefined && differsFromOpen(document, segment))
+    return [{ ...letter, reason: 'conflict', detail: 'other bytes than those of the open event' }];
+  return [];
+}
+
+function differsFromOpen(document: StreamDocument, segment: Segment): boolean {
+  const { open } = document;
+  if (open === null) return false;
+  const start = Math.max(open.bytesStart, segment.start);
+  const end = Math.min(document.end, segment.end);
+  if (start >= end) return false;
+  const held = open.bytes.subarray(start - open.bytesStart, end - open.bytesStart);
+  return !held.equals(segment.bytes.subarray(start - segment.start, end - segment.start));
+}
+
+function zoneOf(timeZone: string): ZoneOffset {
+  let known = zones.get(timeZone);
+  if (known === undefined) {
+    known = zoneOffset(timeZone);
+    if (zones.size < 64) zones.set(timeZone, known);
+  }
+  return known;
+}

@@ -1,0 +1,137 @@
+/** What both indices have in common: the names of dated parts, the documents of points and streams, run summaries. */
+import type { RunSummary, StoredPoint } from '../core/event-index.ts';
+import type { PointFact } from '../core/fact.ts';
+import { numberFromJson, numberToJson } from '../core/fact.ts';
+import type { StreamDocument } from '../core/stream-document.ts';
+
+const dayMs = 86_400_000;
+
+/** `2026.11.23`: the UTC day of `observed`, in the name of a dated index of events. */
+export function dayOf(observed: number): string {
+  const number = Math.floor(validTime(observed) / dayMs);
+  if (number !== lastDay.number) {
+    lastDay = { number, name: new Date(number * dayMs).toISOString().slice(0, 10).replaceAll('-', '.') };
+  }
+  return lastDay.name;
+}
+
+/** Asked for every event, and nearly always for the same day. */
+let lastDay = { number: 0, name: '1970.01.01' };
+
+/** `2026.11`: the UTC month of `observed`, in the name of a dated index of points. */
+export function monthOf(observed: number): string {
+  return dayOf(observed).slice(0, 7);
+}
+
+/** Whether all of the day `2026.11.23` or the month `2026.11` is more than `days` days ago. */
+export function isExpired(period: string, days: number, now: number): boolean {
+  const [year = 0, month = 1, day] = period.split('.').map(Number);
+  const end = day === undefined ? Date.UTC(year, month, 1) : Date.UTC(year, month - 1, day + 1);
+  return end <= now - days * dayMs;
+}
+
+/** What a nanosecond date of Elasticsearch can hold: 1970 to April 2262. */
+const timeMax = Date.UTC(2262, 0, 1);
+
+/** ms since epoch in whole microseconds (a float holds no finer) and within what an index can hold. */
+export function validTime(time: number): number {
+  if (!(time > 0)) return 0;
+  return Math.min(timeMax, Math.round(time * 1000) / 1000);
+}
+
+/** The points of one event and step: one document, stored under `id` with version `end`. */
+export interface PointsDocument {
+  id: string;
+  end: number;
+  points: readonly [PointFact, ...PointFact[]];
+}
+
+export function pointsDocuments(points: readonly PointFact[]): PointsDocument[] {
+  const byId = new Map<string, { id: string; end: number; points: [PointFact, ...PointFact[]] }>();
+  for (const point of points) {
+    const id = `${point.event}-${point.step ?? 'none'}`;
+    const known = byId.get(id);
+    if (known) known.points.push(point);
+    else byId.set(id, { id, end: point.end, points: [point] });
+  }
+  return [...byId.values()];
+}
+
+/** Name, canonical name or null, value: how the points of a document are kept in JSON. */
+export type PointEntry = [name: string, canonical: string | null, value: number | string];
+
+export function pointEntries(points: readonly PointFact[]): PointEntry[] {
+  return points.map(({ name, canonical, value }) => [name, canonical, numberToJson(value)]);
+}
+
+export function storedPoints(
+  common: Omit<StoredPoint, 'name' | 'canonical' | 'value'>,
+  entries: readonly PointEntry[],
+  wanted: string | undefined,
+): StoredPoint[] {
+  return entries
+    .filter(([name, canonical]) => wanted === undefined || wanted === name || wanted === canonical)
+    .map(([name, canonical, value]) => ({ ...common, name, canonical, value: numberFromJson(value) ?? NaN }));
+}
+
+/** A stream document as plain JSON: the open event's bytes as base64. */
+export function streamToJson(document: StreamDocument): Record<string, unknown> {
+  const { open, ...rest } = document;
+  return { ...rest, open: open && { ...open, bytes: open.bytes.toString('base64') } };
+}
+
+/** The inverse of streamToJson, of JSON that this program has written. */
+export function streamFromJson(json: Record<string, unknown>): StreamDocument {
+  const document = json as unknown as StreamDocument;
+  const open = json['open'] as (Record<string, unknown> & { bytes: string }) | null;
+  return {
+    ...document,
+    open:
+      open && ({ ...open, bytes: Buffer.from(open.bytes, 'base64') } as unknown as StreamDocument['open']),
+  };
+}
+
+/** The runs of these stream documents, the one observed last first. */
+export async function summarizeRuns(
+  streams: AsyncIterable<Pick<StreamDocument, 'origin' | 'end' | 'events' | 'created' | 'observed' | 'gaps'>>,
+): Promise<RunSummary[]> {
+  const runs = new Map<string, RunSummary & { rankSet: Set<number>; hostSet: Set<string> }>();
+  for await (const { origin, end, events, created, observed, gaps } of streams) {
+    let run = runs.get(origin.run);
+    if (!run) {
+      run = { ...emptySummary(origin.run), rankSet: new Set(), hostSet: new Set() };
+      runs.set(origin.run, run);
+    }
+    run.attempt = Math.max(run.attempt, origin.attempt);
+    if (origin.rank !== null) run.rankSet.add(origin.rank);
+    run.hostSet.add(origin.host);
+    run.streams += 1;
+    run.bytes += end;
+    run.events += events;
+    run.first = Math.min(run.first, created);
+    run.last = Math.max(run.last, observed);
+    run.gapBytes += gaps.reduce((sum, gap) => sum + gap.end - gap.start, 0);
+  }
+  return [...runs.values()]
+    .map(({ rankSet, hostSet, ...run }) => ({
+      ...run,
+      ranks: [...rankSet].sort((a, b) => a - b),
+      hosts: [...hostSet].sort(),
+    }))
+    .sort((a, b) => b.last - a.last || (a.run < b.run ? -1 : 1));
+}
+
+function emptySummary(run: string): RunSummary {
+  return {
+    run,
+    attempt: 0,
+    ranks: [],
+    hosts: [],
+    streams: 0,
+    bytes: 0,
+    events: 0,
+    first: Infinity,
+    last: 0,
+    gapBytes: 0,
+  };
+}

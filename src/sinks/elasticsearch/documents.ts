@@ -1,0 +1,238 @@
+/** Our items as documents of Elasticsearch, and back. The mapping of each is in templates.ts. */
+import type { IndexItem, SearchHit, StoredPoint, StoredRange } from '../../core/event-index.ts';
+import type { LogEvent } from '../../core/event.ts';
+import { numberToJson } from '../../core/fact.ts';
+import type { IncidentDocument } from '../../core/incident.ts';
+import type { StreamDocument } from '../../core/stream-document.ts';
+import { streamVersion } from '../../core/stream-document.ts';
+import type { PointEntry, PointsDocument } from '../documents.ts';
+import {
+  dayOf,
+  monthOf,
+  pointEntries,
+  pointsDocuments,
+  storedPoints,
+  streamFromJson,
+  streamToJson,
+  validTime,
+} from '../documents.ts';
+import type { BulkAction } from './bulk.ts';
+import { flattenFields } from './flatten.ts';
+import { mappedMetricsMax } from './templates.ts';
+
+/** Which metric names this process maps to fields of their own: the first that it meets. */
+export type MappedMetrics = Set<string>;
+
+export function itemActions(item: IndexItem, prefix: string, mapped: MappedMetrics): BulkAction[] {
+  switch (item.kind) {
+    case 'event':
+      return [eventAction(item.event, prefix)];
+    case 'points':
+      return pointsDocuments(item.points).map((document) => pointsAction(document, prefix, mapped));
+    case 'stream':
+      return [streamAction(item.document, prefix)];
+  }
+}
+
+function eventAction(event: LogEvent, prefix: string): BulkAction {
+  const { origin, time, observed, start, end, fields } = event;
+  return indexAction(`${prefix}-logs-${dayOf(observed)}`, event.id, end, {
+    '@timestamp': timestamp(time),
+    message: event.message.toWellFormed(),
+    run: { id: origin.run, attempt: origin.attempt },
+    ...(event.rank !== null && { rank: event.rank }),
+    log: {
+      ...(event.level && { level: event.level }),
+      ...(event.logger !== undefined && { logger: event.logger }),
+      offset: start,
+      file: { path: origin.path },
+    },
+    host: { name: origin.host },
+    agent: { id: origin.source },
+    event: { created: Math.round(validTime(observed)), hash: event.sum },
+    ...(Object.keys(origin.labels).length > 0 && { labels: flattenFields(origin.labels) }),
+    ...(fields && { fields: flattenFields(fields) }),
+    caboose: {
+      stream: event.stream,
+      kind: event.kind,
+      end,
+      ...(event.part > 0 && { part: event.part }),
+      ...(event.open && { open: true }),
+      time_source: event.timeSource,
+    },
+  });
+}
+
+function pointsAction(
+  { id, end, points }: PointsDocument,
+  prefix: string,
+  mapped: MappedMetrics,
+): BulkAction {
+  const [first] = points;
+  const metric: Record<string, number> = {};
+  const text: [string, string][] = [];
+  const overflow: [string, string][] = [];
+  for (const { name, canonical, value } of points) {
+    // The first that claims a canonical name has it, the others of this step keep their own.
+    const field = canonical !== null && !(canonical in metric) ? canonical : name;
+    if (!Number.isFinite(value)) text.push([field, String(numberToJson(value))]);
+    else if (isMapped(field, mapped)) metric[field] = value;
+    else overflow.push([field, String(value)]);
+  }
+  const names = new Set(points.flatMap(({ name, canonical }) => [name, canonical ?? name]));
+  return indexAction(`${prefix}-metrics-${monthOf(first.observed)}`, id, end, {
+    '@timestamp': timestamp(first.time),
+    run: { id: first.run, attempt: first.attempt },
+    ...(first.rank !== null && { rank: first.rank }),
+    ...(first.step !== null && Number.isFinite(first.step) && { step: first.step }),
+    metric,
+    ...(text.length > 0 && { metric_text: flattenFields(Object.fromEntries(text)) }),
+    ...(overflow.length > 0 && { metric_overflow: flattenFields(Object.fromEntries(overflow)) }),
+    metric_names: [...names],
+    log: { offset: first.start, file: { path: first.path } },
+    event: { created: Math.round(validTime(first.observed)) },
+    caboose: { stream: first.stream, event: first.event, end },
+    points: pointEntries(points),
+  });
+}
+
+/** Elasticsearch refuses some names, and ever more fields; such metrics are stored and searchable, but not fields. */
+function isMapped(name: string, mapped: MappedMetrics): boolean {
+  if (mapped.has(name)) return true;
+  const isPlain = /^[A-Za-z0-9_][\w ./@-]{0,127}$/.test(name) && !/\.\.|\.$|\. | \.| $/.test(name);
+  if (!isPlain || name === '__proto__' || mapped.size >= mappedMetricsMax) return false;
+  mapped.add(name);
+  return true;
+}
+
+function streamAction(document: StreamDocument, prefix: string): BulkAction {
+  const { stream, origin, end, events, observed, final, gaps } = document;
+  return indexAction(`${prefix}-streams`, stream, streamVersion(document), {
+    '@timestamp': timestamp(observed),
+    run: { id: origin.run, attempt: origin.attempt },
+    ...(origin.rank !== null && { rank: origin.rank }),
+    host: { name: origin.host },
+    agent: { id: origin.source },
+    log: { file: { path: origin.path } },
+    caboose: { stream, end, events, final, open: document.open !== null, gaps: gaps.length },
+    document: streamToJson(document),
+  });
+}
+
+export function incidentSource(incident: IncidentDocument): Record<string, unknown> {
+  return {
+    '@timestamp': timestamp(incident.opened),
+    run: { id: incident.run, attempt: incident.attempt },
+    ...(incident.rank !== null && { rank: incident.rank }),
+    message: incident.message.toWellFormed(),
+    incident: {
+      class: incident.class,
+      role: incident.role,
+      opened: Math.round(validTime(incident.opened)),
+      ...(incident.resolved !== null && { resolved: Math.round(validTime(incident.resolved)) }),
+      token: incident.token,
+    },
+    document: incident,
+  };
+}
+
+function indexAction(
+  index: string,
+  id: string,
+  version: number,
+  source: Record<string, unknown>,
+): BulkAction {
+  const header = JSON.stringify({ index: { _index: index, _id: id, version, version_type: 'external_gte' } });
+  const body = JSON.stringify(source);
+  return { index, lines: [header, body], bytes: Buffer.byteLength(header) + Buffer.byteLength(body) + 2 };
+}
+
+export function deleteAction(index: string, id: string, version: number): BulkAction {
+  const header = JSON.stringify({
+    delete: { _index: index, _id: id, version, version_type: 'external_gte' },
+  });
+  return { index, lines: [header], bytes: Buffer.byteLength(header) + 1 };
+}
+
+/** ISO 8601 with as many digits as the time has, to the microsecond. */
+export function timestamp(time: number): string {
+  const valid = validTime(time);
+  const ms = Math.floor(valid);
+  const micros = Math.min(999, Math.round((valid - ms) * 1000));
+  const iso = new Date(ms).toISOString();
+  return micros === 0 ? iso : `${iso.slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+}
+
+function timeOf(timestamp: string): number {
+  const [seconds = '', fraction = ''] = timestamp.replace('Z', '').split('.');
+  return validTime(
+    Date.parse(`${seconds}.${fraction.slice(0, 3).padEnd(3, '0')}Z`) + Number(`0.${fraction.slice(3)}`),
+  );
+}
+
+interface EventSource {
+  '@timestamp': string;
+  message: string;
+  run: { id: string; attempt: number };
+  rank?: number;
+  log: { level?: string; offset: number; file: { path: string } };
+  host: { name: string };
+  event: { hash: string };
+  caboose: { stream: string; kind: string; end: number };
+}
+
+export function toSearchHit(id: string, source: unknown): SearchHit {
+  const { '@timestamp': time, message, run, rank, log, host, caboose } = source as EventSource;
+  return {
+    id,
+    time: timeOf(time),
+    run: run.id,
+    attempt: run.attempt,
+    rank: rank ?? null,
+    host: host.name,
+    path: log.file.path,
+    stream: caboose.stream,
+    start: log.offset,
+    end: caboose.end,
+    level: log.level ?? null,
+    kind: caboose.kind,
+    message,
+  };
+}
+
+/** What toStoredRange needs of a document. */
+export const rangeFields = ['log.offset', 'caboose.end', 'event.hash'];
+
+export function toStoredRange(id: string, source: unknown): StoredRange {
+  const { log, caboose, event } = source as EventSource;
+  return { id, start: log.offset, end: caboose.end, sum: event.hash };
+}
+
+/** What toStoredPoints needs of a document. */
+export const pointFields = ['@timestamp', 'run', 'rank', 'step', 'log.file.path', 'points'];
+
+interface PointsSource {
+  '@timestamp': string;
+  run: { id: string; attempt: number };
+  rank?: number;
+  step?: number;
+  log: { file: { path: string } };
+  points: PointEntry[];
+}
+
+export function toStoredPoints(source: unknown, name: string | undefined): StoredPoint[] {
+  const { '@timestamp': time, run, rank, step, log, points } = source as PointsSource;
+  const common = {
+    run: run.id,
+    attempt: run.attempt,
+    rank: rank ?? null,
+    path: log.file.path,
+    step: step ?? null,
+    time: timeOf(time),
+  };
+  return storedPoints(common, points, name);
+}
+
+export function toStreamDocument(source: unknown): StreamDocument {
+  return streamFromJson((source as { document: Record<string, unknown> }).document);
+}

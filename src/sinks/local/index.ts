@@ -1,0 +1,409 @@
+/**
+ * The embedded store: an EventIndex in one SQLite file, for `caboose up` and for tests without servers.
+ *
+ * States: unopened → writing (after `prepare` or the first `write`), or unopened → reading (a process that only
+ * asks, also while another writes) → closed. Failure rule: a write is one transaction, so events and the stream documents that
+ * speak of them are stored together or not at all; a full disk, a lock or a failing disk is waited out; a damaged file is
+ * an error for the operator. docs/adr/0001-embedded-store.md says why SQLite, and what was measured.
+ */
+import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../core/clock.ts';
+import { CabooseError, errorText } from '../../core/errors.ts';
+import type {
+  EventIndex,
+  IndexItem,
+  ItemResult,
+  RunSummary,
+  SearchHit,
+  StoredPoint,
+  StoredRange,
+  StreamFilter,
+} from '../../core/event-index.ts';
+import type { PointFact } from '../../core/fact.ts';
+import type { IncidentDocument } from '../../core/incident.ts';
+import type { Logger } from '../../core/logger.ts';
+import { retry } from '../../core/retry.ts';
+import type { SearchQuery } from '../../core/search-query.ts';
+import type { StreamDocument } from '../../core/stream-document.ts';
+import { streamVersion } from '../../core/stream-document.ts';
+import type { ConnectionState } from '../../core/transport.ts';
+import type { PointEntry } from '../documents.ts';
+import {
+  isExpired,
+  monthOf,
+  pointEntries,
+  pointsDocuments,
+  storedPoints,
+  streamFromJson,
+  streamToJson,
+  summarizeRuns,
+  validTime,
+} from '../documents.ts';
+import { databaseFileName, openForReading, openForWriting, told } from './database.ts';
+import { DayTables, dayNames, idFromBlob } from './days.ts';
+import { Origins } from './origins.ts';
+import { searchEvents } from './search.ts';
+
+export interface LocalIndexOptions {
+  /** The directory of the store; made if it is not there. */
+  dir: string;
+  clock: Clock;
+  logger: Logger;
+  /** When the file is larger after `applyRetention`, the oldest days go too. Default: no bound. */
+  bytesMax?: number;
+}
+
+const retryBackoff = { initialMs: 100, maxMs: 5_000 };
+const pageRows = 500;
+
+export function createLocalIndex(options: LocalIndexOptions): EventIndex {
+  return new LocalIndex(options);
+}
+
+interface Writer {
+  db: DatabaseSync;
+  days: DayTables;
+  origins: Origins;
+}
+
+class LocalIndex implements EventIndex {
+  readonly refreshIntervalMs = 0;
+  readonly #options: LocalIndexOptions;
+  readonly #file: string;
+  #writer: Writer | undefined;
+  #reader: DatabaseSync | undefined;
+  #closed = false;
+  #failure: string | undefined;
+
+  constructor(options: LocalIndexOptions) {
+    this.#options = options;
+    this.#file = path.join(options.dir, databaseFileName);
+  }
+
+  async prepare(signal?: AbortSignal): Promise<void> {
+    await this.#retried(() => this.#openWriter(), signal);
+  }
+
+  async write(items: readonly IndexItem[], signal: AbortSignal): Promise<ItemResult[]> {
+    signal.throwIfAborted();
+    return await this.#retried(
+      () => this.#transaction((writer) => items.map((item) => put(writer, item))),
+      signal,
+    );
+  }
+
+  async loadStreams(ids: readonly string[]): Promise<Map<string, StreamDocument>> {
+    const streams = new Map<string, StreamDocument>();
+    const find = this.#read()?.prepare('SELECT document FROM streams WHERE stream = ?');
+    for (const id of ids) {
+      const row = find?.get(id);
+      if (row) streams.set(id, parseStream(row['document']));
+    }
+    return streams;
+  }
+
+  async search(query: SearchQuery): Promise<SearchHit[]> {
+    const db = this.#read();
+    return db ? await this.#told(() => searchEvents(db, query)) : [];
+  }
+
+  async points(run: string, { name, limit = 10_000 }: { name?: string; limit?: number } = {}) {
+    const found: StoredPoint[] = [];
+    const rows =
+      this.#read()
+        ?.prepare(
+          `SELECT p.step, p.time, p.entries, o.attempt, o.rank, o.path FROM points AS p JOIN origins AS o ON o.no = p.origin
+           WHERE o.run = ? AND (? IS NULL OR instr(p.entries, ?)) ORDER BY p.step IS NULL, p.step, p.time, p.no`,
+        )
+        .iterate(run, name ?? null, name === undefined ? '' : JSON.stringify(name)) ?? [];
+    for (const { step, time, entries, attempt, rank, path } of rows) {
+      const common = {
+        run,
+        attempt: Number(attempt),
+        rank: rank === null ? null : Number(rank),
+        path: String(path),
+        step: step === null ? null : Number(step),
+        time: Number(time),
+      };
+      found.push(...storedPoints(common, JSON.parse(String(entries)) as PointEntry[], name));
+      if (found.length >= limit) break;
+    }
+    return found.slice(0, limit);
+  }
+
+  async runs(): Promise<RunSummary[]> {
+    return await summarizeRuns(this.streams());
+  }
+
+  async *streams(filter: StreamFilter = {}): AsyncIterable<StreamDocument> {
+    const { run = null, openSince = null } = filter;
+    const page = this.#read()?.prepare(
+      `SELECT stream, document FROM streams
+       WHERE stream > ? AND (? IS NULL OR run = ?) AND (? IS NULL OR open_observed >= ?)
+       ORDER BY stream LIMIT ${pageRows}`,
+    );
+    if (!page) return;
+    for (let last = ''; ;) {
+      const rows = page.all(last, run, run, openSince, openSince);
+      for (const row of rows) yield parseStream(row['document']);
+      if (rows.length < pageRows) return;
+      last = String(rows.at(-1)?.['stream']);
+    }
+  }
+
+  async *ranges(stream: string): AsyncIterable<StoredRange> {
+    const db = this.#read();
+    if (!db) return;
+    // `observed` never runs backwards in a stream, so its events are in order from day to day.
+    for (const day of dayNames(db)) {
+      const page = db.prepare(
+        `SELECT e.no, e.id, e.start, e.end, e.sum FROM "logs_${day}" AS e
+         WHERE e.origin IN (SELECT no FROM origins WHERE stream = ?) AND (e.start, e.no) > (?, ?)
+         ORDER BY e.start, e.no LIMIT ${pageRows}`,
+      );
+      for (let last = [-1, -1]; ;) {
+        const rows = page.all(stream, ...last);
+        for (const { id, start, end, sum } of rows) {
+          yield { id: idFromBlob(id), start: Number(start), end: Number(end), sum: sumText(sum) };
+        }
+        if (rows.length < pageRows) break;
+        last = [Number(rows.at(-1)?.['start']), Number(rows.at(-1)?.['no'])];
+      }
+    }
+  }
+
+  async eventCounts(streams: readonly string[]): Promise<Map<string, number>> {
+    const counts = new Map<string, number>(streams.map((stream) => [stream, 0]));
+    const db = this.#read();
+    for (const day of db ? dayNames(db) : []) {
+      const rows = db?.prepare(
+        `SELECT o.stream, count(*) AS n FROM origins AS o JOIN "logs_${day}" AS e ON e.origin = o.no
+         WHERE o.stream IN (SELECT value FROM json_each(?)) GROUP BY o.stream`,
+      );
+      for (const { stream, n } of rows?.iterate(JSON.stringify(streams)) ?? []) {
+        counts.set(String(stream), (counts.get(String(stream)) ?? 0) + Number(n));
+      }
+    }
+    return counts;
+  }
+
+  async writeIncident(incident: IncidentDocument): Promise<'stored' | 'stale'> {
+    const { id, run, token, opened } = incident;
+    return await this.#retried(() =>
+      this.#transaction(({ db }) => {
+        const { changes } = db
+          .prepare(
+            `INSERT INTO incidents (id, run, token, opened, document) VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT (id) DO UPDATE SET run = excluded.run, token = excluded.token, opened = excluded.opened,
+             document = excluded.document WHERE excluded.token >= token`,
+          )
+          .run(id, run, token, opened, JSON.stringify(incident));
+        return Number(changes) === 1 ? 'stored' : 'stale';
+      }),
+    );
+  }
+
+  async incidents(run?: string): Promise<IncidentDocument[]> {
+    const rows = this.#read()
+      ?.prepare('SELECT document FROM incidents WHERE ? IS NULL OR run = ? ORDER BY opened, id')
+      .all(run ?? null, run ?? null);
+    return (rows ?? []).map((row) => JSON.parse(String(row['document'])) as IncidentDocument);
+  }
+
+  async deleteRun(run: string): Promise<number> {
+    return await this.#retried(() =>
+      this.#transaction(({ db, days, origins }) => {
+        const ofRun = 'origin IN (SELECT no FROM origins WHERE run = ?)';
+        let deleted = 0;
+        for (const day of days.days()) {
+          deleted += Number(db.prepare(`DELETE FROM "logs_${day}" WHERE ${ofRun}`).run(run).changes);
+        }
+        deleted += Number(db.prepare(`DELETE FROM points WHERE ${ofRun}`).run(run).changes);
+        deleted += Number(db.prepare('DELETE FROM streams WHERE run = ?').run(run).changes);
+        db.prepare('DELETE FROM origins WHERE run = ?').run(run);
+        origins.forget();
+        return deleted;
+      }),
+    );
+  }
+
+  async applyRetention({ logsDays, metricsDays }: { logsDays: number; metricsDays: number }, now: number) {
+    return await this.#retried(() => {
+      const writer = this.#openWriter();
+      const { days } = writer;
+      const deleted = this.#transaction(() => {
+        const expired = days.days().filter((day) => isExpired(day, logsDays, now));
+        for (const day of expired) days.drop(day);
+        return [...expired.map((day) => `logs-${day}`), ...dropMonths(writer.db, metricsDays, now)];
+      });
+      while (this.#isTooLarge(writer.db)) {
+        const [oldest, ...newer] = days.days();
+        // The day that is being written stays.
+        if (oldest === undefined || newer.length === 0) break;
+        this.#transaction(() => days.drop(oldest));
+        deleted.push(`logs-${oldest}`);
+      }
+      if (deleted.length > 0) writer.db.exec('PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(PASSIVE)');
+      return deleted;
+    });
+  }
+
+  state(): ConnectionState {
+    const connected = this.#writer !== undefined && this.#failure === undefined;
+    const reason = this.#failure ?? (this.#closed ? 'closed' : 'not opened');
+    return connected ? { name: 'local-index', connected } : { name: 'local-index', connected, reason };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#writer?.db.close();
+    this.#reader?.close();
+    this.#writer = undefined;
+    this.#reader = undefined;
+  }
+
+  #openWriter(): Writer {
+    if (this.#closed) throw new CabooseError('INDEX_CLOSED', `the index ${this.#file} is closed`);
+    if (!this.#writer) {
+      const db = openForWriting(this.#options.dir);
+      this.#writer = { db, days: new DayTables(db), origins: new Origins(db) };
+    }
+    return this.#writer;
+  }
+
+  /** null: nothing has been stored yet. */
+  #read(): DatabaseSync | null {
+    if (this.#closed) throw new CabooseError('INDEX_CLOSED', `the index ${this.#file} is closed`);
+    if (this.#writer) return this.#writer.db;
+    this.#reader ??= openForReading(this.#options.dir) ?? undefined;
+    return this.#reader ?? null;
+  }
+
+  #transaction<T>(work: (writer: Writer) => T): T {
+    const writer = this.#openWriter();
+    writer.db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work(writer);
+      writer.days.finish();
+      writer.db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors (disk full, I/O).
+      if (writer.db.isTransaction) writer.db.exec('ROLLBACK');
+      writer.days.forget();
+      writer.origins.forget();
+      throw error;
+    }
+  }
+
+  async #retried<T>(work: () => T, signal?: AbortSignal): Promise<T> {
+    try {
+      const result = await retry(async () => await this.#told(async () => work()), {
+        ...retryBackoff,
+        clock: this.#options.clock,
+        ...(signal && { signal }),
+        retriable: (error) => error instanceof CabooseError && error.retriable,
+        onFailure: (error) => this.#tellFailure(error),
+      });
+      this.#failure = undefined;
+      return result;
+    } catch (error) {
+      if (!signal?.aborted) this.#failure = errorText(error);
+      signal?.throwIfAborted();
+      throw error;
+    }
+  }
+
+  #tellFailure(error: unknown): void {
+    const text = errorText(error);
+    if (this.#failure === undefined) {
+      const hint = error instanceof CabooseError ? error.hint : undefined;
+      this.#options.logger.error(
+        { file: this.#file, error: text, hint },
+        'The index cannot be written; trying again.',
+      );
+    }
+    this.#failure = text;
+  }
+
+  async #told<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw told(error, this.#file);
+    }
+  }
+
+  #isTooLarge(db: DatabaseSync): boolean {
+    if (this.#options.bytesMax === undefined) return false;
+    const value = (name: string) => Number(db.prepare(`PRAGMA ${name}`).get()?.[name] ?? 0);
+    return (value('page_count') - value('freelist_count')) * value('page_size') > this.#options.bytesMax;
+  }
+}
+
+function put({ db, days, origins }: Writer, item: IndexItem): ItemResult {
+  switch (item.kind) {
+    case 'event':
+      days.put(item.event, origins.numberOf({ ...item.event.origin, stream: item.event.stream }));
+      break;
+    case 'points':
+      putPoints(db, origins, item.points);
+      break;
+    case 'stream':
+      putStream(db, item.document);
+      break;
+  }
+  return { status: 'stored' };
+}
+
+function putPoints(db: DatabaseSync, origins: Origins, points: readonly PointFact[]): void {
+  for (const document of pointsDocuments(points)) {
+    const [{ stream, run, attempt, rank, path, step, time, observed }] = document.points;
+    db.prepare(
+      `INSERT INTO points (id, origin, step, time, month, end, entries) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, step = excluded.step, time = excluded.time,
+       month = excluded.month, end = excluded.end, entries = excluded.entries WHERE excluded.end >= end`,
+    ).run(
+      document.id,
+      origins.numberOf({ stream, run, attempt, rank, path, host: '' }),
+      step !== null && Number.isFinite(step) ? step : null,
+      validTime(time),
+      monthOf(observed),
+      document.end,
+      JSON.stringify(pointEntries(document.points)),
+    );
+  }
+}
+
+function putStream(db: DatabaseSync, document: StreamDocument): void {
+  db.prepare(
+    `INSERT INTO streams (stream, run, version, open_observed, document) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (stream) DO UPDATE SET run = excluded.run, version = excluded.version,
+       open_observed = excluded.open_observed, document = excluded.document
+     WHERE excluded.version >= version`,
+  ).run(
+    document.stream,
+    document.origin.run,
+    streamVersion(document),
+    document.open ? document.observed : null,
+    JSON.stringify(streamToJson(document)),
+  );
+}
+
+function dropMonths(db: DatabaseSync, metricsDays: number, now: number): string[] {
+  const months = db.prepare('SELECT DISTINCT month FROM points ORDER BY month').all();
+  const expired = months
+    .map((row) => String(row['month']))
+    .filter((month) => isExpired(month, metricsDays, now));
+  for (const month of expired) db.prepare('DELETE FROM points WHERE month = ?').run(month);
+  return expired.map((month) => `metrics-${month}`);
+}
+
+function parseStream(document: unknown): StreamDocument {
+  return streamFromJson(JSON.parse(String(document)) as Record<string, unknown>);
+}
+
+function sumText(sum: unknown): string {
+  return Number(sum).toString(16).padStart(8, '0');
+}

@@ -1,0 +1,334 @@
+/**
+ * The training's gauges: the last value of each metric of each rank, for a Prometheus that scrapes the process.
+ *
+ *     caboose_train_<canonical>{run,attempt,rank}     points whose name has a canonical one: caboose_train_loss …
+ *     caboose_train_value{run,attempt,rank,name}      all others; what a user has named stays a label value
+ *     caboose_train_step{run,attempt,rank}            the highest step of any point
+ *
+ * A rank that is not known is an empty label, which Prometheus takes as none. A gauge moves only forward, by (attempt,
+ * step), then time, so that a redelivery or a replay cannot turn it back; the first point of a later attempt of a rank
+ * removes the gauges of the earlier one. Series end with their run (`endedGraceMs` later, so that the last values are
+ * scraped), when their rank is silent for `runIdleMs`, and when their streams move to another indexer. Past `seriesMax`
+ * no new series is made: the points are counted, and the log says so once.
+ *
+ * Nothing here fails: a fact that makes no gauge is left out.
+ */
+import { hash } from 'node:crypto';
+import { Counter } from 'prom-client';
+import type { Metric, Registry } from 'prom-client';
+import type { Clock } from '../core/clock.ts';
+import type { Fact, PointFact } from '../core/fact.ts';
+import { silentLogger } from '../core/logger.ts';
+import type { Logger } from '../core/logger.ts';
+
+export interface TrainGaugesOptions {
+  registry: Registry;
+  clock: Clock;
+  /** Most series over all runs, default 10,000. */
+  seriesMax?: number;
+  /** A rank without a point for so long is removed, and older facts make no gauge. Default one hour. */
+  runIdleMs?: number;
+  /** How long the last values stay after a run has ended: some scrapes. Default two minutes. */
+  endedGraceMs?: number;
+  logger?: Logger;
+}
+
+export interface TrainGauges {
+  take(facts: readonly Fact[]): void;
+  removeRun(run: string): void;
+  /** Removes the series whose last value came from one of these streams: their partition was taken away. */
+  removeStreams(streams: Iterable<string>): void;
+  /** How many series there are now. */
+  readonly seriesCount: number;
+}
+
+/** Registers in `registry`; call it once per registry. */
+export function createTrainGauges(options: TrainGaugesOptions): TrainGauges {
+  return new Gauges(options);
+}
+
+/** The series of one rank of one run; only its newest attempt has any. */
+interface RankGroup {
+  run: string;
+  rank: number | null;
+  attempt: number;
+  /** Monotonic, of the last point taken. */
+  takenMs: number;
+  series: Map<string, Series>;
+}
+
+interface Series {
+  family: Family;
+  labels: Record<string, string>;
+  value: number;
+  step: number | null;
+  time: number;
+  stream: string;
+}
+
+/** One metric name. The registry asks it for its values at each scrape. */
+interface Family {
+  name: string;
+  series: Set<Series>;
+}
+
+interface RunEnd {
+  attempt: number;
+  observed: number;
+  endedMs: number;
+}
+
+const prefix = 'caboose_train_';
+/** Names that have a meaning of their own; a canonical name that equals one is shown as `caboose_train_value`. */
+const reservedNames: ReadonlySet<string> = new Set(['step', 'value', 'series', 'dropped_points_total']);
+/** Metric names come from a fixed list; this bound holds even if a fact of another origin makes names up. */
+const familiesMax = 100;
+const labelLengthMax = 200;
+const endedRunsMax = 1000;
+const sweepIntervalMs = 1000;
+
+class Gauges implements TrainGauges {
+  readonly #registry: Registry;
+  readonly #clock: Clock;
+  readonly #seriesMax: number;
+  readonly #runIdleMs: number;
+  readonly #endedGraceMs: number;
+  readonly #logger: Logger;
+  readonly #dropped: Counter;
+  readonly #families = new Map<string, Family>();
+  readonly #groups = new Map<string, RankGroup>();
+  readonly #ended = new Map<string, RunEnd>();
+  #seriesCount = 0;
+  #sweptMs: number;
+  #toldFull = false;
+
+  constructor(options: TrainGaugesOptions) {
+    this.#registry = options.registry;
+    this.#clock = options.clock;
+    this.#seriesMax = options.seriesMax ?? 10_000;
+    this.#runIdleMs = options.runIdleMs ?? 3_600_000;
+    this.#endedGraceMs = options.endedGraceMs ?? 120_000;
+    this.#logger = options.logger ?? silentLogger;
+    this.#sweptMs = options.clock.monotonic();
+    this.#dropped = new Counter({
+      name: `${prefix}dropped_points_total`,
+      help: 'Training points that have no gauge because the limit of series is reached.',
+      registers: [this.#registry],
+    });
+    this.#register(`${prefix}series`, 'Series of training gauges now.', () => [
+      { labels: {}, value: this.#seriesCount },
+    ]);
+  }
+
+  get seriesCount(): number {
+    return this.#seriesCount;
+  }
+
+  take(facts: readonly Fact[]): void {
+    this.#sweep();
+    const oldest = this.#clock.now() - this.#runIdleMs;
+    for (const fact of facts) {
+      if (fact.observed < oldest) continue;
+      if (fact.kind === 'point') this.#takePoint(fact);
+      else if (fact.kind === 'lifecycle' && fact.state !== 'started') this.#endRun(fact);
+    }
+  }
+
+  removeRun(run: string): void {
+    for (const [key, group] of this.#groups) if (group.run === run) this.#removeGroup(key, group);
+  }
+
+  removeStreams(streams: Iterable<string>): void {
+    const gone = new Set(streams);
+    for (const [key, group] of this.#groups) {
+      for (const [seriesKey, series] of group.series) {
+        if (gone.has(series.stream)) this.#removeSeries(group, seriesKey, series);
+      }
+      if (group.series.size === 0) this.#groups.delete(key);
+    }
+  }
+
+  #takePoint(fact: PointFact): void {
+    if (this.#isOver(fact)) return;
+    const key = `${fact.rank ?? ''}:${fact.run}`;
+    const group = this.#groups.get(key) ?? emptyGroup(fact);
+    if (fact.attempt < group.attempt) return;
+    if (fact.attempt > group.attempt) {
+      this.#removeGroup(key, group);
+      group.attempt = fact.attempt;
+    }
+    group.takenMs = this.#clock.monotonic();
+    const canonical = metricPart(fact);
+    if (canonical === null) this.#set(group, 'value', fact, fact.value, fact.name);
+    else this.#set(group, canonical, fact, fact.value);
+    if (fact.step !== null) this.#set(group, 'step', fact, fact.step);
+    if (group.series.size > 0) this.#groups.set(key, group);
+  }
+
+  #set(group: RankGroup, part: string, fact: PointFact, value: number, name?: string): void {
+    const label = name === undefined ? undefined : labelValue(name);
+    const seriesKey = label === undefined ? part : `${part}:${label}`;
+    const held = group.series.get(seriesKey);
+    if (held !== undefined) {
+      if (isForward(held, fact)) {
+        Object.assign(held, { value, step: fact.step, time: fact.time, stream: fact.stream });
+      }
+      return;
+    }
+    const family = this.#seriesCount < this.#seriesMax ? this.#family(part) : undefined;
+    if (family === undefined) return this.#drop();
+    const series: Series = {
+      family,
+      labels: {
+        run: labelValue(fact.run),
+        attempt: String(fact.attempt),
+        rank: fact.rank === null ? '' : String(fact.rank),
+        ...(label === undefined ? {} : { name: label }),
+      },
+      value,
+      step: fact.step,
+      time: fact.time,
+      stream: fact.stream,
+    };
+    group.series.set(seriesKey, series);
+    family.series.add(series);
+    this.#seriesCount += 1;
+  }
+
+  #drop(): void {
+    this.#dropped.inc();
+    if (this.#toldFull) return;
+    this.#toldFull = true;
+    this.#logger.warn(
+      { seriesMax: this.#seriesMax },
+      'the limit of training gauges is reached: new series are left out and counted in caboose_train_dropped_points_total',
+    );
+  }
+
+  #family(part: string): Family | undefined {
+    const name = `${prefix}${part}`;
+    const held = this.#families.get(name);
+    if (held !== undefined) return held;
+    if (this.#families.size >= familiesMax || this.#registry.getSingleMetric(name) !== undefined)
+      return undefined;
+    const family: Family = { name, series: new Set() };
+    this.#families.set(name, family);
+    this.#register(name, helpText(part), () => {
+      this.#sweep();
+      return [...family.series];
+    });
+    return family;
+  }
+
+  /**
+   * A metric of our own instead of prom-client's Gauge, which keeps a second map of the series under a key that is made
+   * by joining labels with commas and colons: two runs with such characters in their names could meet under one key.
+   */
+  #register(
+    name: string,
+    help: string,
+    values: () => { labels: Record<string, string>; value: number }[],
+  ): void {
+    const metric = {
+      name,
+      help,
+      get: () =>
+        Promise.resolve({
+          name,
+          help,
+          type: 'gauge',
+          aggregator: 'omit',
+          values: values().map(({ labels, value }) => ({ labels, value })),
+        }),
+      reset: () => undefined,
+    };
+    this.#registry.registerMetric(metric as unknown as Metric);
+  }
+
+  #endRun(fact: Fact): void {
+    const held = this.#ended.get(fact.run);
+    if (held !== undefined && held.attempt > fact.attempt) return;
+    if (held === undefined && this.#ended.size >= endedRunsMax) {
+      for (const oldest of this.#ended.keys()) {
+        this.#ended.delete(oldest);
+        break;
+      }
+    }
+    this.#ended.set(fact.run, {
+      attempt: fact.attempt,
+      observed: fact.observed,
+      endedMs: held?.attempt === fact.attempt ? held.endedMs : this.#clock.monotonic(),
+    });
+  }
+
+  /** Whether the point belongs to an attempt that has ended. One well after the end says that the run goes on after all. */
+  #isOver(fact: PointFact): boolean {
+    const end = this.#ended.get(fact.run);
+    if (end === undefined || fact.attempt > end.attempt) return false;
+    if (fact.observed > end.observed + this.#endedGraceMs) {
+      this.#ended.delete(fact.run);
+      return false;
+    }
+    return this.#clock.monotonic() - end.endedMs > this.#endedGraceMs;
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#sweptMs < sweepIntervalMs) return;
+    this.#sweptMs = now;
+    for (const [key, group] of this.#groups) {
+      const end = this.#ended.get(group.run);
+      const ended =
+        end !== undefined && group.attempt <= end.attempt && now - end.endedMs > this.#endedGraceMs;
+      if (ended || now - group.takenMs > this.#runIdleMs) this.#removeGroup(key, group);
+    }
+    for (const [run, end] of this.#ended) {
+      if (now - end.endedMs > this.#runIdleMs + this.#endedGraceMs) this.#ended.delete(run);
+    }
+  }
+
+  #removeGroup(key: string, group: RankGroup): void {
+    for (const [seriesKey, series] of group.series) this.#removeSeries(group, seriesKey, series);
+    this.#groups.delete(key);
+  }
+
+  #removeSeries(group: RankGroup, seriesKey: string, series: Series): void {
+    group.series.delete(seriesKey);
+    series.family.series.delete(series);
+    this.#seriesCount -= 1;
+  }
+}
+
+function emptyGroup({ run, rank, attempt }: PointFact): RankGroup {
+  return { run, rank, attempt, takenMs: 0, series: new Map() };
+}
+
+/** The canonical name, if it can stand in a metric's name. */
+function metricPart({ canonical }: PointFact): string | null {
+  if (canonical === null || reservedNames.has(canonical)) return null;
+  return /^[a-z][a-z0-9_]{0,63}$/.test(canonical) ? canonical : null;
+}
+
+function helpText(part: string): string {
+  if (part === 'step') return 'Highest training step of a point.';
+  if (part === 'value') return 'Last value of a training metric that has no name of its own here.';
+  return `Last ${part.replaceAll('_', ' ')} of the training.`;
+}
+
+/** By step where both have one, else by time; equal is forward, so that a corrected value replaces the first. */
+function isForward(held: Series, fact: PointFact): boolean {
+  if (held.step !== null && fact.step !== null && held.step !== fact.step) return fact.step > held.step;
+  return fact.time >= held.time;
+}
+
+/**
+ * What a label can hold: well-formed Unicode, no control characters (the exposition is made of UTF-8 lines), a bounded
+ * length. A text that had to be changed ends in a digest of the original, so that two texts stay two.
+ */
+function labelValue(text: string): string {
+  const clean = text
+    .slice(0, labelLengthMax)
+    .toWellFormed()
+    .replaceAll(/\p{Cc}/gu, '\uFFFD');
+  return clean === text ? text : `${clean}~${hash('sha256', JSON.stringify(text), 'hex').slice(0, 8)}`;
+}

@@ -1,0 +1,359 @@
+import type { Logger } from '../core/logger.ts';
+import { rotationFamily } from '../core/rotation-family.ts';
+import type { CutLog } from './cut-log.ts';
+import type { StreamState } from './cut-state.ts';
+import type { Candidate } from './discovery.ts';
+import type { FileSystem, OpenFile } from './file-system.ts';
+import { followedFile, hasUnread, offsetOf } from './followed-file.ts';
+import type { FollowedFile, Orphan } from './followed-file.ts';
+import { hasAnchor, hasHead, holds } from './identity.ts';
+
+/**
+ * Says which of the files on disk is which of the streams. After each walk of the directories a candidate is one of:
+ *
+ * - a file that is followed (same dev and ino), perhaps under another name;
+ * - a file of an earlier process, known from the cut log by dev and ino;
+ * - a copy of a stream that has lost its place (copytruncate, moved over file systems), known by head and anchor: it takes
+ *   over the stream and its offset;
+ * - a copy of a file that is still in its place, in the making or about to be truncated: held until that is clear;
+ * - a new file.
+ *
+ * A stream that has lost its place and finds no copy in some whole walks is given up: tail.ts publishes a gap.
+ */
+export interface CatalogOptions {
+  fs: FileSystem;
+  cutLog: CutLog;
+  logger: Logger;
+}
+
+/** So many walks more must not find a stream's bytes before it is given up. */
+const confirmingScans = 2;
+/** A copy that does not change for so long, beside an original in its place, is a file of its own. */
+const copyHoldMs = 10_000;
+
+interface Held {
+  size: number;
+  mtimeMs: number;
+  /** Monotonic ms. */
+  since: number;
+}
+
+export class Catalog {
+  readonly files = new Map<string, FollowedFile>();
+  readonly #options: CatalogOptions;
+  /** The files of a rotation family, by its bare path. */
+  readonly #families = new Map<string, Set<FollowedFile>>();
+  readonly #paths = new Map<string, FollowedFile>();
+  /** Every path of the last walk. */
+  #present: ReadonlySet<string> = new Set();
+  /** Streams of an earlier process that no file was found for yet; by dev:ino. */
+  readonly #missing = new Map<string, StreamState[]>();
+  readonly #held = new Map<string, Held>();
+  #orphans: Orphan[] = [];
+  #scan = 0;
+
+  constructor(options: CatalogOptions) {
+    this.#options = options;
+    for (const state of options.cutLog.streams.values()) {
+      const key = `${state.record.dev}:${state.record.ino}`;
+      const known = this.#missing.get(key);
+      if (known) known.push(state);
+      else this.#missing.set(key, [state]);
+    }
+  }
+
+  /** To be called before a walk begins, so that what is lost during it waits for the next one. */
+  beginScan(): void {
+    this.#scan += 1;
+  }
+
+  /** Takes in the result of a walk. Returns the streams that are given up. `now` is monotonic ms. */
+  async reconcile(candidates: readonly Candidate[], now: number): Promise<Orphan[]> {
+    const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
+    this.#present = new Set(candidates.flatMap(({ paths }) => paths));
+    const unknown: Candidate[] = [];
+    for (const candidate of candidates) {
+      const file = this.files.get(candidate.stat.key);
+      if (file) this.#see(file, candidate, now);
+      else unknown.push(candidate);
+    }
+    for (const file of this.files.values()) {
+      if (byKey.has(file.key)) continue;
+      file.gone = true;
+      file.leaving = true;
+      file.missedScans += 1;
+    }
+    unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
+    let rest = unknown.filter((candidate) => !this.#continue(candidate, now));
+    this.#orphanMissing();
+    rest = await this.#filter(rest, async (candidate) => !(await this.#adopt(candidate, now)));
+    rest = await this.#filter(rest, async (candidate) => !(await this.#hold(candidate, now)));
+    for (const candidate of rest) this.#follow(candidate, now);
+    for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
+    this.#markRotated();
+    return this.#giveUp();
+  }
+
+  /** The file's bytes before the offset are others now. Its stream looks for a copy, it begins a new one. */
+  orphan(file: FollowedFile, lastSize: number): void {
+    const stream = file.stream;
+    if (!stream) return;
+    const orphan: Orphan = {
+      stream,
+      lastSize: Math.max(lastSize, stream.end),
+      successor: file,
+      unsent: file.resend,
+      unwatched: file.unwatched,
+      scan: this.#scan + confirmingScans,
+    };
+    this.#orphans.push(orphan);
+    file.stream = null;
+    file.previous = stream.record.id;
+    file.waitsFor = orphan;
+    file.resend = false;
+    file.unterminatedSince = null;
+  }
+
+  /** Files that went away before they could be opened, with bytes that were never read. Each is dropped. */
+  takeLost(): FollowedFile[] {
+    const lost = [...this.files.values()].filter(
+      (file) => file.handle === null && file.missedScans > confirmingScans && hasUnread(file),
+    );
+    for (const file of lost) this.#remove(file);
+    return lost;
+  }
+
+  /** The file that was last seen under this path. */
+  at(path: string): FollowedFile | null {
+    const file = this.#paths.get(path);
+    return file?.path === path ? file : null;
+  }
+
+  get hasOrphans(): boolean {
+    return this.#orphans.length > 0;
+  }
+
+  /** No longer followed; its stream is no longer remembered. */
+  drop(file: FollowedFile): void {
+    this.#remove(file);
+    if (file.stream) this.#options.cutLog.forget(file.stream);
+  }
+
+  #remove(file: FollowedFile): void {
+    this.files.delete(file.key);
+    if (this.#paths.get(file.path) === file) this.#paths.delete(file.path);
+    for (const path of [file.path, file.stream?.record.firstPath ?? file.path]) {
+      const family = rotationFamily(path);
+      const members = this.#families.get(family);
+      members?.delete(file);
+      if (members?.size === 0) this.#families.delete(family);
+    }
+  }
+
+  #see(file: FollowedFile, candidate: Candidate, now: number): void {
+    const { stat, paths } = candidate;
+    if (!paths.includes(file.path)) {
+      file.path = pathOf(candidate);
+      file.leaving = true;
+      this.#joinFamily(file);
+      if (file.stream) this.#options.cutLog.setPlace(file.stream, file);
+    }
+    file.missedScans = 0;
+    if (file.gone) {
+      file.gone = false;
+      file.leaving = rotationFamily(file.path) !== file.path;
+    }
+    const changed = stat.size !== file.size || stat.mtimeMs !== file.mtimeMs;
+    if (changed || hasUnread(file)) file.nextPollAt = Math.min(file.nextPollAt, now);
+  }
+
+  /** A file of an earlier process, youngest stream first. Whether its bytes are still the same is seen at the first read. */
+  #continue(candidate: Candidate, now: number): boolean {
+    const known = this.#missing.get(candidate.stat.key);
+    const stream = known?.toSorted((a, b) => b.record.created - a.record.created)[0];
+    if (!stream) return false;
+    this.#noLongerMissing(stream);
+    this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
+    this.#attach(candidate, stream, true, now);
+    return true;
+  }
+
+  #attach(candidate: Candidate, stream: StreamState, resend: boolean, now: number): FollowedFile {
+    const file = followedFile(pathOf(candidate), candidate.stat, now);
+    file.stream = stream;
+    file.resend = resend && stream.pending.length > 0;
+    file.unwatched = resend;
+    const { record } = stream;
+    if (candidate.paths.includes(record.path)) file.path = record.path;
+    if (file.path !== record.path || record.ino !== file.ino || record.dev !== file.dev) {
+      this.#options.cutLog.setPlace(stream, file);
+    }
+    this.#enroll(file);
+    return file;
+  }
+
+  /**
+   * After the first walk: streams whose files were not in it. One walk can miss a file that is renamed meanwhile, so they are
+   * looked for again before they are given up.
+   */
+  #orphanMissing(): void {
+    if (this.#scan > 1) return;
+    for (const stream of [...this.#missing.values()].flat()) {
+      const scan = this.#scan + confirmingScans;
+      this.#orphans.push({
+        stream,
+        lastSize: stream.end,
+        successor: null,
+        unsent: true,
+        unwatched: true,
+        scan,
+      });
+    }
+  }
+
+  async #adopt(candidate: Candidate, now: number): Promise<boolean> {
+    if (this.#orphans.length === 0) return false;
+    return await this.#opened(candidate, async (file) => {
+      for (const orphan of this.#orphans) {
+        const { record, end, anchor } = orphan.stream;
+        if (candidate.stat.size < end || end === 0) continue;
+        if (!(await holds(file, { headBytes: record.headBytes, headHash: record.headHash, end, anchor })))
+          continue;
+        const adopter = this.#attach(candidate, orphan.stream, orphan.unsent, now);
+        adopter.leaving = true;
+        if (orphan.successor) {
+          orphan.successor.waitsFor = null;
+          orphan.successor.predecessor = adopter;
+        }
+        this.#orphans = this.#orphans.filter((other) => other !== orphan);
+        this.#noLongerMissing(orphan.stream);
+        this.#held.delete(candidate.stat.key);
+        return true;
+      }
+      return false;
+    });
+  }
+
+  /** Whether it looks like a copy of a file that is still in its place: not to be shipped twice. */
+  async #hold(candidate: Candidate, now: number): Promise<boolean> {
+    const path = pathOf(candidate);
+    const original = this.#originalOf(path, candidate);
+    if (
+      !original ||
+      !(await this.#opened(candidate, async (file) => await isCopy(file, candidate, original)))
+    ) {
+      this.#held.delete(candidate.stat.key);
+      return false;
+    }
+    const held = this.#held.get(candidate.stat.key);
+    const { size, mtimeMs } = candidate.stat;
+    if (held?.size !== size || held.mtimeMs !== mtimeMs) {
+      this.#held.set(candidate.stat.key, { size, mtimeMs, since: now });
+      return true;
+    }
+    return now - held.since < copyHoldMs;
+  }
+
+  /** The file in its place whose rotated name this would be. */
+  #originalOf(path: string, candidate: Candidate): FollowedFile | null {
+    const family = rotationFamily(path);
+    if (family === path) return null;
+    for (const file of this.#families.get(family) ?? []) {
+      const older = file.birthtimeMs <= candidate.stat.birthtimeMs;
+      if (file.path === family && !file.gone && older && offsetOf(file) > 0) return file;
+    }
+    return null;
+  }
+
+  #follow(candidate: Candidate, now: number): void {
+    const path = pathOf(candidate);
+    const file = followedFile(path, candidate.stat, now);
+    file.predecessor = this.#predecessorOf(file);
+    this.#enroll(file);
+    this.#held.delete(file.key);
+  }
+
+  /** The youngest older file of the same family, if the family is one: some file has its bare name. */
+  #predecessorOf(file: FollowedFile): FollowedFile | null {
+    const family = rotationFamily(file.path);
+    const members = this.#families.get(family) ?? new Set();
+    if (file.path !== family && !this.#present.has(family)) return null;
+    let youngest: FollowedFile | null = null;
+    for (const other of members) {
+      const replaced = other.path === file.path && other.gone;
+      const older = other.path !== file.path && other.birthtimeMs <= file.birthtimeMs;
+      if (!replaced && !older) continue;
+      if (!youngest || other.birthtimeMs >= youngest.birthtimeMs) youngest = other;
+    }
+    return youngest;
+  }
+
+  #enroll(file: FollowedFile): void {
+    this.files.set(file.key, file);
+    this.#joinFamily(file);
+  }
+
+  #joinFamily(file: FollowedFile): void {
+    this.#paths.set(file.path, file);
+    const family = rotationFamily(file.path);
+    const members = this.#families.get(family);
+    if (members) members.add(file);
+    else this.#families.set(family, new Set([file]));
+  }
+
+  /** A rotated name beside its bare one will not be written for long. */
+  #markRotated(): void {
+    for (const file of this.files.values()) {
+      const family = rotationFamily(file.path);
+      if (family !== file.path && this.#present.has(family)) file.leaving = true;
+    }
+  }
+
+  #giveUp(): Orphan[] {
+    const lost = this.#orphans.filter((orphan) => orphan.scan <= this.#scan);
+    this.#orphans = this.#orphans.filter((orphan) => orphan.scan > this.#scan);
+    for (const { stream } of lost) this.#noLongerMissing(stream);
+    for (const { successor } of lost) if (successor) successor.waitsFor = null;
+    return lost;
+  }
+
+  #noLongerMissing(stream: StreamState): void {
+    const key = `${stream.record.dev}:${stream.record.ino}`;
+    const rest = this.#missing.get(key)?.filter((other) => other !== stream) ?? [];
+    if (rest.length > 0) this.#missing.set(key, rest);
+    else this.#missing.delete(key);
+  }
+
+  async #opened(candidate: Candidate, look: (file: OpenFile) => Promise<boolean>): Promise<boolean> {
+    const path = pathOf(candidate);
+    let file: OpenFile | null = null;
+    try {
+      file = await this.#options.fs.open(path);
+      return file !== null && (await look(file));
+    } catch (error) {
+      // What cannot be opened is told when it is read; until then it is a file of its own.
+      this.#options.logger.debug({ path, error }, 'could not be compared with known streams');
+      return false;
+    } finally {
+      await file?.close();
+    }
+  }
+
+  async #filter<T>(items: readonly T[], keep: (item: T) => Promise<boolean>): Promise<T[]> {
+    const kept: T[] = [];
+    for (const item of items) if (await keep(item)) kept.push(item);
+    return kept;
+  }
+}
+
+function pathOf(candidate: Candidate): string {
+  return candidate.paths[0] ?? '';
+}
+
+async function isCopy(file: OpenFile, candidate: Candidate, original: FollowedFile): Promise<boolean> {
+  const state = original.stream;
+  if (!state || candidate.stat.size > original.size) return false;
+  if (!(await hasHead(file, state.record))) return candidate.stat.size < state.record.headBytes;
+  if (candidate.stat.size < state.end || state.anchor === null) return true;
+  return await hasAnchor(file, state.end, state.anchor);
+}

@@ -1,0 +1,163 @@
+import type { GapReason, Lane } from '../core/segment.ts';
+
+/** A stream as the agent's state knows it. */
+export interface StreamRecord {
+  id: string;
+  /** The id that generation 0 of the same file and head would have. */
+  base: string;
+  generation: number;
+  /** Where it was last seen; the origin's path is `firstPath`. */
+  path: string;
+  firstPath: string;
+  dev: string;
+  ino: string;
+  headBytes: number;
+  headHash: string;
+  created: number;
+  previous: string | null;
+  lane: Lane;
+  /** Decided when the transport is first reached. */
+  partition: number | null;
+  run: string;
+  attempt: number;
+  rank: number | null;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** The durable decision that [start, end) is one segment, observed at `observed` (ms since epoch). */
+export interface Cut {
+  start: number;
+  end: number;
+  observed: number;
+  /** Hash of the up to 4 KiB before `end`; null behind a gap. */
+  anchor: string | null;
+  gap: GapReason | null;
+  final: boolean;
+}
+
+/** How far a stream has come: `acked` ≤ `end`; the cuts between are `pending`, in order. */
+export interface StreamState {
+  record: StreamRecord;
+  end: number;
+  anchor: string | null;
+  acked: number;
+  observed: number;
+  pending: Cut[];
+  /** A final marker is the last cut, or was acknowledged; bytes that follow all the same take it back. */
+  final: boolean;
+}
+
+/** A cut with the raw bytes that it stands for; none for a gap or a marker. */
+export interface MadeCut {
+  state: StreamState;
+  cut: Cut;
+  bytes: Buffer;
+}
+
+/** One line of the cut log. A snapshot is a list of the same entries. */
+export type Entry =
+  | { t: 'log'; v: 1; source: string }
+  /** A stream, as it stands. */
+  | ({ t: 'stream' } & StreamState)
+  | { t: 'cut'; s: string; cut: Cut }
+  | { t: 'ack'; s: string; end: number; final: boolean }
+  | { t: 'partition'; s: string; partition: number }
+  /** The file was renamed or copied: it is there now. */
+  | { t: 'place'; s: string; path: string; dev: string; ino: string }
+  /** Nothing of it is left; its generation is not to be used again. */
+  | { t: 'forget'; s: string }
+  | { t: 'generations'; base: string; next: number };
+
+/** How many bases' generation counters are kept; the oldest is dropped first. */
+export const generationsMax = 100_000;
+
+/** The state that the entries of a cut log add up to. Entries are absolute: a lost one in the middle harms its stream only. */
+export class CutState {
+  readonly streams = new Map<string, StreamState>();
+  readonly #generations = new Map<string, number>();
+
+  /** Entries of streams that are not known are ignored. */
+  apply(entry: Entry): void {
+    switch (entry.t) {
+      case 'log':
+        return;
+      case 'stream': {
+        const { t: _, ...state } = entry;
+        this.streams.set(state.record.id, { ...state, pending: [...state.pending] });
+        this.#raiseGeneration(state.record.base, state.record.generation + 1);
+        return;
+      }
+      case 'generations':
+        this.#raiseGeneration(entry.base, entry.next);
+        return;
+      case 'forget':
+        this.streams.delete(entry.s);
+        return;
+      default: {
+        const state = this.streams.get(entry.s);
+        if (state) applyToStream(state, entry);
+      }
+    }
+  }
+
+  /** The first generation that no known or forgotten stream of this base has. */
+  nextGeneration(base: string): number {
+    return this.#generations.get(base) ?? 0;
+  }
+
+  /** All of it as entries, streams first. */
+  *snapshot(): Generator<Entry> {
+    for (const state of this.streams.values()) yield { t: 'stream', ...state };
+    for (const [base, next] of this.#generations) yield { t: 'generations', base, next };
+  }
+
+  #raiseGeneration(base: string, next: number): void {
+    const known = this.#generations.get(base) ?? 0;
+    this.#generations.delete(base);
+    this.#generations.set(base, Math.max(known, next));
+    if (this.#generations.size > generationsMax) {
+      const [oldest] = this.#generations.keys();
+      if (oldest !== undefined) this.#generations.delete(oldest);
+    }
+  }
+}
+
+function applyToStream(
+  state: StreamState,
+  entry: Exclude<Entry, { t: 'log' | 'stream' | 'forget' | 'generations' }>,
+): void {
+  switch (entry.t) {
+    case 'cut': {
+      const { cut } = entry;
+      // A cut whose entry was damaged leaves a hole before this one: its bytes are cut again, as one.
+      if (cut.start > state.end) {
+        state.pending.push({
+          start: state.end,
+          end: cut.start,
+          observed: state.observed,
+          anchor: null,
+          gap: null,
+          final: false,
+        });
+      }
+      state.pending.push(cut);
+      state.end = cut.end;
+      state.anchor = cut.anchor;
+      state.observed = Math.max(state.observed, cut.observed);
+      state.final = cut.final;
+      return;
+    }
+    case 'ack': {
+      const done = (cut: Cut) =>
+        cut.end < entry.end || (cut.end === entry.end && (!cut.final || entry.final));
+      state.pending = state.pending.filter((cut) => !done(cut));
+      state.acked = Math.max(state.acked, entry.end);
+      return;
+    }
+    case 'partition':
+      state.record = { ...state.record, partition: entry.partition };
+      return;
+    case 'place':
+      state.record = { ...state.record, path: entry.path, dev: entry.dev, ino: entry.ino };
+  }
+}

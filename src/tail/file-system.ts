@@ -1,0 +1,115 @@
+import { constants } from 'node:fs';
+import { open, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { errorCode } from '../core/errors.ts';
+
+/** The file system as the tail asks for it; a model stands in for it in tests. Sizes and positions in bytes, times in ms. */
+export interface FileSystem {
+  /** Follows symbolic links; null when nothing is there. */
+  stat(path: string): Promise<FileStat | null>;
+  /** Null when the directory is not there (any more). */
+  readDirectory(path: string): Promise<DirectoryEntry[] | null>;
+  /** Null when nothing is there. Never blocks on a FIFO. */
+  open(path: string): Promise<OpenFile | null>;
+  /** With every link resolved; null when nothing is there. */
+  realPath(path: string): Promise<string | null>;
+}
+
+export interface FileStat {
+  /** dev and ino in decimal, joined: what rename keeps. */
+  key: string;
+  dev: string;
+  ino: string;
+  size: number;
+  mtimeMs: number;
+  /** 0 where the file system keeps none. */
+  birthtimeMs: number;
+  links: number;
+  kind: 'file' | 'directory' | 'other';
+}
+
+export interface DirectoryEntry {
+  name: string;
+  kind: 'file' | 'directory' | 'link' | 'other';
+}
+
+export interface OpenFile {
+  stat(): Promise<FileStat>;
+  /** Reads up to `length` bytes at `position` into the buffer; less only at the end of the file. */
+  read(buffer: Buffer, bufferOffset: number, length: number, position: number): Promise<number>;
+  /** Where the descriptor really leads; null if the system does not tell. */
+  realPath(): Promise<string | null>;
+  close(): Promise<void>;
+}
+
+const openFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+export const nodeFileSystem: FileSystem = {
+  stat: async (path) => orNull(async () => statOf(await stat(path, { bigint: true }))),
+  realPath: async (path) => orNull(async () => await realpath(path)),
+
+  readDirectory: async (path) =>
+    orNull(async () => {
+      const entries = await readdir(path, { withFileTypes: true });
+      return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+    }),
+
+  open: async (path) =>
+    orNull(async () => {
+      const handle = await open(path, openFlags);
+      return {
+        stat: async () => statOf(await handle.stat({ bigint: true })),
+        realPath: async () => orNull(async () => await readlink(`/proc/self/fd/${handle.fd}`)),
+        close: async () => await handle.close(),
+        async read(buffer, bufferOffset, length, position) {
+          let done = 0;
+          while (done < length) {
+            const { bytesRead } = await handle.read(
+              buffer,
+              bufferOffset + done,
+              length - done,
+              position + done,
+            );
+            if (bytesRead === 0) break;
+            done += bytesRead;
+          }
+          return done;
+        },
+      };
+    }),
+};
+
+async function orNull<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(errorCode(error) ?? '')) return null;
+    throw error;
+  }
+}
+
+function statOf(stats: BigIntStats): FileStat {
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other';
+  const dev = String(stats.dev);
+  const ino = String(stats.ino);
+  return {
+    key: `${dev}:${ino}`,
+    dev,
+    ino,
+    size: Number(stats.size),
+    mtimeMs: Number(stats.mtimeNs / 1000n) / 1000,
+    birthtimeMs: Math.floor(Number(stats.birthtimeNs / 1_000_000n)),
+    links: Number(stats.nlink),
+    kind,
+  };
+}
+
+function kindOf(entry: {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+}): DirectoryEntry['kind'] {
+  if (entry.isFile()) return 'file';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isSymbolicLink() ? 'link' : 'other';
+}

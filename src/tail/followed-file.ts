@@ -1,0 +1,109 @@
+import type { FileStat, OpenFile } from './file-system.ts';
+import type { StreamState } from './cut-state.ts';
+
+/** One file (an inode) that is followed, and the stream that its bytes belong to now. Only data: tail.ts moves it. */
+export interface FollowedFile {
+  key: string;
+  dev: string;
+  ino: string;
+  /** Where it is now, as far as is known. */
+  path: string;
+  birthtimeMs: number;
+  /** Null until something is to be read, and again when descriptors run short. */
+  handle: OpenFile | null;
+  /** Null before the first cut. */
+  stream: StreamState | null;
+  /** `previous` of the stream that this file will begin. */
+  previous: string | null;
+  /** Not read before this one is drained: order within a rotated file. */
+  predecessor: FollowedFile | null;
+  /** Not read before this stream, whose bytes were here before a truncation, has found a copy or is given up. */
+  waitsFor: Orphan | null;
+  /** Last stat. */
+  size: number;
+  mtimeMs: number;
+  /** Size and mtime of the last time that everything was read: while they stand, there is nothing to do. */
+  doneSize: number;
+  doneMtimeMs: number;
+  /** Monotonic ms: when bytes without a line end were first seen behind the last cut; null if there are none. */
+  unterminatedSince: number | null;
+  /** Monotonic ms of the last change seen. */
+  changedAt: number;
+  /** Wall ms since when bytes wait to be acknowledged; null when all are. */
+  behindSince: number | null;
+  /** Rotated away, moved out of the patterns or deleted: when it stays quiet, it is final. */
+  leaving: boolean;
+  /** No path leads to it any more. */
+  gone: boolean;
+  /** So many walks in a row have not found it: one can miss a file that is renamed meanwhile. */
+  missedScans: number;
+  /** Known from an earlier process and not read by this one yet: what happened meanwhile is not known. */
+  unwatched: boolean;
+  /** Its pending cuts are from an earlier process and were not sent by this one yet. */
+  resend: boolean;
+  /** Monotonic ms. */
+  lastPolledAt: number;
+  nextPollAt: number;
+  /** Told once: why it cannot be read. */
+  complaint: string | null;
+}
+
+/** A stream whose bytes are no longer where they were: truncated, rewritten, or gone while nobody ran. */
+export interface Orphan {
+  stream: StreamState;
+  /** The file's size when it was last seen with these bytes: what lies between the last cut and here is lost without a copy. */
+  lastSize: number;
+  /** Set when the file was truncated or rewritten under our eyes; null when it was missing at the start. */
+  successor: FollowedFile | null;
+  /** Its pending cuts are from an earlier process and their bytes are not in memory. */
+  unsent: boolean;
+  /** It lost its place while nobody looked: more may have been written than was ever seen. */
+  unwatched: boolean;
+  /** Number of the first scan that could have seen a copy of it. */
+  scan: number;
+}
+
+export function followedFile(path: string, stat: FileStat, now: number): FollowedFile {
+  return {
+    key: stat.key,
+    dev: stat.dev,
+    ino: stat.ino,
+    path,
+    birthtimeMs: stat.birthtimeMs,
+    handle: null,
+    stream: null,
+    previous: null,
+    predecessor: null,
+    waitsFor: null,
+    size: stat.size,
+    mtimeMs: stat.mtimeMs,
+    doneSize: 0,
+    doneMtimeMs: 0,
+    unterminatedSince: null,
+    changedAt: now,
+    behindSince: null,
+    leaving: false,
+    gone: false,
+    missedScans: 0,
+    unwatched: false,
+    resend: false,
+    lastPolledAt: -Infinity,
+    nextPollAt: 0,
+    complaint: null,
+  };
+}
+
+/** Everything that can be had was cut. A file that cannot be read does not hold up its successor. */
+export function isDrained(file: FollowedFile): boolean {
+  if (file.gone && file.handle === null) return true;
+  return file.complaint !== null || (!hasUnread(file) && !file.resend && file.waitsFor === null);
+}
+
+/** The offset up to which the file is cut. */
+export function offsetOf(file: FollowedFile): number {
+  return file.stream?.end ?? 0;
+}
+
+export function hasUnread(file: FollowedFile): boolean {
+  return file.size !== file.doneSize || file.mtimeMs !== file.doneMtimeMs;
+}

@@ -1,0 +1,61 @@
+import { anchorLength, hashOf } from './identity.ts';
+import type { OpenFile } from './file-system.ts';
+import type { ReadBuffers } from './read-buffers.ts';
+
+/**
+ * Reads what is new behind an offset, and decides where to cut it: at the last `\n`, else the last `\r`, else, when there is
+ * none and the bytes have waited long enough or fill a segment, where they stand. Looks at no single line.
+ */
+export type Reading =
+  /** Nothing to cut: the end, or an unterminated rest which may wait. */
+  | { kind: 'nothing'; unterminatedBytes: number }
+  /** The bytes before the offset are others now: the file was truncated or rewritten. */
+  | { kind: 'rewritten' }
+  /** `more`: a segment was filled, so more may be there at once. */
+  | { kind: 'cut'; bytes: Buffer; anchor: string; more: boolean };
+
+export interface ReadRequest {
+  offset: number;
+  /** Of the bytes before the offset; null when they are not known. */
+  anchor: string | null;
+  /** How many new bytes the file has, as far as is known. */
+  available: number;
+  bytesMax: number;
+  /** Cut an unterminated rest where it stands. */
+  cutAnywhere: boolean;
+}
+
+/** The bytes of a cut are a part of one of `buffers`: give it back when they are sent. */
+export async function readNext(file: OpenFile, request: ReadRequest, buffers: ReadBuffers): Promise<Reading> {
+  const { offset, anchor, bytesMax } = request;
+  const before = anchorLength(offset);
+  const wanted = Math.min(bytesMax, Math.max(0, request.available));
+  const buffer = buffers.take(before + wanted);
+  const got = await file.read(buffer, 0, before + wanted, offset - before);
+  if (got < before || (anchor !== null && hashOf(buffer.subarray(0, before)) !== anchor)) {
+    buffers.giveBack(buffer);
+    return { kind: 'rewritten' };
+  }
+  const fresh = buffer.subarray(before, got);
+  const length = cutLength(fresh, request.cutAnywhere || fresh.length >= bytesMax);
+  if (length === 0) {
+    buffers.giveBack(buffer);
+    return { kind: 'nothing', unterminatedBytes: fresh.length };
+  }
+  const end = before + length;
+  return {
+    kind: 'cut',
+    bytes: fresh.subarray(0, length),
+    anchor: hashOf(buffer.subarray(end - anchorLength(offset + length), end)),
+    more: fresh.length >= bytesMax,
+  };
+}
+
+/** How many of the bytes to cut off; 0 if none yet. */
+export function cutLength(bytes: Buffer, anywhere: boolean): number {
+  const lineEnd = bytes.lastIndexOf(0x0a);
+  if (lineEnd !== -1) return lineEnd + 1;
+  const carriageReturn = bytes.lastIndexOf(0x0d);
+  if (carriageReturn !== -1) return carriageReturn + 1;
+  return anywhere ? bytes.length : 0;
+}

@@ -1,0 +1,235 @@
+import { hostname } from 'node:os';
+import { CabooseError, errorText } from '../core/errors.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/logger.ts';
+import { retry } from '../core/retry.ts';
+import type { Lane, Segment } from '../core/segment.ts';
+import type { Publisher } from '../core/transport.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { CutLog } from './cut-log.ts';
+import type { Cut, StreamState } from './cut-state.ts';
+import type { ReadBuffers } from './read-buffers.ts';
+
+/**
+ * Sends cuts and moves positions: only an ack does. Holds the bytes of what is under way, bounded by `bytesMax`; who wants to
+ * read more waits for room. The cuts of one stream are handed to the publisher in order.
+ */
+export interface SenderOptions {
+  publisher: Publisher;
+  cutLog: CutLog;
+  source: string;
+  host?: string;
+  bytesMax: number;
+  /** Where the bytes go when they are acknowledged. */
+  buffers: ReadBuffers;
+  clock: Clock;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #host: string;
+  readonly #partitions = new Map<Lane, Promise<number>>();
+  /** Per stream: when the last of its cuts was handed over. */
+  readonly #handovers = new Map<StreamState, Promise<void>>();
+  /** Streams with a segment that was refused: resolves when it is taken. */
+  readonly #refused = new Map<StreamState, Promise<void>>();
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #stopped = new AbortController();
+  #bytes = 0;
+  #refusal: CabooseError | null = null;
+  readonly #refusedOnce = new AbortController();
+  #waiters: (() => void)[] = [];
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    this.#host = options.host ?? hostname();
+  }
+
+  /** Raw bytes sent and not acknowledged. */
+  get bytesUnderWay(): number {
+    return this.#bytes;
+  }
+
+  /** Raw bytes that may be sent now. */
+  get room(): number {
+    return Math.max(0, this.#options.bytesMax - this.#bytes);
+  }
+
+  /** Why the transport refuses what it was sent, though it is there; null while it does not. */
+  get refusal(): CabooseError | null {
+    return this.#refusal;
+  }
+
+  /** Aborts when the transport refuses something for the first time. */
+  get refusedSignal(): AbortSignal {
+    return this.#refusedOnce.signal;
+  }
+
+  /** Resolves when the next ack has come, or the signal aborts. */
+  async nextAck(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted || this.#underWay.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#waiters.push(wake);
+      signal?.addEventListener('abort', wake);
+    });
+  }
+
+  /** Sends one cut, which must be durable in the cut log. `bytes` are its raw bytes, empty for a gap or a marker. */
+  send(state: StreamState, cut: Cut, bytes: Buffer): void {
+    this.#bytes += bytes.length;
+    const before = this.#handovers.get(state) ?? Promise.resolve();
+    const handover = before.then(() => this.#handOver(state, cut, bytes));
+    const ordered = handover.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#handovers.set(state, ordered);
+    const acked = handover
+      .then(async ({ ack }) => await ack)
+      .then(
+        () => this.#acknowledged(state, cut, bytes),
+        (error: unknown) => this.#unsent(error),
+      )
+      .finally(() => {
+        this.#bytes -= bytes.length;
+        this.#underWay.delete(acked);
+        if (this.#handovers.get(state) === ordered) this.#handovers.delete(state);
+        for (const wake of this.#waiters.splice(0)) wake();
+      });
+    this.#underWay.add(acked);
+  }
+
+  /** Waits until everything is acknowledged or the signal aborts; true when it all was. */
+  async drained(signal?: AbortSignal): Promise<boolean> {
+    for (;;) {
+      if (this.#underWay.size === 0) return true;
+      if (signal?.aborted) return false;
+      await this.nextAck(signal);
+    }
+  }
+
+  /** Stops waiting for a transport that is not there. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  /** Resolves when the publisher has the segment; the ack is another promise, lest the next cut wait for it. */
+  async #handOver(state: StreamState, cut: Cut, bytes: Buffer): Promise<{ ack: Promise<void> }> {
+    const { publisher } = this.#options;
+    const segment = this.#segment(state, cut, bytes);
+    if (state.record.partition === null) {
+      const assign = async () => await this.#assignPartition(state);
+      await assign().catch(async (error: unknown) => await this.#tryAgain(state, segment, error, assign));
+    }
+    await this.#refused.get(state);
+    const publish = async () =>
+      await publisher.publish(state.record.lane, state.record.partition ?? 0, segment);
+    return {
+      ack: publish().catch(async (error: unknown) => await this.#tryAgain(state, segment, error, publish)),
+    };
+  }
+
+  /**
+   * A transport that is there and refuses (no permission, a limit too low, no broker at all at that address) is an operator's to
+   * mend: the work is tried again until it succeeds, and what follows in its stream waits.
+   */
+  async #tryAgain(
+    state: StreamState,
+    segment: Segment,
+    refusal: unknown,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const { clock } = this.#options;
+    const signal = this.#stopped.signal;
+    if (signal.aborted) throw refusal;
+    this.#tellRefusal(segment, refusal);
+    const before = this.#refused.get(state) ?? Promise.resolve();
+    const again = async (attempt: number) => {
+      if (attempt === 0) throw refusal;
+      await work();
+    };
+    const taken = before.then(
+      async () => await retry(again, { clock, signal, initialMs: 1_000, maxMs: 30_000 }),
+    );
+    const settled = taken.catch(() => undefined);
+    this.#refused.set(state, settled);
+    await taken;
+    if (this.#refused.get(state) === settled) this.#refused.delete(state);
+    if (this.#refused.size === 0) this.#refusal = null;
+  }
+
+  async #assignPartition(state: StreamState): Promise<void> {
+    const { lane } = state.record;
+    const { publisher, source, cutLog } = this.#options;
+    let asked = this.#partitions.get(lane);
+    if (!asked) {
+      asked = publisher.partitionFor(lane, source, this.#stopped.signal);
+      this.#partitions.set(lane, asked);
+      asked.catch(() => this.#partitions.delete(lane));
+    }
+    cutLog.setPartition(state, await asked);
+  }
+
+  #segment(state: StreamState, cut: Cut, bytes: Buffer): Segment {
+    const { record } = state;
+    return {
+      source: this.#options.source,
+      run: record.run,
+      attempt: record.attempt,
+      rank: record.rank,
+      host: this.#host,
+      path: record.firstPath,
+      labels: record.labels,
+      stream: record.id,
+      start: cut.start,
+      end: cut.end,
+      created: record.created,
+      observed: cut.observed,
+      previous: cut.start === 0 ? record.previous : null,
+      final: cut.final,
+      gap: cut.gap,
+      snapshot: false,
+      bytes,
+    };
+  }
+
+  #acknowledged(state: StreamState, cut: Cut, bytes: Buffer): void {
+    const { cutLog, metrics, buffers } = this.#options;
+    cutLog.ack(state, cut);
+    metrics.ackedBytes.inc({ lane: state.record.lane }, bytes.length);
+    buffers.giveBack(bytes);
+    metrics.segments.inc({ lane: state.record.lane });
+  }
+
+  #tellRefusal({ path, start, end }: Segment, error: unknown): void {
+    const { logger } = this.#options;
+    const reason = errorText(error);
+    const hint = error instanceof CabooseError ? error.hint : undefined;
+    this.#refusedOnce.abort();
+    if (this.#refusal === null) {
+      logger.error(
+        { path, start, end, reason, hint },
+        'the transport refuses segments: they are sent again until it takes them',
+      );
+    }
+    this.#refusal =
+      error instanceof CabooseError
+        ? error
+        : new CabooseError('REFUSED', reason, { cause: error, retriable: true });
+  }
+
+  /** Stopped before the ack: the cut is in the log and is sent again at the next start. */
+  #unsent(error: unknown): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#options.logger.error(
+      { reason: errorText(error) },
+      'a segment could not be handed to the transport',
+    );
+  }
+}

@@ -1,0 +1,400 @@
+import { CabooseError, errorText } from '../core/errors.ts';
+import type { Lane } from '../core/segment.ts';
+import type { Publisher } from '../core/transport.ts';
+import type { Budget } from './budget.ts';
+import { Catalog } from './catalog.ts';
+import type { MadeCut, StreamState } from './cut-state.ts';
+import { Cutter, closeHandle } from './cutter.ts';
+import type { CutterOptions } from './cutter.ts';
+import { Discovery } from './discovery.ts';
+import { finalMarker, lostEnding } from './endings.ts';
+import { hasUnread, isDrained } from './followed-file.ts';
+import type { FollowedFile, Orphan } from './followed-file.ts';
+import type { Patterns } from './patterns.ts';
+import { ReadBuffers } from './read-buffers.ts';
+import { resendPending } from './resend.ts';
+import { Sender } from './sender.ts';
+import type { Watcher } from './watcher.ts';
+
+/**
+ * The tail: finds files, reads their bytes, decides cuts, and sends them. Correct by stat and positional reads alone; the
+ * watcher only wakes it up. One round:
+ *
+ * 1. If it is time, or something appeared: walk the directories, and let the catalog say which file is which stream.
+ * 2. Of each file that may have grown, fast lane first: check that the bytes before the offset still stand, read what is new,
+ *    decide a cut. Files take turns, a segment each, while there is room for bytes under way.
+ * 3. Make the cuts durable, then send them. Only an ack moves a position.
+ * 4. Files that were rotated away or deleted and stay quiet get their final marker.
+ *
+ * Failure rule: whatever a file does (vanish, shrink, refuse to be read), the others go on. What cannot be had is published as a
+ * gap. A transport that is away stops reading, when the room is used up, and nothing else; descriptors stay open.
+ */
+export interface TailOptions extends CutterOptions {
+  patterns: Patterns;
+  publisher: Publisher;
+  watcher: Watcher;
+  budget: Budget;
+  /** Raw bytes that may be sent and not acknowledged. */
+  inFlightBytesMax: number;
+  openFilesMax: number;
+  host?: string;
+}
+
+/** A rotated or deleted file is final after so long without a change. */
+const rotateWaitMs = 5000;
+/** A deleted file's descriptor is kept for so long without a change: its writer may go on. */
+const goneWaitMs = 60_000;
+const scanIntervalMinMs = 1000;
+/** A walk may take this share of the time. The first one, which also warms everything up, does not count. */
+const scanShare = 0.02;
+
+export class Tail {
+  readonly #options: TailOptions;
+  readonly #discovery: Discovery;
+  readonly #catalog: Catalog;
+  readonly #cutter: Cutter;
+  readonly #sender: Sender;
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> | null = null;
+  #wake = new AbortController();
+  #nextScanAt = 0;
+  #scanned = false;
+  /** Cut an unterminated rest at once: at the end (once, drain). */
+  #cutAnywhere = false;
+  #turn = 0;
+
+  constructor(options: TailOptions) {
+    this.#options = options;
+    const { fs, patterns, logger, cutLog } = options;
+    this.#discovery = new Discovery(fs, patterns, logger);
+    this.#catalog = new Catalog({ fs, cutLog, logger });
+    const buffers = new ReadBuffers();
+    this.#cutter = new Cutter(options, this.#discovery, this.#catalog, buffers);
+    this.#sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
+    options.metrics.followedFiles.set(0);
+  }
+
+  /** Follows until `drain`. */
+  async start(): Promise<void> {
+    await this.#options.watcher.start((kind, path) => this.#onWake(kind, path));
+    this.#loop = this.#follow();
+  }
+
+  /**
+   * Works through what is there, to the end of every file, and resolves when all of it is acknowledged. Rejects with the
+   * transport's refusal, if it refuses anything, or INTERRUPTED.
+   */
+  async once(signal: AbortSignal): Promise<void> {
+    this.#cutAnywhere = true;
+    const stop = AbortSignal.any([signal, this.#sender.refusedSignal]);
+    await this.#workThrough(stop);
+    const drained = await this.#sender.drained(stop);
+    const { refusal } = this.#sender;
+    await this.#close();
+    if (refusal) throw refusal;
+    if (!drained) {
+      throw new CabooseError('INTERRUPTED', 'stopped before everything was acknowledged', {
+        retriable: true,
+        hint: 'run it again with the same state directory: it goes on where it stopped',
+      });
+    }
+  }
+
+  /** Stops following, ships what is there, and waits for acks until the signal aborts; what is left is in the cut log. */
+  async drain(signal: AbortSignal): Promise<void> {
+    this.#stopping.abort();
+    this.#wakeUp();
+    await this.#loop;
+    await this.#options.watcher.close();
+    this.#cutAnywhere = true;
+    await this.#workThrough(signal);
+    await this.#sender.drained(signal);
+    await this.#close();
+  }
+
+  /** Null when the directories were walked, the transport takes segments and the cut log can be written; else why not. */
+  get notReady(): string | null {
+    if (!this.#scanned) return 'the directories were not walked yet';
+    const { refusal } = this.#sender;
+    if (refusal) return `the transport refuses segments: ${refusal.message}`;
+    const { failure } = this.#options.cutLog;
+    return failure === null ? null : `the cut log cannot be written: ${failure}`;
+  }
+
+  /** Bytes that are in followed files and not acknowledged, and since when (ms since epoch) the oldest of them waits. */
+  lag(): { bytes: number; since: number | null; files: number; openFiles: number } {
+    let bytes = 0;
+    let since: number | null = null;
+    let openFiles = 0;
+    for (const file of this.#catalog.files.values()) {
+      if (file.handle) openFiles += 1;
+      const waiting = Math.max(0, file.size - (file.stream?.acked ?? 0));
+      bytes += waiting;
+      if (waiting === 0) file.behindSince = null;
+      else if (file.behindSince !== null) since = Math.min(since ?? Infinity, file.behindSince);
+    }
+    return { bytes, since, files: this.#catalog.files.size, openFiles };
+  }
+
+  async #follow(): Promise<void> {
+    const { clock, logger } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      let sentBytes = 0;
+      try {
+        if (clock.monotonic() >= this.#nextScanAt) await this.#scan();
+        sentBytes = await this.#round();
+        await this.#finish();
+      } catch (error) {
+        // A round that fails as a whole is a defect or a system out of descriptors: told, and tried again.
+        logger.error({ reason: errorText(error) }, 'a round of the tail failed');
+        await clock.sleep(1000, this.#stopping.signal);
+      }
+      await this.#rest(sentBytes);
+    }
+  }
+
+  async #workThrough(signal: AbortSignal): Promise<void> {
+    do {
+      await this.#scan();
+      let readable = 0;
+      while (!signal.aborted) {
+        const before = readable;
+        for (const file of this.#catalog.files.values()) file.nextPollAt = 0;
+        // Acks may make room behind a round that had none and so looked at nothing: that one does not mean the end.
+        const looks = this.#sender.room >= this.#roomMin;
+        const sentBytes = await this.#round();
+        await this.#finish();
+        readable = [...this.#catalog.files.values()].filter(canBeRead).length;
+        if (this.#sender.room < this.#roomMin) await this.#sender.nextAck(signal);
+        else if (looks && sentBytes === 0 && readable === before) break;
+      }
+    } while (this.#catalog.hasOrphans && !signal.aborted);
+  }
+
+  async #scan(): Promise<void> {
+    const { clock } = this.#options;
+    const began = clock.monotonic();
+    this.#catalog.beginScan();
+    const candidates = await this.#discovery.scan();
+    const lost = await this.#catalog.reconcile(candidates, clock.monotonic());
+    for (const orphan of lost) await this.#giveUp(orphan);
+    for (const file of this.#catalog.takeLost()) await this.#giveUpFile(file);
+    if (this.#sender.room < this.#roomMin) await this.#holdUnread();
+    const tookMs = this.#scanned ? clock.monotonic() - began : 0;
+    this.#scanned = true;
+    const pauseMs = this.#catalog.hasOrphans ? 0 : Math.max(scanIntervalMinMs, tookMs / scanShare);
+    this.#nextScanAt = clock.monotonic() + pauseMs;
+  }
+
+  /** Reads and sends what is there, within the room; returns how many bytes were sent. */
+  async #round(): Promise<number> {
+    const room = this.#sender.room;
+    if (room < this.#roomMin) return 0;
+    const made: MadeCut[] = [];
+    let bytes = 0;
+    const queue = this.#due();
+    for (let i = 0; i < queue.length && bytes < room; i += 1) {
+      const file = queue[i];
+      if (!file) break;
+      const cuts = await this.#cutter.poll(file, this.#cutAnywhere);
+      for (const cut of cuts.made) bytes += cut.bytes.length;
+      made.push(...cuts.made);
+      if (cuts.more) queue.push(file);
+    }
+    await this.#commitAndSend(made);
+    if (this.#catalog.hasOrphans) this.#nextScanAt = 0;
+    return bytes;
+  }
+
+  /** With less room than this, waiting costs less than cutting and syncing for a little. */
+  get #roomMin(): number {
+    return this.#options.inFlightBytesMax / 2;
+  }
+
+  #due(): FollowedFile[] {
+    const now = this.#options.clock.monotonic();
+    const due = [...this.#catalog.files.values()].filter((file) => file.nextPollAt <= now && canBeRead(file));
+    this.#turn += 1;
+    const turned = due.map((_, i) => due[(i + this.#turn) % due.length]).filter((file) => file !== undefined);
+    const isFast = (file: FollowedFile) => this.#laneOf(file) === 'fast';
+    return [...turned.filter(isFast), ...turned.filter((file) => !isFast(file))];
+  }
+
+  #laneOf(file: FollowedFile): Lane {
+    return file.stream?.record.lane ?? this.#options.laneOf(file.path);
+  }
+
+  async #commitAndSend(made: readonly MadeCut[]): Promise<void> {
+    const { cutLog, metrics } = this.#options;
+    if (made.length === 0) {
+      await cutLog.flush();
+      return;
+    }
+    await cutLog.commit();
+    for (const { state, cut, bytes } of made) {
+      metrics.cutBytes.inc(bytes.length);
+      this.#sender.send(state, cut, bytes);
+    }
+  }
+
+  /** No file and no copy holds what this stream had not sent. */
+  async #giveUp(orphan: Orphan): Promise<void> {
+    const { stream, successor } = orphan;
+    const { cutLog, clock, logger, metrics } = this.#options;
+    if (successor === null && stream.final && stream.pending.length === 0) {
+      cutLog.forget(stream);
+      return;
+    }
+    if (successor === null && (await this.#isStillThere(stream))) return;
+    const { unsent, marker } = lostEnding(orphan, clock.now());
+    cutLog.cut(stream, marker.cut);
+    const gaps = [...unsent, marker].flatMap(({ cut }) => (cut.gap === null ? [] : [cut]));
+    for (const { gap, start, end } of gaps) metrics.gapBytes.inc({ reason: gap ?? 'gone' }, end - start);
+    if (gaps.length > 0) {
+      logger.warn(
+        {
+          path: stream.record.path,
+          start: gaps[0]?.start,
+          end: marker.cut.end,
+          hint: 'these bytes cannot be had; a gap is published in their place',
+        },
+        successor ? 'truncated before everything was read' : 'the file went away while nobody was looking',
+      );
+    }
+    await this.#commitAndSend([...unsent, marker]);
+  }
+
+  /**
+   * A file that is in its place but no longer matches the patterns did not go away: what was cut of it is sent, and its state is
+   * kept for the day on which it matches again.
+   */
+  async #isStillThere(stream: StreamState): Promise<boolean> {
+    const { fs, logger } = this.#options;
+    const { path, dev, ino } = stream.record;
+    const file = await fs.open(path);
+    if (!file) return false;
+    try {
+      if ((await file.stat()).key !== `${dev}:${ino}`) return false;
+      logger.debug({ path }, 'no longer matches the patterns');
+      await this.#commitAndSend(await resendPending(stream, file));
+      return true;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** A file that went away before it could be opened: closed to spare descriptors, or deleted while there was no room. */
+  async #giveUpFile(file: FollowedFile): Promise<void> {
+    const { stream, size, path } = file;
+    if (stream) {
+      await this.#giveUp({
+        stream,
+        lastSize: size,
+        successor: null,
+        unsent: file.resend,
+        unwatched: true,
+        scan: 0,
+      });
+      return;
+    }
+    if (size === 0) return;
+    const { logger, metrics } = this.#options;
+    metrics.gapBytes.inc({ reason: 'gone' }, size);
+    logger.warn(
+      { path, bytes: size, hint: 'nothing of it was read, so no stream can tell of it' },
+      'a file went away before it could be opened',
+    );
+  }
+
+  /** While there is no room to read: opens what waits to be read, lest it be deleted meanwhile. */
+  async #holdUnread(): Promise<void> {
+    const files = [...this.#catalog.files.values()];
+    let open = files.filter(({ handle }) => handle !== null).length;
+    for (const file of files) {
+      if (open >= this.#options.openFilesMax) return;
+      if (file.handle || !hasUnread(file)) continue;
+      await this.#cutter.hold(file);
+      open += 1;
+    }
+  }
+
+  /** Final markers for files that left and are quiet; files of which nothing is left are forgotten; spare descriptors are closed. */
+  async #finish(): Promise<void> {
+    const { clock, cutLog, openFilesMax } = this.#options;
+    const now = clock.monotonic();
+    const made: MadeCut[] = [];
+    for (const file of this.#catalog.files.values()) {
+      if (!file.leaving || !isDrained(file)) continue;
+      const state = file.stream;
+      const quiet = now - file.changedAt >= rotateWaitMs;
+      if (state && !state.final && quiet) {
+        const marker = finalMarker(state, clock.now());
+        cutLog.cut(state, marker.cut);
+        made.push(marker);
+      }
+      const settled = !state || (state.final && state.pending.length === 0);
+      if (file.gone && settled && now - file.changedAt >= goneWaitMs) {
+        await closeHandle(file);
+        this.#catalog.drop(file);
+      }
+    }
+    await this.#commitAndSend(made);
+    await this.#closeSpare(openFilesMax);
+  }
+
+  /** Least recently changed first; never one with unread bytes, nor one that no path leads to. */
+  async #closeSpare(openFilesMax: number): Promise<void> {
+    const open = [...this.#catalog.files.values()].filter((file) => file.handle !== null);
+    if (open.length <= openFilesMax) return;
+    const spare = open
+      .filter((file) => !file.gone && !hasUnread(file))
+      .sort((a, b) => a.changedAt - b.changedAt);
+    for (const file of spare.slice(0, open.length - openFilesMax)) await closeHandle(file);
+  }
+
+  #onWake(kind: 'changed' | 'appeared', path: string): void {
+    const now = this.#options.clock.monotonic();
+    if (kind === 'appeared') {
+      this.#nextScanAt = Math.min(this.#nextScanAt, now + 50);
+    } else {
+      const file = this.#catalog.at(path);
+      if (!file || file.nextPollAt <= now + this.#options.pollIntervalMs) return;
+      file.nextPollAt = Math.max(now, file.lastPolledAt + this.#options.pollIntervalMs);
+    }
+    this.#wakeUp();
+  }
+
+  #wakeUp(): void {
+    this.#wake.abort();
+  }
+
+  /** Sleeps until something is due, woken by the watcher or, when there is no room, by an ack. */
+  async #rest(sentBytes: number): Promise<void> {
+    const { clock, budget } = this.#options;
+    const pauseMs = budget.pauseMs(sentBytes);
+    if (pauseMs > 0) await clock.sleep(pauseMs, this.#stopping.signal);
+    if (this.#sender.room < this.#roomMin) {
+      const waiting = new AbortController();
+      const scanDue = clock.sleep(Math.max(0, this.#nextScanAt - clock.monotonic()), waiting.signal);
+      await Promise.race([this.#sender.nextAck(this.#stopping.signal), scanDue]);
+      waiting.abort();
+      return;
+    }
+    this.#wake = new AbortController();
+    const now = clock.monotonic();
+    let dueAt = this.#nextScanAt;
+    for (const file of this.#catalog.files.values())
+      if (canBeRead(file)) dueAt = Math.min(dueAt, file.nextPollAt);
+    if (dueAt > now && !this.#stopping.signal.aborted) await clock.sleep(dueAt - now, this.#wake.signal);
+  }
+
+  async #close(): Promise<void> {
+    this.#sender.stop();
+    for (const file of this.#catalog.files.values()) await closeHandle(file);
+    await this.#options.cutLog.close();
+  }
+}
+
+function canBeRead(file: FollowedFile): boolean {
+  return file.waitsFor === null && (file.predecessor === null || isDrained(file.predecessor));
+}

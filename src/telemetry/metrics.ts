@@ -1,0 +1,128 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/**
+ * Caboose's own metrics, all of them. Rooms are given this object; none declares a metric elsewhere. No label holds a
+ * path, a run or anything else without a bound. docs/METRICS.md lists them (a test compares).
+ * The training's metrics are in sinks/prometheus.ts.
+ */
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  // prom-client samples the event loop's delay every 10 ms, which wakes an idle process a hundred times a second. So it never
+  // does here, and the metrics that come of it go; nodejs_eventloop_lag_seconds is measured at each scrape and stays.
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 2 ** 31 - 1 });
+  for (const kind of ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'])
+    registry.removeSingleMetric(`nodejs_eventloop_lag_${kind}_seconds`);
+  // prom-client's gauges of these names end in _total, which promtool refuses.
+  for (const kind of ['handles', 'requests', 'resources'])
+    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+  return {
+    registry,
+
+    // agent
+    readBytes: new Counter({
+      name: 'caboose_read_bytes_total',
+      help: 'Bytes read from followed files.',
+      registers,
+    }),
+    cutBytes: new Counter({
+      name: 'caboose_cut_bytes_total',
+      help: 'Bytes of cuts written to the cut log.',
+      registers,
+    }),
+    ackedBytes: new Counter({
+      name: 'caboose_acked_bytes_total',
+      help: 'Bytes of segments that the transport has acknowledged.',
+      labelNames: ['lane'] as const,
+      registers,
+    }),
+    segments: new Counter({
+      name: 'caboose_published_segments_total',
+      help: 'Segments that the transport has acknowledged.',
+      labelNames: ['lane'] as const,
+      registers,
+    }),
+    gapBytes: new Counter({
+      name: 'caboose_gap_bytes_total',
+      help: 'Bytes that could not be had and were published as a gap, by reason.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    followedFiles: new Gauge({ name: 'caboose_followed_files', help: 'Files followed now.', registers }),
+    openFiles: new Gauge({ name: 'caboose_open_files', help: 'Files held open now.', registers }),
+    lagBytes: new Gauge({
+      name: 'caboose_lag_bytes',
+      help: 'Bytes that are in followed files but not acknowledged by the transport.',
+      registers,
+    }),
+    lagSeconds: new Gauge({
+      name: 'caboose_lag_seconds',
+      help: 'Age of the oldest byte that was seen but is not acknowledged by the transport.',
+      registers,
+    }),
+
+    // transport, indexer
+    takenInBytes: new Counter({
+      name: 'caboose_taken_in_bytes_total',
+      help: 'Raw bytes of segments taken in by the indexer, redeliveries left out.',
+      labelNames: ['lane'] as const,
+      registers,
+    }),
+    redeliveredSegments: new Counter({
+      name: 'caboose_redelivered_segments_total',
+      help: 'Segments that were held already and were skipped.',
+      registers,
+    }),
+    indexedEvents: new Counter({
+      name: 'caboose_indexed_events_total',
+      help: 'Closed events that the index has stored.',
+      registers,
+    }),
+    indexedPoints: new Counter({
+      name: 'caboose_indexed_points_total',
+      help: 'Training points that the index has stored.',
+      registers,
+    }),
+    dropped: new Counter({
+      name: 'caboose_dropped_total',
+      help: 'Things that were not taken in, by reason; each is in the dead letters or told in the log.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    consumerLag: new Gauge({
+      name: 'caboose_consumer_lag_records',
+      help: 'Records published but not committed, over the partitions of this indexer.',
+      labelNames: ['lane'] as const,
+      registers,
+    }),
+    endToEnd: new Histogram({
+      name: 'caboose_end_to_end_seconds',
+      help: 'Time from the moment a line was observed by the agent until it can be searched.',
+      buckets: [0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 3600],
+      registers,
+    }),
+    indexRetries: new Counter({
+      name: 'caboose_index_retries_total',
+      help: 'Documents sent to the index again, by the status that asked for it.',
+      labelNames: ['status'] as const,
+      registers,
+    }),
+
+    // every long-running command
+    connected: new Gauge({
+      name: 'caboose_connected',
+      help: '1 when the connection works.',
+      labelNames: ['to'] as const,
+      registers,
+    }),
+    leader: new Gauge({ name: 'caboose_leader', help: '1 on the indexer that leads.', registers }),
+    buildInfo: new Gauge({
+      name: 'caboose_build_info',
+      help: 'Always 1; the version is a label.',
+      labelNames: ['version'] as const,
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,95 @@
+/** One name for what frameworks call by many: the gauge `caboose_train_<canonical>`, and what search and charts join on. */
+const namesOf = {
+  loss: ['loss', 'train_loss', 'training_loss', 'lm_loss', 'train_lm_loss', 'total_loss', 'train_train_loss'],
+  validation_loss: ['val_loss', 'eval_loss', 'valid_loss', 'validation_loss', 'test_loss', 'dev_loss'],
+  learning_rate: ['lr', 'learning_rate', 'train_lr', 'train_learning_rate', 'learningrate'],
+  grad_norm: [
+    'grad_norm',
+    'gradient_norm',
+    'gnorm',
+    'gradnorm',
+    'train_grad_norm',
+    'global_grad_norm',
+    'total_norm',
+  ],
+  accuracy: ['accuracy', 'acc', 'train_accuracy', 'train_acc'],
+  validation_accuracy: ['val_accuracy', 'val_acc', 'eval_accuracy', 'eval_acc', 'test_accuracy', 'test_acc'],
+  perplexity: ['ppl', 'perplexity', 'train_ppl', 'train_perplexity', 'lm_loss_ppl'],
+  validation_perplexity: ['val_ppl', 'val_perplexity', 'eval_ppl', 'eval_perplexity'],
+  tokens_per_second: [
+    'tokens_per_second',
+    'tokens_per_sec',
+    'perf_tokens_per_sec',
+    'train_tokens_per_second',
+    'tokens_per_second_per_gpu',
+    'tps',
+    'tok_s',
+    'tokens_s',
+  ],
+  samples_per_second: ['samples_per_second', 'samples_per_sec', 'train_samples_per_second'],
+  loss_scale: ['loss_scale', 'grad_scale'],
+  mfu: ['mfu'],
+} as const;
+
+export type CanonicalName = keyof typeof namesOf;
+
+const canonicalOf = new Map<string, CanonicalName>(
+  Object.entries(namesOf).flatMap(([canonical, names]) =>
+    names.map((name): [string, CanonicalName] => [name, canonical as CanonicalName]),
+  ),
+);
+
+/** What is known of a name. A log says the same few names again and again, so the answers are remembered, boundedly. */
+interface NameKind {
+  canonical: CanonicalName | null;
+  isStep: boolean;
+  isMetric: boolean;
+}
+const namesRemembered = 4096;
+const remembered = new Map<string, NameKind>();
+
+function kindOf(name: string): NameKind {
+  let kind = remembered.get(name);
+  if (kind === undefined) {
+    const isStep = stepNames.has(name.toLowerCase());
+    const isMetric = name.length > 0 && name.length <= 256 && !isStep && !nonMetrics.test(name);
+    kind = { canonical: findCanonical(name), isStep, isMetric };
+    if (remembered.size >= namesRemembered) remembered.clear();
+    remembered.set(name, kind);
+  }
+  return kind;
+}
+
+/** Case, spaces, slashes, dots and dashes do not count: `Train/Loss` and `train_loss` are one. */
+export function canonicalName(name: string): CanonicalName | null {
+  return kindOf(name).canonical;
+}
+
+function findCanonical(name: string): CanonicalName | null {
+  if (name.length > 64) return null;
+  return canonicalOf.get(name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')) ?? null;
+}
+
+const stepNames: ReadonlySet<string> = new Set([
+  'step',
+  'steps',
+  'global_step',
+  'trainer/global_step',
+  'train_step',
+  'current_step',
+  'iteration',
+  'iter',
+  '_step',
+]);
+
+export function isStepName(name: string): boolean {
+  return kindOf(name).isStep;
+}
+
+/** Coordinates, clocks and what loggers say about themselves: numbers that are no training points. */
+const nonMetrics =
+  /^(?:.*[._/])?(?:epochs?|seq|pid|process|process_?id|thread|thread_?id|tid|line|lineno|line_number|levelno|level|no|created|msecs|relativecreated|v|version|ts|time|times?tamp|wall_?time|_?runtime|elapsed.*|eta|duration|seed|rank|local_rank|world_size|node_rank|node|port|attempt|retry|max_steps|total_steps|num_epochs|batch_?size|micro_step|skipped|mom|consumed.*|num_workers|size|count|total|id)$/i;
+
+export function isMetricName(name: string): boolean {
+  return kindOf(name).isMetric;
+}

@@ -1,0 +1,29 @@
+/** Numbers as trainers print them, Python's spelling of NaN and the infinities included. */
+const numberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?$/;
+const groupedText = /^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$/;
+
+/** The number that the whole text states, or null. `31,556` is one, too. */
+export function readNumber(text: string): number | null {
+  if (text.length === 0 || text.length > 64) return null;
+  if (numberText.test(text)) return Number(text);
+  if (groupedText.test(text)) return Number(text.replaceAll(',', ''));
+  switch (text.toLowerCase()) {
+    case 'nan':
+    case '+nan':
+    case '-nan':
+      return Number.NaN;
+    case 'inf':
+    case '+inf':
+    case 'infinity':
+      return Infinity;
+    case '-inf':
+    case '-infinity':
+      return -Infinity;
+    default:
+      return null;
+  }
+}
+
+export function readStep(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}

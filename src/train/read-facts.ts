@@ -1,0 +1,75 @@
+/**
+ * What an event says about training. One reader per framework or format, in a list; the first that matches reads the
+ * event. Deterministic: a function of the event and of the stream's context, which is plain JSON and bounded.
+ *
+ * Failure rule: an event that no reader knows has no facts; a reader never throws.
+ */
+import type { LogEvent } from '../core/event.ts';
+import type { Fact, FactBody } from '../core/fact.ts';
+import { iterationLineReader } from './iteration-lines.ts';
+import { megatronReader } from './megatron.ts';
+import { printedDictReader } from './printed-dict.ts';
+import { progressBarReader } from './progress-bar.ts';
+import type { FactReader, TrainContext } from './reader.ts';
+import { recordReader, rowReader } from './records.ts';
+import { statementReader } from './statements.ts';
+
+/** More specific ones first. */
+const readers: readonly FactReader[] = [
+  progressBarReader,
+  rowReader,
+  recordReader,
+  printedDictReader,
+  megatronReader,
+  iterationLineReader,
+  statementReader,
+];
+
+/** Longer messages are no statements of a trainer. */
+const lineMax = 64 * 1024;
+
+/**
+ * The facts of a closed event, and `context.train` as it is after it. Give each stream's events in their order; open ones
+ * are not read. `context` is not changed.
+ */
+export function readFacts(
+  event: LogEvent,
+  context: Record<string, unknown>,
+): { facts: Fact[]; context: Record<string, unknown> } {
+  if (event.part > 0 || event.kind === 'traceback') return { facts: [], context };
+  const readable = { event, line: firstLine(event.message) };
+  const reader = readers.find((reader) => reader.matches(readable));
+  if (reader === undefined) return { facts: [], context };
+  const after: TrainContext = reader === progressBarReader ? { ...context } : context;
+  const bodies = reader.read(readable, after);
+  return {
+    facts: bodies.length === 0 ? noFacts : factsOf(event, bodies),
+    context: reader === progressBarReader ? { ...after } : context,
+  };
+}
+const noFacts: Fact[] = [];
+
+/** Gives the bodies their ids: the event's, a dash, the ordinal. */
+export function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
+  const { run, attempt, path } = event.origin;
+  return bodies.map((body, ordinal) => ({
+    id: `${event.id}-${ordinal}`,
+    event: event.id,
+    run,
+    attempt,
+    rank: event.rank,
+    stream: event.stream,
+    path,
+    start: event.start,
+    end: event.end,
+    time: event.time,
+    observed: event.observed,
+    ...body,
+  }));
+}
+
+function firstLine(message: string): string {
+  const end = message.indexOf('\n');
+  const line = end < 0 ? message : message.slice(0, end);
+  return line.length > lineMax ? line.slice(0, lineMax) : line;
+}

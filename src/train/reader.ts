@@ -1,0 +1,30 @@
+/**
+ * What a format's reader is. Readers are asked in the order of the list in read-facts.ts; the first one that matches an
+ * event reads it, and no other is asked. A reader is pure and takes time linear in the event.
+ */
+import type { LogEvent } from '../core/event.ts';
+import type { FactBody, PointBody } from '../core/fact.ts';
+import { canonicalName } from './canonical.ts';
+
+/** What is remembered of the stream between events. Plain JSON, bounded. */
+export interface TrainContext {
+  /** The progress bars seen, by their total: steps done. At most `barsMax`. */
+  bars?: Record<string, number>;
+}
+
+/** An event with its first line, on which every text format keeps a statement. */
+export interface ReadableEvent {
+  event: LogEvent;
+  line: string;
+}
+
+export interface FactReader {
+  /** For people: the framework or format. */
+  format: string;
+  matches(readable: ReadableEvent): boolean;
+  read(readable: ReadableEvent, context: TrainContext): FactBody[];
+}
+
+export function point(step: number | null, name: string, value: number): PointBody {
+  return { kind: 'point', step, name, canonical: canonicalName(name), value };
+}

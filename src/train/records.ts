@@ -1,0 +1,111 @@
+/**
+ * Records with fields: JSON loggers (nested keys are joined with `.`) and rows of CSV files. A JSON record's step is its
+ * `step` field; without one only a loss is a point, so that settings are not. A row's step is its `step` column, or, as
+ * Keras' CSVLogger writes none, its `epoch`.
+ */
+import type { FactBody } from '../core/fact.ts';
+import { canonicalName, isMetricName, isStepName } from './canonical.ts';
+import { readStep } from './numbers.ts';
+import { point } from './reader.ts';
+import type { FactReader } from './reader.ts';
+import { readStatements } from './statements.ts';
+
+type Fields = Record<string, unknown>;
+
+const depthMax = 4;
+const pointsMax = 1024;
+/** What loggers say about an exception, the process and themselves. */
+const skippedObjects: ReadonlySet<string> = new Set([
+  'config',
+  'exception',
+  'exc_info',
+  'error',
+  'process',
+  'thread',
+  'level',
+  'file',
+  'time',
+  'elapsed',
+  'locals',
+  'args',
+]);
+
+/** Every other column of a metrics file was written as a metric, timings too. */
+const coordinates = /^(?:epoch|time|timestamp|wall_time|created_at|rank)$/i;
+
+export const rowReader: FactReader = {
+  format: 'CSV',
+  matches: ({ event, line }) =>
+    event.kind === 'record' && event.fields !== undefined && !line.trimStart().startsWith('{'),
+  read({ event }) {
+    const fields = event.fields ?? {};
+    const step = stepIn(fields) ?? readStep(fields['epoch']);
+    if (step === null) return [];
+    const facts: FactBody[] = [];
+    for (const name in fields) {
+      const value = fields[name];
+      if (typeof value === 'number' && !isStepName(name) && !coordinates.test(name))
+        facts.push(point(step, name, value));
+    }
+    return facts;
+  },
+};
+
+export const recordReader: FactReader = {
+  format: 'JSON lines',
+  matches: ({ event }) => event.kind === 'record' && event.fields !== undefined,
+  read({ event }) {
+    const fields = event.fields ?? {};
+    const loguru = objectAt(fields, 'record');
+    const source = loguru === null ? fields : (objectAt(loguru, 'extra') ?? {});
+    const step = stepIn(source);
+    const facts: FactBody[] = [];
+    for (const [name, value] of numbersIn(source)) {
+      const canonical = canonicalName(name);
+      if (step !== null || (canonical === 'loss' && !name.includes('.')))
+        facts.push(point(step, name, value));
+    }
+    return facts.length > 0 ? facts : readStatements(textOf(loguru ?? fields));
+  },
+};
+
+function stepIn(fields: Fields): number | null {
+  for (const name in fields) {
+    const step = isStepName(name) ? readStep(fields[name]) : null;
+    if (step !== null) return step;
+  }
+  return null;
+}
+
+/** The first line of what the record says in words; Docker's json-file driver has it under `log`. */
+function textOf(fields: Fields): string {
+  for (const name of ['message', 'msg', 'event', 'log']) {
+    const value = fields[name];
+    if (typeof value === 'string') return value.split('\n', 1)[0] ?? '';
+  }
+  return '';
+}
+
+function numbersIn(fields: Fields): [name: string, value: number][] {
+  const found: [string, number][] = [];
+  collect(fields, '', 0, found);
+  return found;
+}
+
+function collect(fields: Fields, prefix: string, depth: number, found: [string, number][]): void {
+  for (const key in fields) {
+    if (found.length >= pointsMax) return;
+    const value = fields[key];
+    if (typeof value === 'number') {
+      if (isMetricName(key)) found.push([prefix + key, value]);
+    } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      if (depth < depthMax && !skippedObjects.has(key))
+        collect(value as Fields, `${prefix}${key}.`, depth + 1, found);
+    }
+  }
+}
+
+function objectAt(fields: Fields, name: string): Fields | null {
+  const value = fields[name];
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
+}

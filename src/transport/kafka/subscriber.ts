@@ -1,0 +1,141 @@
+import type { Kafka } from 'kafkajs';
+import { backoffMs } from '../../core/retry.ts';
+import { lanes } from '../../core/segment.ts';
+import type { CarriedSegment, Lane } from '../../core/segment.ts';
+import type { LagReport, RejectedRecord, SegmentBatch, Subscriber } from '../../core/transport.ts';
+import { receive } from '../received-segment.ts';
+import { WakeUp } from '../wake-up.ts';
+import { PullConsumer } from './pull-consumer.ts';
+import type { FetchedBatch, PullConsumerOptions } from './pull-consumer.ts';
+import { receivedRecord } from './received-record.ts';
+import { segmentTopic } from './topics.ts';
+
+export interface KafkaSubscriberOptions extends Omit<
+  PullConsumerOptions,
+  'topics' | 'wakeUp' | 'startOffset'
+> {
+  topicPrefix: string;
+  admin: () => ReturnType<Kafka['admin']>;
+}
+
+const releasePause = { initialMs: 200, maxMs: 5000 };
+/** A wake-up that was missed costs at most this. */
+const wakeIntervalMs = 1000;
+
+/** One member of the consumer group. Both lanes are subscribed; of batches that wait, the fast lane's come first. */
+export class KafkaSubscriber implements Subscriber {
+  readonly #options: KafkaSubscriberOptions;
+  readonly #wakeUp = new WakeUp();
+  readonly #lanes: ReadonlyMap<string, Lane>;
+  #consumer: PullConsumer | null = null;
+  /** Releases in a row by partition; each lengthens the pause. */
+  readonly #releases = new Map<string, number>();
+
+  constructor(options: KafkaSubscriberOptions) {
+    this.#options = options;
+    this.#lanes = new Map(lanes.map((lane) => [segmentTopic(options.topicPrefix, lane), lane]));
+  }
+
+  async *batches(signal: AbortSignal): AsyncIterable<SegmentBatch> {
+    const consumer = new PullConsumer({
+      ...this.#options,
+      topics: [...this.#lanes.keys()],
+      wakeUp: this.#wakeUp,
+    });
+    const over = new AbortController();
+    const both = AbortSignal.any([signal, over.signal]);
+    let failure: { error: unknown } | null = null;
+    const running = consumer.run(both).catch((error: unknown) => {
+      failure = { error };
+      this.#wakeUp.notify();
+    });
+    this.#consumer = consumer;
+    try {
+      while (!signal.aborted) {
+        if (failure !== null) throw (failure as { error: unknown }).error;
+        const seen = this.#wakeUp.count;
+        const fetched = consumer.take();
+        if (fetched === null) await this.#wakeUp.wait(seen, wakeIntervalMs, this.#options.clock, signal);
+        else if (fetched.messages.length === 0) consumer.done(fetched);
+        else yield this.#batch(consumer, fetched);
+      }
+    } finally {
+      over.abort();
+      this.#consumer = null;
+      await running;
+    }
+  }
+
+  async lag(): Promise<LagReport[]> {
+    const assigned = this.#consumer?.assigned() ?? [];
+    if (assigned.length === 0) return [];
+    const admin = this.#options.admin();
+    await admin.connect();
+    try {
+      const topics = [...new Set(assigned.map(({ topic }) => topic))];
+      const committed = await admin.fetchOffsets({ groupId: this.#options.groupId, topics });
+      const reports: LagReport[] = [];
+      for (const topic of topics) {
+        const ends = await admin.fetchTopicOffsets(topic);
+        const offsets = committed.find((found) => found.topic === topic)?.partitions ?? [];
+        for (const { partition } of assigned.filter((mine) => mine.topic === topic)) {
+          const end = ends.find((found) => found.partition === partition);
+          const offset = Number(offsets.find((found) => found.partition === partition)?.offset ?? -1);
+          const from = Math.max(offset, Number(end?.low ?? 0));
+          reports.push({
+            lane: this.#laneOf(topic),
+            partition,
+            records: Math.max(0, Number(end?.high ?? 0) - from),
+          });
+        }
+      }
+      return reports;
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  #batch(consumer: PullConsumer, fetched: FetchedBatch): SegmentBatch {
+    const { partition, topic, assignment } = fetched;
+    const lane = this.#laneOf(topic);
+    const segments: CarriedSegment[] = [];
+    const rejected: RejectedRecord[] = [];
+    for (const message of fetched.messages) {
+      const received = receive(
+        { lane, partition, position: Number(message.offset) },
+        receivedRecord(message),
+      );
+      if (received === 'no match') continue;
+      if ('segment' in received) segments.push(received.segment);
+      else rejected.push(received.rejected);
+    }
+    const key = `${topic}/${partition}`;
+    let isOut = true;
+    return {
+      lane,
+      partition,
+      segments,
+      rejected,
+      assignment: assignment.number,
+      revoked: assignment.revoked.signal,
+      commit: async () => {
+        if (!isOut) return;
+        isOut = false;
+        await consumer.commit(fetched);
+        this.#releases.delete(key);
+        consumer.done(fetched);
+      },
+      release: () => {
+        if (!isOut) return;
+        isOut = false;
+        const releases = this.#releases.get(key) ?? 0;
+        this.#releases.set(key, releases + 1);
+        consumer.putBack(fetched, backoffMs(releases, releasePause));
+      },
+    };
+  }
+
+  #laneOf(topic: string): Lane {
+    return this.#lanes.get(topic) ?? 'bulk';
+  }
+}

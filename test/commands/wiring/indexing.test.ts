@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { Indexing } from '../../../src/commands/wiring/indexing.ts';
+import type { Fact } from '../../../src/core/fact.ts';
+import { silentLogger } from '../../../src/core/logger.ts';
+import type { Segment } from '../../../src/core/segment.ts';
+import type { DeadLetter, RejectedRecord, SegmentBatch } from '../../../src/core/transport.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { FakeClock, settle, until } from '../../fakes/clock.ts';
+import { FakeEventIndex } from '../../fakes/event-index.ts';
+import { carried, segmentOf } from '../../fakes/segments.ts';
+
+/** An Indexing over a queue of batches that the test fills, one at a time. */
+class Bench {
+  readonly clock = new FakeClock();
+  readonly index = new FakeEventIndex();
+  readonly metrics = createMetrics();
+  readonly facts: Fact[] = [];
+  readonly letters: DeadLetter[] = [];
+  readonly revokedStreams: string[] = [];
+  readonly outcomes: string[] = [];
+  #assignment = 1;
+  #revoke = new AbortController();
+  #queue: SegmentBatch[] = [];
+  #wake: () => void = () => undefined;
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+
+  constructor() {
+    const indexing = new Indexing({
+      subscriber: {
+        batches: (signal) => this.#batches(signal),
+        lag: async () => [],
+      },
+      index: this.index,
+      facts: { append: async (facts) => void this.facts.push(...facts), read: async function* () {} },
+      deadLetters: {
+        append: async (letters) => void this.letters.push(...letters),
+        read: async function* () {},
+      },
+      onFacts: () => undefined,
+      onRevoked: (streams) => void this.revokedStreams.push(...streams),
+      timeZone: 'UTC',
+      provisionalAfterMs: 1000,
+      clock: this.clock,
+      logger: silentLogger,
+      metrics: this.metrics,
+    });
+    this.#running = indexing.run(this.#stop.signal);
+  }
+
+  async *#batches(signal: AbortSignal): AsyncGenerator<SegmentBatch> {
+    while (!signal.aborted) {
+      const batch = this.#queue.shift();
+      if (batch) yield batch;
+      else
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+          signal.addEventListener('abort', () => resolve());
+        });
+    }
+  }
+
+  /** Hands out one batch and waits for its outcome. */
+  async give(segments: readonly Segment[], rejected: readonly RejectedRecord[] = []): Promise<string> {
+    const before = this.outcomes.length;
+    this.#queue.push({
+      lane: 'bulk',
+      partition: 0,
+      segments: segments.map((segment, i) => carried(segment, i)),
+      rejected,
+      assignment: this.#assignment,
+      revoked: this.#revoke.signal,
+      commit: async () => void this.outcomes.push('commit'),
+      release: () => void this.outcomes.push('release'),
+    });
+    this.#wake();
+    await until(() => this.outcomes.length > before, 'the batch is done');
+    return this.outcomes.at(-1) ?? '';
+  }
+
+  reassign(): void {
+    this.#revoke.abort();
+    this.#revoke = new AbortController();
+    this.#assignment += 1;
+  }
+
+  get messages(): string[] {
+    return [...this.index.events.values()].sort((a, b) => a.start - b.start).map(({ message }) => message);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+}
+
+describe('Indexing', () => {
+  it('stores events, points and the stream document, then commits', async () => {
+    await using bench = new Bench();
+    const line = '{"step": 3, "loss": 2.5}\n';
+    expect(await bench.give([segmentOf(line, { path: '/logs/m.jsonl' })])).toBe('commit');
+    expect(bench.messages).toEqual([line.trim()]);
+    expect(bench.facts).toMatchObject([{ kind: 'point', step: 3, name: 'loss', value: 2.5 }]);
+    expect(bench.index.documents.get('a'.repeat(32))).toMatchObject({ end: line.length, events: 1 });
+  });
+
+  it('skips a redelivery, also after a new assignment has forgotten everything', async () => {
+    await using bench = new Bench();
+    const segment = segmentOf('one\ntwo\n');
+    await bench.give([segment]);
+    await bench.give([segment]);
+    bench.reassign();
+    await bench.give([segment, segmentOf('three\nfour\n', { start: 8 })]);
+    expect(bench.messages).toEqual(['one', 'two', 'three']);
+    const { values } = await bench.metrics.redeliveredSegments.get();
+    expect(values[0]?.value).toBe(2);
+    expect(bench.revokedStreams).toEqual(['a'.repeat(32)]);
+  });
+
+  it('indexes an open event provisionally after a second of quiet, and overwrites it as it grows', async () => {
+    await using bench = new Bench();
+    await bench.give([segmentOf('one\nValueError: x\n')]);
+    expect(bench.messages).toEqual(['one']);
+    await bench.clock.advance(1300);
+    expect(bench.messages).toEqual(['one', 'ValueError: x']);
+    await bench.give([segmentOf('  more of it\n', { start: 18 })]);
+    await bench.clock.advance(1300);
+    await settle();
+    expect(bench.messages).toEqual(['one', 'ValueError: x\n  more of it']);
+  });
+
+  it('puts records that are no segments into the dead letters, and goes on', async () => {
+    await using bench = new Bench();
+    const rejected: RejectedRecord = {
+      lane: 'bulk',
+      partition: 0,
+      position: 7,
+      key: 'k',
+      headers: { run: 'r' },
+      value: Buffer.from('garbage'),
+      error: 'wrong checksum',
+    };
+    expect(await bench.give([segmentOf('one\ntwo\n')], [rejected])).toBe('commit');
+    expect(bench.letters).toMatchObject([{ kind: 'record', reason: 'wrong checksum', run: 'r' }]);
+    expect(bench.messages).toEqual(['one']);
+  });
+
+  it('does not skip other bytes under a held range in silence', async () => {
+    await using bench = new Bench();
+    await bench.give([segmentOf('one\ntwo\n')]);
+    await bench.give([segmentOf('ONE\nTWO\n')]);
+    expect(bench.letters).toMatchObject([{ kind: 'conflict', start: 0, end: 8 }]);
+    expect(bench.messages).toEqual(['one']);
+  });
+
+  it('releases a batch that fails, forgets what it took in, and takes it in when it comes again', async () => {
+    await using bench = new Bench();
+    const works = new FakeEventIndex().write.bind(bench.index);
+    bench.index.write = () => Promise.reject(new Error('the index is broken'));
+    expect(await bench.give([segmentOf('one\ntwo\n')])).toBe('release');
+    bench.index.write = works;
+    expect(await bench.give([segmentOf('one\ntwo\n')])).toBe('commit');
+    expect(bench.messages).toEqual(['one']);
+  });
+});

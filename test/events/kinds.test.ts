@@ -1,0 +1,167 @@
+/** What becomes one event, with its kind, level, time and rank: literal output of loggers and launchers. */
+import { describe, expect, test } from 'vitest';
+import { eventsOf, fixture } from './helpers.ts';
+
+const messages = (text: string) => eventsOf(text).map((event) => event.message);
+const traceback = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: no';
+
+describe('lines', () => {
+  test('blank lines make no event; line ends and ANSI codes are taken off', () => {
+    expect(messages('a\r\n\n \t\n\u001B[31mred\u001B[0m text\nb')).toEqual(['a', 'red text', 'b']);
+  });
+
+  test('an indented line goes with the one before it, a closing bracket too', () => {
+    const text = 'config {\n    "a": 1,\n}\nnext';
+    expect(messages(text)).toEqual(['config {\n    "a": 1,\n}', 'next']);
+  });
+
+  test('in a log whose records all have a time, a line without one goes on with the message', () => {
+    const records = Array.from(
+      { length: 9 },
+      (_, i) => `2026-11-23 10:25:40.30${i} | INFO     | m:f:1 - n ${i}`,
+    );
+    expect(messages([...records, 'to ckpt/step_50', records[0]].join('\n'))).toHaveLength(10);
+    expect(
+      messages(['2026/11/23 10:09:58 INFO mlflow: x', 'iter 5: loss 4.2', 'iter 6: loss 4.1'].join('\n')),
+    ).toHaveLength(3);
+  });
+});
+
+describe('progress', () => {
+  test('the last frame counts', () => {
+    const events = eventsOf('\r  0%|   | 0/9 [00:00<?, ?it/s]\r 90%|█  | 8/9 [00:01<00:00, 8.1it/s]\n');
+    expect(events).toMatchObject([{ kind: 'progress', message: ' 90%|█  | 8/9 [00:01<00:00, 8.1it/s]' }]);
+  });
+
+  test('text glued to a bar is an event of its own', () => {
+    const bar = ' 50%|█████     | 30/60 [00:00<00:00, 139.44it/s]';
+    const events = eventsOf(`\r${bar}${traceback}\n\r${bar} `);
+    expect(events.map(({ kind, message }) => [kind, message])).toEqual([
+      ['progress', bar],
+      ['traceback', traceback],
+      ['progress', bar],
+    ]);
+  });
+
+  test('a dict printed over a bar is exactly the dict, and knows the bar behind it', () => {
+    const events = eventsOf("\r 0/4 [00:00<?, ?it/s]\r      \r{'loss': '6.2'}\n\r 2/4 [00:01<00:01, 2it/s]");
+    expect(events).toMatchObject([
+      { kind: 'progress' },
+      { kind: 'line', message: "{'loss': '6.2'}", barAfter: ' 2/4 [00:01<00:01, 2it/s]' },
+      { kind: 'progress' },
+    ]);
+  });
+
+  test('backspaces take characters back', () => {
+    expect(messages('ab\b\bxy\b\b\b\b\n')).toEqual(['xy']);
+  });
+});
+
+describe('tracebacks', () => {
+  test('a chained one is one event', () => {
+    const chained = `${traceback}\n\nDuring handling of the above exception, another exception occurred:\n\n${traceback}`;
+    expect(eventsOf(`${chained}\nnext\n`)).toMatchObject([
+      { kind: 'traceback', level: 'error', message: chained },
+      {},
+    ]);
+  });
+
+  test('the error line that announces it belongs to it; an uncaught one after an info line does not', () => {
+    const events = eventsOf(
+      `2026-11-23 10:00:00,1 ERROR boom\n${traceback}\n2026-11-23 10:00:00,2 INFO on\n${traceback}\n`,
+    );
+    expect(events.map(({ kind, level }) => [kind, level])).toEqual([
+      ['traceback', 'error'],
+      ['line', 'info'],
+      ['traceback', 'error'],
+    ]);
+  });
+
+  test('an exception group is one event', () => {
+    const group =
+      '  + Exception Group Traceback (most recent call last):\n  |   File "a.py", line 1\n  | ExceptionGroup: x (1 sub-exception)\n  +-+---------------- 1 ----------------\n    | ValueError: y\n    +------------------------------------';
+    expect(eventsOf(`${group}\nnext`)).toMatchObject([
+      { kind: 'traceback', message: group },
+      { message: 'next' },
+    ]);
+  });
+
+  test('prefixed by a launcher, with blank lines that are a bare prefix', () => {
+    const found = eventsOf(fixture('torchrun-rank1-raises.log')).filter(
+      (event) => event.kind === 'traceback',
+    );
+    expect(found.map((event) => event.rank)).toEqual([1, 2, 0, null]);
+    expect(found[0]?.message).toContain("KeyError: 'shard_00009'");
+    expect(found[0]?.message).toMatch(/RuntimeError: failed to load shard 9 on rank 1$/);
+  });
+
+  test('Java: causes and suppressed exceptions', () => {
+    const text =
+      '2026-11-23 10:16:30,422 - WARN  [main:A@1] - x\njava.io.IOException: a\n\tat a.B.c(B.java:1)\nCaused by: java.lang.Error: b\n\t... 1 more\n';
+    expect(eventsOf(text)).toMatchObject([{ kind: 'traceback', level: 'warn' }]);
+  });
+});
+
+describe('heads', () => {
+  const at = Date.UTC(2026, 10, 23, 10, 26, 25, 84);
+  test.each([
+    ['2026-11-23 10:26:25,084 - INFO - train - x', 'info'],
+    ['2026-11-23 10:26:25.084 | WARNING  | __main__:<module>:33 - x', 'warn'],
+    ['[2026-11-23 10:26:25,084][train][INFO] - x', 'info'],
+    ['[2026-11-23 10:26:25,084] [ERROR] [config.py:1:print] x', 'error'],
+    ['I1123 10:26:25.084000 20112 a.cc:1] x', 'info'],
+    ['[rank1]:[E1123 10:26:25.084000 ProcessGroupNCCL.cpp:607] x', 'error'],
+    ['2026-11-23 10:26:25,084,INFO,[dist_train.py:12] x', 'info'],
+    ['2026-11-23T11:26:25.084+01:00 DEBUG x', 'debug'],
+    ['2026-11-23 10:26:25,084 [myid:] - FATAL [main:A@42] - x', 'fatal'],
+    ['2026-11-23 10:26:25.084000: W tensorflow/core/util/port.cc:110] x', 'warn'],
+    ['{"asctime": "2026-11-23 10:26:25,084", "levelname": "WARNING", "x": NaN}', 'warn'],
+    ['{"time": 1795429585084, "level": 50, "msg": "x"}', 'error'],
+    ['{"ts": 1795429585.084, "severity": "INFO"}', 'info'],
+    [
+      '{"text": "x", "record": {"level": {"name": "CRITICAL"}, "time": {"timestamp": 1795429585.084}}}',
+      'fatal',
+    ],
+  ])('%s', (text, level) => {
+    const [event] = eventsOf(text, { observed: Date.UTC(2026, 10, 24) });
+    expect(event).toMatchObject({ level, timeSource: 'event', message: text });
+    expect(event?.time).toBeCloseTo(at, 2);
+  });
+
+  test.each([
+    ['WARNING:torch.distributed.elastic:Sending', 'warn'],
+    ['/a/b.py:411: FutureWarning: This is old', 'warn'],
+    ['a line with ERROR in it', null],
+    ['Saved to x', null],
+  ])('%s', (text, level) => {
+    expect(eventsOf(text)).toMatchObject([{ level, timeSource: 'observed' }]);
+  });
+});
+
+describe('records', () => {
+  test('NaN and the infinities in JSON are numbers; text in quotes is left alone', () => {
+    const [event] = eventsOf('{"loss": NaN, "max": -Infinity, "why": "NaN \\" Infinity"}\n');
+    expect(event?.fields).toEqual({ loss: NaN, max: -Infinity, why: 'NaN " Infinity' });
+  });
+
+  test('what is no whole object is a line; depth is bounded', () => {
+    expect(eventsOf('{"a": 1\n{oops}\n').map((event) => event.kind)).toEqual(['line', 'line']);
+    expect(eventsOf(`{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`)[0]?.kind).toBe('line');
+  });
+
+  test('CSV rows by the header, quotes and line ends in quotes included', () => {
+    const events = eventsOf('step,loss,note\r\n1,2.5,"a, ""b""\nc"\r\n2,,nan\r\n', {
+      path: '/x/metrics.csv',
+    });
+    expect(events.map((event) => event.fields)).toEqual([
+      undefined,
+      { step: 1, loss: 2.5, note: 'a, "b"\nc' },
+      { step: 2, note: NaN },
+    ]);
+  });
+
+  test('lone bytes that are no UTF-8 are U+FFFD in the text only', () => {
+    const [event] = eventsOf(Buffer.from([0x61, 0xff, 0x62, 0x0a]));
+    expect(event).toMatchObject({ message: 'a\uFFFDb', start: 0, end: 3 });
+  });
+});

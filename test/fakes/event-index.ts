@@ -1,0 +1,201 @@
+import type {
+  EventIndex,
+  IndexItem,
+  ItemResult,
+  RunSummary,
+  SearchHit,
+  StoredPoint,
+  StoredRange,
+} from '../../src/core/event-index.ts';
+import { levels } from '../../src/core/event.ts';
+import type { LogEvent } from '../../src/core/event.ts';
+import type { PointFact } from '../../src/core/fact.ts';
+import type { IncidentDocument } from '../../src/core/incident.ts';
+import type { SearchClause, SearchQuery } from '../../src/core/search-query.ts';
+import { streamVersion } from '../../src/core/stream-document.ts';
+import type { StreamDocument } from '../../src/core/stream-document.ts';
+
+/** An index in memory, small and slow: for tests of what asks an index. Words match as parts of the message. */
+export class FakeEventIndex implements EventIndex {
+  readonly refreshIntervalMs = 0;
+  readonly events = new Map<string, LogEvent>();
+  readonly stored = new Map<string, readonly PointFact[]>();
+  readonly documents = new Map<string, StreamDocument>();
+  readonly verdicts = new Map<string, IncidentDocument>();
+  /** Thrown by every question while it is set. */
+  failure: Error | null = null;
+  /** Questions asked so far. */
+  asked = 0;
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  write(items: readonly IndexItem[]): Promise<ItemResult[]> {
+    for (const item of items) {
+      if (item.kind === 'event') this.#put(this.events, item.event.id, item.event, ({ end }) => end);
+      else if (item.kind === 'stream')
+        this.#put(this.documents, item.document.stream, item.document, streamVersion);
+      else for (const point of item.points) this.stored.set(`${point.event}:${point.step}`, item.points);
+    }
+    return Promise.resolve(items.map(() => ({ status: 'stored' })));
+  }
+
+  #put<T>(map: Map<string, T>, id: string, value: T, version: (value: T) => number): void {
+    const held = map.get(id);
+    if (held === undefined || version(value) >= version(held)) map.set(id, value);
+  }
+
+  loadStreams(ids: readonly string[]): Promise<Map<string, StreamDocument>> {
+    return Promise.resolve(new Map([...this.documents].filter(([id]) => ids.includes(id))));
+  }
+
+  async search(query: SearchQuery): Promise<SearchHit[]> {
+    await this.#ask();
+    const least = levels.findIndex((level) => level === query.level);
+    const direction = query.order === 'oldest' ? 1 : -1;
+    return [...this.events.values()]
+      .filter(
+        (event) =>
+          (query.run === undefined || event.origin.run === query.run) &&
+          (query.rank === undefined || event.rank === query.rank) &&
+          (least < 0 || (event.level !== null && levels.indexOf(event.level) >= least)) &&
+          (query.since === undefined || event.time >= query.since) &&
+          (query.until === undefined || event.time <= query.until) &&
+          query.clauses.every((clause) => holds(clause, event)),
+      )
+      .sort((a, b) => direction * (a.time - b.time || a.start - b.start))
+      .slice(0, query.limit ?? 100)
+      .map(toHit);
+  }
+
+  async points(run: string, options: { name?: string; limit?: number } = {}): Promise<StoredPoint[]> {
+    await this.#ask();
+    return [...new Set(this.stored.values())]
+      .flat()
+      .filter(
+        (p) =>
+          p.run === run &&
+          (options.name === undefined || options.name === p.name || options.name === p.canonical),
+      )
+      .sort((a, b) => (a.step ?? 0) - (b.step ?? 0) || a.time - b.time)
+      .slice(0, options.limit ?? 10_000)
+      .map(({ attempt, rank, path, step, name, canonical, value, time }) => ({
+        run,
+        attempt,
+        rank,
+        path,
+        step,
+        name,
+        canonical,
+        value,
+        time,
+      }));
+  }
+
+  async runs(): Promise<RunSummary[]> {
+    await this.#ask();
+    const byRun = Map.groupBy(this.documents.values(), ({ origin }) => origin.run);
+    return [...byRun].map(([run, documents]) => ({
+      run,
+      attempt: Math.max(...documents.map(({ origin }) => origin.attempt)),
+      ranks: distinct(documents.map(({ origin }) => origin.rank))
+        .filter((rank) => rank !== null)
+        .sort((a, b) => a - b),
+      hosts: distinct(documents.map(({ origin }) => origin.host)),
+      streams: documents.length,
+      bytes: sum(documents.map(({ end }) => end)),
+      events: sum(documents.map(({ events }) => events)),
+      first: Math.min(...documents.map(({ created }) => created)),
+      last: Math.max(...documents.map(({ observed }) => observed)),
+      gapBytes: sum(documents.flatMap(({ gaps }) => gaps.map(({ start, end }) => end - start))),
+    }));
+  }
+
+  async *streams(
+    filter: { run?: string | undefined; openSince?: number } = {},
+  ): AsyncIterable<StreamDocument> {
+    await this.#ask();
+    const { run, openSince } = filter;
+    for (const document of this.documents.values()) {
+      if (run !== undefined && document.origin.run !== run) continue;
+      if (openSince !== undefined && (document.open === null || document.observed < openSince)) continue;
+      yield document;
+    }
+  }
+
+  async *ranges(stream: string): AsyncIterable<StoredRange> {
+    await this.#ask();
+    const events = [...this.events.values()].filter((event) => event.stream === stream);
+    for (const { id, start, end, sum } of events.sort((a, b) => a.start - b.start))
+      yield { id, start, end, sum };
+  }
+
+  eventCounts(streams: readonly string[]): Promise<Map<string, number>> {
+    const count = (stream: string) =>
+      [...this.events.values()].filter((event) => event.stream === stream).length;
+    return Promise.resolve(new Map(streams.map((stream) => [stream, count(stream)])));
+  }
+
+  writeIncident(incident: IncidentDocument): Promise<'stored' | 'stale'> {
+    const held = this.verdicts.get(incident.id);
+    if (held !== undefined && held.token > incident.token) return Promise.resolve('stale');
+    this.verdicts.set(incident.id, incident);
+    return Promise.resolve('stored');
+  }
+
+  async incidents(run?: string): Promise<IncidentDocument[]> {
+    await this.#ask();
+    return [...this.verdicts.values()].filter((incident) => run === undefined || incident.run === run);
+  }
+
+  deleteRun(run: string): Promise<number> {
+    const before = this.events.size;
+    for (const [id, { origin }] of this.events) if (origin.run === run) this.events.delete(id);
+    for (const [id, { origin }] of this.documents) if (origin.run === run) this.documents.delete(id);
+    for (const [id, points] of this.stored) if (points[0]?.run === run) this.stored.delete(id);
+    return Promise.resolve(before - this.events.size);
+  }
+
+  applyRetention(): Promise<string[]> {
+    return Promise.resolve([]);
+  }
+
+  state() {
+    return { name: 'local-index' as const, connected: this.failure === null };
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #ask(): Promise<void> {
+    this.asked += 1;
+    return this.failure === null ? Promise.resolve() : Promise.reject(this.failure);
+  }
+}
+
+function holds({ negated, field, words, phrase }: SearchClause, event: LogEvent): boolean {
+  const message = event.message.toLowerCase();
+  const wanted = words.map((word) => word.toLowerCase());
+  const has =
+    field === 'level'
+      ? event.level === wanted[0]
+      : phrase
+        ? message.includes(wanted.join(' '))
+        : wanted.every((word) => message.includes(word));
+  return has !== negated;
+}
+
+function toHit({ id, time, origin, rank, stream, start, end, level, kind, message }: LogEvent): SearchHit {
+  const { run, attempt, host, path } = origin;
+  return { id, time, run, attempt, rank, host, path, stream, start, end, level, kind, message };
+}
+
+function distinct<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

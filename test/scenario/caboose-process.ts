@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const main = resolve(import.meta.dirname, '../../src/main.ts');
+
+/** One long-running caboose command as a real process, which a scenario kills and starts again. */
+export class CabooseProcess {
+  readonly #args: readonly string[];
+  readonly #logFile: string;
+  #child: ChildProcess | null = null;
+  kills = 0;
+  /** Length of the log when the one that runs now was started. */
+  #logStart = 0;
+
+  /** `dir` takes the config file and the log. */
+  constructor(name: string, command: string, config: string, dir: string) {
+    const configFile = join(dir, `${name}.yaml`);
+    writeFileSync(configFile, config);
+    this.#logFile = join(dir, `${name}.out`);
+    this.#args = [main, command, '--config', configFile];
+  }
+
+  start(): void {
+    this.#logStart = this.log.length;
+    const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.stdout.on('data', (chunk: Buffer) => appendFileSync(this.#logFile, chunk));
+    child.stderr.on('data', (chunk: Buffer) => appendFileSync(this.#logFile, chunk));
+    this.#child = child;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Everything that it, and those started before it, have logged. */
+  get log(): string {
+    return readFileSync(this.#logFile, { encoding: 'utf8', flag: 'a+' });
+  }
+
+  /** Where the one that runs now serves /metrics; null until it says so. */
+  get url(): string | null {
+    const told = this.log.slice(this.#logStart).match(/"url":"([^"]+)"/);
+    return told?.[1] ?? null;
+  }
+
+  /** The value of an unlabelled metric; null while it does not answer. */
+  async metric(name: string): Promise<number | null> {
+    const { url } = this;
+    if (url === null) return null;
+    try {
+      const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(500) });
+      const line = (await response.text()).split('\n').find((row) => row.startsWith(`${name} `));
+      return line === undefined ? null : Number(line.slice(name.length + 1));
+    } catch (error) {
+      if (error instanceof Error) return null;
+      throw error;
+    }
+  }
+
+  /** Null while it runs. */
+  get exitCode(): number | string | null {
+    return this.#child?.exitCode ?? this.#child?.signalCode ?? null;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
+  /** kill -9, and waits until it is gone. Throws when it had ended by itself. */
+  async kill(): Promise<void> {
+    if (this.exitCode !== null) throw new Error(`ended by itself (${this.exitCode}): see ${this.#logFile}`);
+    this.kills += 1;
+    await this.#end('SIGKILL');
+  }
+
+  /** SIGTERM, and waits; the exit code. */
+  async stop(): Promise<number | string | null> {
+    if (this.exitCode === null) await this.#end('SIGTERM');
+    return this.exitCode;
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (!child) return;
+    const gone = new Promise((done) => void child.once('exit', done));
+    child.kill(signal);
+    await gone;
+  }
+}
+
+export interface Finished {
+  code: number | null;
+  stdout: Buffer;
+  stderr: string;
+}
+
+/** Runs a caboose command to its end. */
+export async function runCaboose(args: readonly string[], timeoutMs = 120_000): Promise<Finished> {
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  const code = await new Promise<number | null>((done) => void child.once('close', done));
+  return { code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() };
+}

@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { silentLogger } from '../../src/core/logger.ts';
+import type { Logger } from '../../src/core/logger.ts';
+import { Budget } from '../../src/tail/budget.ts';
+import { CutLog } from '../../src/tail/cut-log.ts';
+import { nodeFileSystem } from '../../src/tail/file-system.ts';
+import type { FileSystem } from '../../src/tail/file-system.ts';
+import { nodeJournalStore } from '../../src/tail/journal-store.ts';
+import type { JournalStore } from '../../src/tail/journal-store.ts';
+import { compilePatterns } from '../../src/tail/patterns.ts';
+import { Tail } from '../../src/tail/tail.ts';
+import { noWatcher } from '../../src/tail/watcher.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { FakeClock, settle, until } from '../fakes/clock.ts';
+import { FakePublisher } from '../fakes/publisher.ts';
+import { TrackedFiles } from './tracked.ts';
+
+/** A directory of real files, a tail over it, and a publisher and a clock that the test holds in its hands. */
+export class TailHarness {
+  clock = new FakeClock();
+  readonly logs: string;
+  readonly #base: string;
+  publisher = new FakePublisher();
+  warnings: { fields: object; message: string }[] = [];
+  #tail: Tail | null = null;
+
+  readonly #files = new TrackedFiles();
+
+  readonly fs: FileSystem = {
+    ...nodeFileSystem,
+    open: async (path) => {
+      const file = await nodeFileSystem.open(path);
+      return file && this.#files.add(file);
+    },
+  };
+
+  get #store(): JournalStore {
+    const store = nodeJournalStore(this.state);
+    return { ...store, append: async (name, length) => this.#files.add(await store.append(name, length)) };
+  }
+
+  private constructor(base: string) {
+    this.#base = base;
+    this.logs = join(base, 'logs');
+  }
+
+  static async create(): Promise<TailHarness> {
+    const base = await mkdtemp(join(tmpdir(), 'caboose-tail-'));
+    return new TailHarness(base);
+  }
+
+  path(name: string): string {
+    return join(this.logs, name);
+  }
+
+  get state(): string {
+    return join(this.#base, 'state');
+  }
+
+  async tail(include = ['**/*.log*']): Promise<Tail> {
+    const { clock } = this;
+    const logger: Logger = {
+      ...silentLogger,
+      warn: (fields, message) => void this.warnings.push({ fields, message }),
+      error: (fields, message) => void this.warnings.push({ fields, message }),
+    };
+    const cutLog = await CutLog.open({ store: this.#store, source: 's', logger });
+    this.#tail = new Tail({
+      source: 's',
+      patterns: compilePatterns(include, [], this.logs),
+      laneOf: (path) => (path.includes('stderr') ? 'fast' : 'bulk'),
+      originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
+      publisher: this.publisher,
+      cutLog,
+      fs: this.fs,
+      watcher: noWatcher,
+      budget: new Budget({ cpuMax: null, bytesPerSecondMax: null, clock }),
+      clock,
+      logger,
+      metrics: createMetrics(),
+      pollIntervalMs: 250,
+      inFlightBytesMax: 8 * 1024 * 1024,
+      openFilesMax: 100,
+      host: 'h',
+    });
+    return this.#tail;
+  }
+
+  /** Starts following, and looks once. */
+  async start(include?: string[]): Promise<Tail> {
+    const tail = await this.tail(include);
+    await tail.start();
+    await this.idle();
+    return tail;
+  }
+
+  /** Lets the tail work until it waits for time to pass. */
+  async idle(): Promise<void> {
+    await until(async () => {
+      await settle();
+      return this.clock.sleeping > 0;
+    }, 'the tail rests');
+  }
+
+  /** Moves time in steps of 250 ms, letting the tail work after each. */
+  async pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 250) {
+      await this.clock.advance(Math.min(250, left));
+      await this.idle();
+    }
+  }
+
+  /** As after kill -9: nothing is flushed, nothing is drained; the next tail starts from the disk. */
+  crash(): void {
+    this.#tail = null;
+    // The old tail sleeps on the old clock for ever.
+    this.clock = new FakeClock(this.clock.now());
+    this.publisher = Object.assign(new FakePublisher(), { published: this.publisher.published });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const aborted = AbortSignal.abort();
+    await this.#tail?.drain(aborted);
+    await this.#files.closeAll();
+    await rm(this.#base, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,135 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { OpenFile } from '../../src/tail/file-system.ts';
+import { hashOf } from '../../src/tail/identity.ts';
+import { ReadBuffers } from '../../src/tail/read-buffers.ts';
+import { cutLength, readNext } from '../../src/tail/reading.ts';
+import type { ReadRequest } from '../../src/tail/reading.ts';
+
+describe('cutLength', () => {
+  it.each([
+    ['', false, 0],
+    ['', true, 0],
+    ['no end', false, 0],
+    ['no end', true, 6],
+    ['line\n', false, 5],
+    ['line\nrest', false, 5],
+    ['line\nrest', true, 5],
+    ['one\ntwo\nrest', false, 8],
+    ['one\r\ntwo\r', false, 5],
+    [' 10%\r 20%\r 30%', false, 10],
+    [' 10%\r 20%\r 30%', true, 10],
+    ['\n', false, 1],
+    ['\r', false, 1],
+  ])('%j, anywhere %s: %d', (text, anywhere, expected) => {
+    expect(cutLength(Buffer.from(text), anywhere)).toBe(expected);
+  });
+
+  it('leaves no whole line behind, and cuts within none', () => {
+    const bytes = fc.array(fc.constantFrom(0x0a, 0x0d, 0x61, 0x00), { maxLength: 50 });
+    fc.assert(
+      fc.property(bytes, fc.boolean(), (values, anywhere) => {
+        const buffer = Buffer.from(values);
+        const length = cutLength(buffer, anywhere);
+        expect(buffer.subarray(length).includes(0x0a)).toBe(false);
+        const isLineEnd = [0x0a, 0x0d].includes(buffer[length - 1] ?? 0);
+        expect(isLineEnd || length === 0 || (anywhere && length === buffer.length)).toBe(true);
+      }),
+    );
+  });
+});
+
+/** A file of these bytes. */
+function fileOf(content: Buffer): OpenFile {
+  return {
+    stat: () => Promise.reject(new Error('not asked for')),
+    realPath: async () => await Promise.resolve(null),
+    close: async () => await Promise.resolve(),
+    read: async (buffer, at, length, position) =>
+      await Promise.resolve(content.copy(buffer, at, position, Math.min(content.length, position + length))),
+  };
+}
+
+async function read(content: string | Buffer, request: Partial<ReadRequest> = {}) {
+  const bytes = Buffer.from(content);
+  const { offset = 0 } = request;
+  const whole = {
+    offset,
+    anchor: null,
+    available: bytes.length - offset,
+    bytesMax: 1000,
+    cutAnywhere: false,
+  };
+  const reading = await readNext(fileOf(bytes), { ...whole, ...request }, new ReadBuffers());
+  return reading.kind === 'cut' ? { ...reading, bytes: reading.bytes.toString() } : reading;
+}
+
+describe('readNext', () => {
+  it('cuts the whole lines behind the offset, and anchors the end', async () => {
+    const anchor = hashOf(Buffer.from('one\ntwo\n'));
+    expect(await read('one\ntwo\nthr', { offset: 4, anchor: hashOf(Buffer.from('one\n')) })).toEqual({
+      kind: 'cut',
+      bytes: 'two\n',
+      anchor,
+      more: false,
+    });
+  });
+
+  it('says how much waits for its line end', async () => {
+    expect(await read('one\ntwo', { offset: 4 })).toEqual({ kind: 'nothing', unterminatedBytes: 3 });
+    expect(await read('one\n', { offset: 4 })).toEqual({ kind: 'nothing', unterminatedBytes: 0 });
+  });
+
+  it('cuts where a segment is full, and says that there may be more', async () => {
+    expect(await read('x'.repeat(25), { bytesMax: 10 })).toMatchObject({ bytes: 'x'.repeat(10), more: true });
+    expect(await read('ab\ncd\nef\ngh', { bytesMax: 10 })).toMatchObject({
+      bytes: 'ab\ncd\nef\n',
+      more: true,
+    });
+  });
+
+  it.each([
+    ['other bytes before the offset', 'ONE\ntwo\n'],
+    ['a shorter file', 'one'],
+    ['an empty file', ''],
+  ])('notices %s', async (_, content) => {
+    const request = { offset: 4, anchor: hashOf(Buffer.from('one\n')), available: 4 };
+    expect(await read(content, request)).toEqual({ kind: 'rewritten' });
+  });
+
+  it('looks at 4 KiB before the offset, and no further', async () => {
+    const before = Buffer.alloc(5000, 'a');
+    const anchor = hashOf(before.subarray(-4096));
+    const content = Buffer.concat([before, Buffer.from('new\n')]);
+    content[10] = 0x62;
+    expect(await read(content, { offset: 5000, anchor })).toMatchObject({ kind: 'cut', bytes: 'new\n' });
+    content[4990] = 0x62;
+    expect(await read(content, { offset: 5000, anchor })).toEqual({ kind: 'rewritten' });
+  });
+
+  it('takes what is there when the file is shorter than it was said to be', async () => {
+    expect(await read('one\n', { available: 999 })).toMatchObject({ bytes: 'one\n' });
+    expect(await read('one\n', { offset: 4, available: -3 })).toMatchObject({ kind: 'nothing' });
+  });
+
+  it('gives any file back whole, whatever the size of a segment', async () => {
+    const content = fc.array(fc.constantFrom(0x0a, 0x0d, 0x61), { minLength: 1, maxLength: 200 });
+    await fc.assert(
+      fc.asyncProperty(content, fc.integer({ min: 1, max: 50 }), async (values, bytesMax) => {
+        const bytes = Buffer.from(values);
+        const pieces: Buffer[] = [];
+        let anchor: string | null = null;
+        for (let offset = 0; offset < bytes.length;) {
+          const request = { offset, anchor, available: bytes.length - offset, bytesMax, cutAnywhere: true };
+          const reading = await readNext(fileOf(bytes), request, new ReadBuffers());
+          if (reading.kind !== 'cut') throw new Error(`${reading.kind} at ${offset}`);
+          expect(reading.bytes.length).toBeLessThanOrEqual(bytesMax);
+          pieces.push(reading.bytes);
+          offset += reading.bytes.length;
+          ({ anchor } = reading);
+        }
+        expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+      }),
+    );
+  });
+});

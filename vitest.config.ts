@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/contract/**', 'test/scenario/**', 'test/servers/**'],
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: ['test/{contract,scenario,servers}/**/*.test.ts'],
+          globalSetup: ['test/servers/global-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Behind the unit tests, and few at a time: the servers take processors, too.
+          sequence: { groupOrder: 1 },
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
