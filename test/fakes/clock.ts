@@ -35,6 +35,11 @@ export class FakeClock implements Clock {
     return this.#sleepers.length;
   }
 
+  /** Until the first sleeper is due; Infinity if nobody sleeps. */
+  get nextWakeMs(): number {
+    return Math.min(...this.#sleepers.map(({ due }) => Math.max(0, due - this.#monotonic)));
+  }
+
   /** Moves both clocks and lets every woken caller run. */
   async advance(ms: number): Promise<void> {
     const target = this.#monotonic + ms;

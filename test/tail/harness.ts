@@ -98,16 +98,21 @@ export class TailHarness {
 
   /** Lets the tail work until it waits for time to pass. */
   async idle(): Promise<void> {
-    await until(async () => {
-      await settle();
-      return this.clock.sleeping > 0;
-    }, 'the tail rests');
+    await until(
+      async () => {
+        for (let i = 0; i < 100 && this.clock.sleeping === 0; i += 1) await settle();
+        return this.clock.sleeping > 0;
+      },
+      'the tail rests',
+      30_000,
+    );
   }
 
-  /** Moves time in steps of 250 ms, letting the tail work after each. */
+  /** Moves time from one sleeper's waking to the next, letting the tail work after each. */
   async pass(ms: number): Promise<void> {
-    for (let left = ms; left > 0; left -= 250) {
-      await this.clock.advance(Math.min(250, left));
+    const end = this.clock.monotonic() + ms;
+    for (let left = ms; left > 0; left = end - this.clock.monotonic()) {
+      await this.clock.advance(Math.min(left, this.clock.nextWakeMs));
       await this.idle();
     }
   }
