@@ -172,7 +172,7 @@ export const configSchema = z.strictObject({
       cpuMax: z.number().min(0.01).max(64).nullable().default(0.25),
       /** Raw bytes; null: no limit. */
       bytesPerSecondMax: count(65_536).nullable().default(null),
-      inFlightBytesMax: count(2_097_152, 1_073_741_824).default(16_777_216),
+      inFlightBytesMax: count(2_097_152, 1_073_741_824).default(8_388_608),
       drainTimeoutMs: count(0, 3_600_000).default(25_000),
       pollIntervalMs: count(50, 60_000).default(500),
       openFilesMax: count(4, 100_000).default(256),

@@ -5,8 +5,8 @@ import { anchorBytesMax } from './identity.ts';
 const bufferBytes = anchorBytesMax + segmentBytesMax;
 /** What is smaller is cheap to make anew. */
 const pooledBytesMin = 64 * 1024;
-/** 14 MiB: as much as is under way by default. */
-const spareMax = 16;
+/** 8.6 MiB: as much as is under way by default. */
+const spareMax = 10;
 
 /**
  * Buffers for reading, used again. A fresh one for each segment costs more CPU than reading and sending it: the system clears its
