@@ -3,7 +3,7 @@ import type { CabooseError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { backoffMs } from '../../core/retry.ts';
 import type { ConnectionState } from '../../core/transport.ts';
-import type { ForeignServers } from './client.ts';
+import type { ForeignServers } from './foreign-servers.ts';
 import { isAboutRequest, kafkaProblem } from './problems.ts';
 
 const backoff = { initialMs: 200, maxMs: 3000 };

@@ -26,8 +26,7 @@ export function kafkaProblem(error: unknown, foreign: ReadonlyMap<string, string
   if (error instanceof CabooseError) return error;
   for (const [address, what] of foreign) {
     return new CabooseError('KAFKA_NOT_A_BROKER', `${address} ${what}, not Kafka`, {
-      cause: error,
-      hint: `${address} ${what}, not Kafka: check transport.kafka.brokers`,
+      hint: 'check transport.kafka.brokers',
     });
   }
   const chain = causes(error);
