@@ -8,6 +8,7 @@ import { Cutter, closeHandle } from './cutter.ts';
 import type { CutterOptions } from './cutter.ts';
 import { Discovery } from './discovery.ts';
 import { finalMarker, lostEnding } from './endings.ts';
+import type { OpenFile } from './file-system.ts';
 import { hasUnread, isDrained } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
@@ -271,16 +272,19 @@ export class Tail {
   async #isStillThere(stream: StreamState): Promise<boolean> {
     const { fs, logger } = this.#options;
     const { path, dev, ino } = stream.record;
-    const file = await fs.open(path);
-    if (!file) return false;
+    let file: OpenFile | null = null;
     try {
-      if ((await file.stat()).key !== `${dev}:${ino}`) return false;
+      file = await fs.open(path);
+      if (!file || (await file.stat()).key !== `${dev}:${ino}`) return false;
       logger.debug({ path }, 'no longer matches the patterns');
       await this.#commitAndSend(await resendPending(stream, file));
-      return true;
+    } catch (error) {
+      // Something is there that may not be read: not to be called gone.
+      logger.warn({ path, reason: errorText(error) }, 'cannot be read, and no longer matches the patterns');
     } finally {
-      await file.close();
+      await file?.close();
     }
+    return true;
   }
 
   /** A file that went away before it could be opened: closed to spare descriptors, or deleted while there was no room. */

@@ -385,6 +385,29 @@ describe('Tail after a crash', () => {
     expect(t.publisher.streams.size).toBe(1);
   });
 
+  it('does not call a file gone that no longer matches and may no longer be read', async () => {
+    await using t = await TailHarness.create();
+    await write(t.path('a.log'), 'one\n');
+    await t.start();
+    t.crash();
+    t.publisher.published.length = 0;
+    const open = t.fs.open.bind(t.fs);
+    t.fs.open = async () =>
+      await Promise.reject(Object.assign(new Error('permission denied'), { code: 'EACCES' }));
+    await t.start(['**/*.other']);
+    await t.pass(3000);
+    t.fs.open = open;
+    expect(t.publisher.published).toEqual([]);
+    expect(t.warnings.map(({ message }) => message)).toEqual([
+      'cannot be read, and no longer matches the patterns',
+    ]);
+    t.crash();
+    await write(t.path('a.log'), 'two\n');
+    await t.start();
+    expect(t.publisher.text()).toBe('one\ntwo\n');
+    expect(t.publisher.streams.size).toBe(1);
+  });
+
   it('reads again under the same ids when the state is lost', async () => {
     await using t = await TailHarness.create();
     await write(t.path('a.log'), 'one\n');
