@@ -16,15 +16,19 @@ export const command: Command = {
   usage: 'caboose audit [RUN] [--config FILE] [--deep] [--json]',
   help:
     'Accounts for every byte: compares the files, the cut log and the stream documents of the index, and names what is missing, ' +
-    'doubled, or other than it was, by byte range. --deep also reads every record of the transport and every document. ' +
+    'doubled, or other than it was, by byte range; of files that match source.include, and of those that this state directory ' +
+    'knows. --deep also reads every record of the transport and every document. ' +
     'Exit code 1 when something is.',
   options: {
     deep: { type: 'boolean', help: 'also compare every record and every document' },
   },
   async run(context, args) {
-    const config = await context.loadConfig({ needs: ['source', 'transport', 'index'] });
+    const config = await context.loadConfig({ needs: ['transport', 'index'] });
     const { source } = config;
-    if (!source) throw new CabooseError('CONFIG_INVALID', 'the config has no source');
+    if (!source)
+      throw new CabooseError('CONFIG_INVALID', 'the config has no source', {
+        hint: 'name the config file of the agent whose files are to be accounted for, with the index beside it',
+      });
     const logger = quietLogger(context, config);
     const { clock, signal, stderr } = context;
     const index = await openIndex(config, { clock, logger });

@@ -25,6 +25,7 @@ export interface Subject {
 export interface SubjectOptions {
   source: string;
   stateDir: string;
+  /** What is followed. Files of the cut log are looked at in any case. */
   patterns: Patterns;
   index: EventIndex;
   run?: string | undefined;
@@ -42,12 +43,12 @@ export async function gatherSubjects(
   options: SubjectOptions,
 ): Promise<{ subjects: Subject[]; unknown: UnknownFile[] }> {
   const { patterns, logger, index, run, source, stateDir } = options;
-  const candidates = await new Discovery(nodeFileSystem, patterns, logger).scan();
   const { streams } = await readCutState({ store: nodeJournalStore(stateDir), source, logger });
+  const matching = await new Discovery(nodeFileSystem, patterns, logger).scan();
   const subjects = new Map<string, Subject>();
-  const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
+  const byKey = new Map(matching.map((candidate) => [candidate.stat.key, candidate]));
   for (const [key, state] of youngestLast(streams.values())) {
-    const candidate = byKey.get(key) ?? null;
+    const candidate = byKey.get(key) ?? (await inItsPlace(key, state));
     const { id, run: ofRun, firstPath } = state.record;
     subjects.set(id, {
       stream: id,
@@ -59,17 +60,23 @@ export async function gatherSubjects(
     });
   }
   for await (const document of index.streams({ run })) {
-    const known = subjects.get(document.stream);
-    if (known) known.document = document;
+    const subject = subjects.get(document.stream);
+    if (subject) subject.document = document;
     else if (document.origin.source === source || run !== undefined)
       subjects.set(document.stream, fromDocument(document));
   }
   const owned = new Set([...streams.values()].map(({ record }) => `${record.dev}:${record.ino}`));
-  const unknown = candidates
+  const unknown = matching
     .filter(({ stat }) => stat.size > 0 && !owned.has(stat.key))
     .map(({ paths, stat }) => ({ path: paths[0] ?? '', size: stat.size }));
   const wanted = [...subjects.values()].filter((subject) => run === undefined || subject.run === run);
   return { subjects: wanted, unknown: run === undefined ? unknown : [] };
+}
+
+/** The stream's file where it was last, though no pattern matches it: `up DIR` keeps no config. */
+async function inItsPlace(key: string, { record: { path } }: StreamState): Promise<Candidate | null> {
+  const stat = await nodeFileSystem.stat(path);
+  return stat?.key === key ? { paths: [path], stat } : null;
 }
 
 function youngestLast(states: Iterable<StreamState>): [string, StreamState][] {
