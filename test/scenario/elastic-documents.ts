@@ -1,5 +1,6 @@
 /** Reads Elasticsearch directly, not through Caboose, so that a scenario's oracle does not lean on what it tests. */
 interface Hits {
+  _shards: { failed: number };
   hits: { hits: { _id: string; _source: Record<string, unknown>; sort: unknown[] }[] };
 }
 
@@ -19,17 +20,22 @@ export async function elasticDocuments(
     return Array.from({ length: count ?? 0 }, () => '');
   }
   const messages: string[] = [];
+  // A snapshot in the order of the shards' documents, which is unique: a page that ended between two events of the same
+  // path and offset (a rotated file has one at 0 in every generation) would leave out the second.
+  const { id } = (await post(node, `/${indices}/_pit?keep_alive=1m`)) as { id: string };
   let after: unknown[] | undefined;
   for (;;) {
-    const page = (await post(node, `/${indices}/_search`, {
+    const { _shards: shards, hits } = (await post(node, '/_search', {
       size: pageSize,
-      sort: [{ 'log.file.path': 'asc' }, { 'log.offset': 'asc' }],
+      pit: { id, keep_alive: '1m' },
+      sort: [{ _shard_doc: 'asc' }],
       _source: ['message'],
       ...(after ? { search_after: after } : {}),
     })) as Hits;
-    for (const { _source } of page.hits.hits) messages.push(String(_source['message']));
-    after = page.hits.hits.at(-1)?.sort;
-    if (page.hits.hits.length < pageSize || !after) return messages;
+    if (shards.failed > 0) throw new Error(`${indices}: ${shards.failed} shards did not answer`);
+    for (const { _source } of hits.hits) messages.push(String(_source['message']));
+    after = hits.hits.at(-1)?.sort;
+    if (hits.hits.length < pageSize || !after) return messages;
   }
 }
 

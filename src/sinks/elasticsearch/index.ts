@@ -405,6 +405,8 @@ class ElasticsearchIndex implements EventIndex {
             sort: [...sort, { _shard_doc: 'asc' }],
             size: Math.min(pageSize, left),
             track_total_hits: false,
+            // Half an answer would look like documents that are missing.
+            allow_partial_search_results: false,
             version,
             ...(source !== undefined && { _source: source }),
             ...(after && { search_after: after }),
