@@ -1,5 +1,4 @@
 /** From an open event's state and its bytes to the LogEvent that is indexed. */
-import { isAscii } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import { eventBytesMax } from '../core/event.ts';
 import type { EventKind, LogEvent } from '../core/event.ts';
@@ -9,6 +8,7 @@ import type { OpenEvent } from '../core/stream-document.ts';
 import type { ZoneOffset } from './event-time.ts';
 import { renderText } from './frame.ts';
 import type { Group } from './grouping.ts';
+import type { HeldBytes } from './held-bytes.ts';
 
 export interface EventSource {
   stream: string;
@@ -27,15 +27,14 @@ export interface EventState extends Omit<OpenEvent, 'bytes'> {
   barAfter?: string;
 }
 
-/** `held` are bytes of the stream from offset `base` on; they hold [bytesStart, end). */
+/** `held` has [bytesStart, end). */
 export function makeEvent(
   source: EventSource,
   state: EventState,
-  held: { bytes: Buffer; base: number },
+  held: HeldBytes,
   end: number,
   open: boolean,
 ): LogEvent {
-  const bytes = held.bytes.subarray(state.bytesStart - held.base, end - held.base);
   const event: LogEvent = {
     id: eventId(source.stream, state.eventStart, state.part),
     stream: source.stream,
@@ -48,9 +47,9 @@ export function makeEvent(
     observed: state.observed,
     level: state.group.level,
     kind: kindOf(state),
-    message: renderText(decode(bytes)),
+    message: renderText(held.text(state.bytesStart, end)),
     rank: state.group.rank ?? source.origin.rank,
-    sum: crcOf(bytes, state.sumBefore).toString(16).padStart(8, '0'),
+    sum: crcOf(held.slice(state.bytesStart, end), state.sumBefore).toString(16).padStart(8, '0'),
     open,
   };
   if (state.fields !== undefined) event.fields = state.fields;
@@ -63,11 +62,6 @@ function kindOf(state: EventState): EventKind {
   if (state.fields !== undefined || state.group.mode === 'row') return 'record';
   if (state.group.traceback) return 'traceback';
   return state.group.mode === 'bar' || state.redrawn ? 'progress' : 'line';
-}
-
-/** UTF-8; what is not becomes U+FFFD. */
-export function decode(bytes: Buffer): string {
-  return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
 }
 
 /** crc32 of the bytes, going on from that of the bytes before. */

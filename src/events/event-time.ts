@@ -37,40 +37,6 @@ export function zoneOffset(timeZone: string): ZoneOffset {
   };
 }
 
-const isoTime =
-  /(\d{4})[-/](\d{2})[-/](\d{2})[T ](\d{2}):(\d{2}):(\d{2})(?:[.,:](\d{1,9})(?!\d))? ?(Z\b|UTC\b|[+-]\d{2}:?\d{2}(?!\d))?/y;
-
-/** Reads `2026-11-23 10:26:25.084`, with `T`, `,` or a zone, at `index` of the text. `end` is the index behind it. */
-export function readIsoTime(
-  text: string,
-  index: number,
-  offset: ZoneOffset,
-): { ms: number; end: number } | null {
-  if (text.charCodeAt(index + 4) !== 45 && text.charCodeAt(index + 4) !== 47) return null;
-  isoTime.lastIndex = index;
-  const found = isoTime.exec(text);
-  if (found === null) return null;
-  const [, year, month, day, hour, minute, second, fraction, zone] = found;
-  const whole = Date.UTC(
-    Number(year),
-    Number(month) - 1,
-    Number(day),
-    Number(hour),
-    Number(minute),
-    Number(second),
-  );
-  if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > 31 || Number(hour) > 23)
-    return null;
-  const shift = zone === undefined ? offset(whole) : zoneShift(zone);
-  return { ms: whole - shift + fractionMs(fraction), end: index + found[0].length };
-}
-
-function zoneShift(zone: string): number {
-  if (zone === 'Z' || zone === 'UTC') return 0;
-  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2));
-  return (zone.startsWith('-') ? -minutes : minutes) * 60_000;
-}
-
 export function fractionMs(digits: string | undefined): number {
   return digits === undefined ? 0 : Number(digits.padEnd(9, '0')) / 1e6;
 }

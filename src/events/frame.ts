@@ -3,6 +3,8 @@
  * drawn with them recognised. All structure is ASCII, so these functions work on latin1 text, in which an index is a
  * byte offset, as well as on decoded text.
  */
+import { isDigit } from './iso-time.ts';
+
 const escape = String.fromCharCode(27);
 const bell = String.fromCharCode(7);
 /** ECMA-48: control sequences (CSI), operating system commands (OSC), two-byte escapes. No two repeats overlap. */
@@ -79,7 +81,12 @@ export function progressBarEnd(text: string): number {
       return closingBracket(text, at + 1);
     at = text.indexOf(' [', at + 2);
   }
-  return kerasBar.test(text) ? text.length : -1;
+  return mayStartCount(text.charCodeAt(0)) && kerasBar.test(text) ? text.length : -1;
+}
+
+/** A digit or white space, in latin1 also that of other code pages: most lines begin with something else. */
+function mayStartCount(code: number): boolean {
+  return code <= 57 || code > 127;
 }
 
 const counterBefore =
@@ -90,7 +97,7 @@ const kerasBar = /^\s{0,8}\d{1,9}\/(?:\d{1,9}|Unknown) (?:\[[=>.]{5}|[\u2501\u00
 
 function isClockStart(text: string, index: number): boolean {
   clock.lastIndex = index;
-  return clock.test(text);
+  return isDigit(text.charCodeAt(index)) && clock.test(text);
 }
 
 function closingBracket(text: string, open: number): number {

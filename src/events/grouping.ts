@@ -159,6 +159,11 @@ export function startGroup(line: Line, bar: boolean): Group {
   };
 }
 
+/** The group of a JSON record or a row, which is one frame or one row and takes in no other. */
+export function recordGroup(mode: 'record' | 'row', level: Level | null, rank: number | null): Group {
+  return { mode, traceback: false, indent: 0, timed: false, level, rank, lines: 1, loose: 0, blank: false };
+}
+
 /** Logs in which records have a time lose the habit when another kind of line starts an event. */
 export function nextHabit(habit: number, group: Group): number {
   if (group.timed) return Math.min(habit + 1, 1000);

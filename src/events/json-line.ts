@@ -4,20 +4,36 @@
  * (`record.level.name`, `record.time.timestamp`), pino and bunyan, zap, zerolog, Docker.
  */
 import type { Level } from '../core/event.ts';
-import { epochTime, readIsoTime } from './event-time.ts';
+import { epochTime } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
+import { readIsoTime } from './iso-time.ts';
 import { levelOf } from './line-head.ts';
 
 export type JsonFields = Record<string, unknown>;
 
 const depthMax = 64;
 
+/** A cheap look at both ends of a line, before anything is decoded. */
+export function looksLikeObject(text: string): boolean {
+  let start = 0;
+  while (text.charCodeAt(start) <= 32) start += 1;
+  if (text.charCodeAt(start) !== 123) return false;
+  let end = text.length - 1;
+  while (end > start && text.charCodeAt(end) <= 32) end -= 1;
+  return text.charCodeAt(end) === 125;
+}
+
 /** The object, or null if the text is not one whole JSON object (then it is text). Linear in the text. */
 export function parseJsonLine(text: string): JsonFields | null {
   const line = text.trim();
-  if (!line.startsWith('{') || !line.endsWith('}') || isDeep(line)) return null;
-  return parseObject(line) ?? parseWithBareNumbers(line);
+  // What JSON.parse refuses costs it an exception: printed dicts, and numbers that JSON does not know, come again and again.
+  if (!objectStart.test(line) || !line.endsWith('}') || isDeep(line)) return null;
+  const marked = markBareNumbers(line);
+  const value = parseObject(marked);
+  return value === null || marked === line ? value : (withBareNumbers(value) as JsonFields);
 }
+
+const objectStart = /^\{\s*["}]/;
 
 function parseObject(line: string): JsonFields | null {
   try {
@@ -45,8 +61,9 @@ function isDeep(line: string): boolean {
 const bareNumber = /-?\b(?:NaN|Infinity)\b/g;
 const mark = '\u0001bare:';
 
-function parseWithBareNumbers(line: string): JsonFields | null {
-  if (!line.includes('NaN') && !line.includes('Infinity')) return null;
+/** NaN and the infinities outside of strings become strings that start with the mark. */
+function markBareNumbers(line: string): string {
+  if (!line.includes('NaN') && !line.includes('Infinity')) return line;
   const parts: string[] = [];
   for (let at = 0; at < line.length;) {
     const quote = line.indexOf('"', at);
@@ -57,8 +74,7 @@ function parseWithBareNumbers(line: string): JsonFields | null {
     parts.push(line.slice(quote, end));
     at = end;
   }
-  const value = parseObject(parts.join(''));
-  return value === null ? null : (withBareNumbers(value) as JsonFields);
+  return parts.join('');
 }
 
 function stringEnd(line: string, quote: number): number {

@@ -3,8 +3,9 @@
  * hydra, absl/glog (and torchrun, which uses it), log4j, TensorFlow, `LEVEL:logger:message`, Python warnings.
  */
 import type { Level } from '../core/event.ts';
-import { epochTime, fractionMs, readIsoTime, yearlessTime } from './event-time.ts';
+import { epochTime, fractionMs, yearlessTime } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
+import { isDigit, readIsoTime } from './iso-time.ts';
 
 export interface LineHead {
   /** ms since epoch */
@@ -13,23 +14,23 @@ export interface LineHead {
   logger: string | null;
 }
 
-const levelWords: Readonly<Record<string, Level>> = {
-  TRACE: 'trace',
-  DEBUG: 'debug',
-  INFO: 'info',
-  NOTICE: 'info',
-  SUCCESS: 'info',
-  WARN: 'warn',
-  WARNING: 'warn',
-  ERROR: 'error',
-  SEVERE: 'error',
-  EXCEPTION: 'error',
-  CRITICAL: 'fatal',
-  FATAL: 'fatal',
-  PANIC: 'fatal',
-  ALERT: 'fatal',
-  EMERGENCY: 'fatal',
-};
+const levelWords: ReadonlyMap<string, Level> = new Map<string, Level>([
+  ['TRACE', 'trace'],
+  ['DEBUG', 'debug'],
+  ['INFO', 'info'],
+  ['NOTICE', 'info'],
+  ['SUCCESS', 'info'],
+  ['WARN', 'warn'],
+  ['WARNING', 'warn'],
+  ['ERROR', 'error'],
+  ['SEVERE', 'error'],
+  ['EXCEPTION', 'error'],
+  ['CRITICAL', 'fatal'],
+  ['FATAL', 'fatal'],
+  ['PANIC', 'fatal'],
+  ['ALERT', 'fatal'],
+  ['EMERGENCY', 'fatal'],
+]);
 const levelLetters: Readonly<Record<string, Level>> = {
   V: 'trace',
   D: 'debug',
@@ -41,7 +42,7 @@ const levelLetters: Readonly<Record<string, Level>> = {
 
 /** A level by its name in any case, or by pino's, bunyan's or Python's number. */
 export function levelOf(value: unknown): Level | null {
-  if (typeof value === 'string') return levelWords[value.toUpperCase()] ?? null;
+  if (typeof value === 'string') return levelWords.get(value) ?? levelWords.get(value.toUpperCase()) ?? null;
   if (typeof value !== 'number' || !Number.isFinite(value)) return null;
   if (value >= 60) return 'fatal';
   if (value >= 50) return 'error';
@@ -85,11 +86,9 @@ const pythonWarning = /^[^\s:][^:]{0,400}:\d{1,7}: \w{0,64}Warning: /;
 export function readHead(text: string, near: number, offset: ZoneOffset): LineHead {
   const first = text.charCodeAt(0);
   const head = text.length > headMax ? text.slice(0, headMax) : text;
-  const lead = timeLead.exec(head);
-  if (lead !== null) {
-    const found = readIsoTime(head, lead[0].length, offset);
-    if (found !== null) return readAfterTime(head, lead[0], found);
-  }
+  const lead = leadOf(head);
+  const found = lead === null ? null : readIsoTime(head, lead.length, offset);
+  if (lead !== null && found !== null) return readAfterTime(head, lead, found);
   if (first < 91 || first === 91) {
     const glog = readGlog(head, near, offset);
     if (glog !== null) return glog;
@@ -107,10 +106,17 @@ export function readHead(text: string, near: number, offset: ZoneOffset): LineHe
     return { time: null, level: 'warn', logger: 'py.warnings' };
   return noHead;
 }
-const noHead: LineHead = { time: null, level: null, logger: null };
+export const noHead: LineHead = { time: null, level: null, logger: null };
+
+/** What a line that may have a time has before it; null if it can have none. */
+function leadOf(head: string): string | null {
+  const first = head.charCodeAt(0);
+  if (isDigit(first)) return '';
+  return first > 91 ? null : (timeLead.exec(head)?.[0] ?? null);
+}
 
 function readAfterTime(head: string, lead: string, found: { ms: number; end: number }): LineHead {
-  const before = levelInHead.exec(lead);
+  const before = lead === '' ? null : levelInHead.exec(lead);
   const rest = head.slice(found.end, found.end + 120);
   const word = before ?? levelInHead.exec(rest) ?? lowLevelInHead.exec(rest);
   const letter = word === null ? tensorflowLevel.exec(rest)?.[1] : undefined;
@@ -119,20 +125,15 @@ function readAfterTime(head: string, lead: string, found: { ms: number; end: num
   return { time: found.ms, level, logger: loggerIn(rest) };
 }
 
-const loggerDashed = /^\]? - ([\w.]{1,80}) - [A-Z]{4,8} - /;
-const loggerBracketed = /^\]\[([\w.]{1,80})\]\[[A-Z]{4,8}\]/;
-const loggerPiped = /^ \| [A-Z]{4,8} *\| ([\w.<>]{1,80}):/;
+/** Behind the time: Python's usual layouts, hydra, loguru, MLflow. What a number follows is a statement, not a logger. */
+const loggerAfterTime =
+  /^(?:\]? - (?:([\w.]{1,80}) - [A-Z]{4,8}|[A-Z]{4,8} - ([A-Za-z_][\w.]{0,79})) - |\]\[([\w.]{1,80})\]\[[A-Z]{4,8}\]| \| [A-Z]{4,8} *\| ([\w.<>]{1,80}):| [A-Z]{4,8} {1,4}([A-Za-z_][\w.]{0,79}): (?![\s\d.+-]))/;
 const loggerLog4j = /\[[\w.-]{0,40}:([\w.$]{1,80})@\d+\]/;
-const loggerMlflow = /^ [A-Z]{4,8} ([\w.]{1,80}): /;
 
 function loggerIn(rest: string): string | null {
-  const found =
-    loggerDashed.exec(rest) ??
-    loggerBracketed.exec(rest) ??
-    loggerPiped.exec(rest) ??
-    loggerMlflow.exec(rest) ??
-    loggerLog4j.exec(rest);
-  return found?.[1] ?? null;
+  const found = loggerAfterTime.exec(rest);
+  if (found !== null) return found.slice(1).find((name) => name !== undefined) ?? null;
+  return rest.includes('@') ? (loggerLog4j.exec(rest)?.[1] ?? null) : null;
 }
 
 function readGlog(head: string, near: number, offset: ZoneOffset): LineHead | null {

@@ -18,8 +18,9 @@ import type { GapReason, Lane, Segment } from '../core/segment.ts';
 import type { StreamDocument } from '../core/stream-document.ts';
 import { recentSegmentsMax } from '../core/stream-document.ts';
 import { beginsWithTextLine, binaryHeadBytes, isBinaryHead } from './binary.ts';
-import { EventCutter, newCutState } from './event-cutter.ts';
-import type { CutState } from './event-cutter.ts';
+import { newCutState } from './cut-state.ts';
+import type { CutState } from './cut-state.ts';
+import { EventCutter } from './event-cutter.ts';
 import { zoneOffset } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
 

@@ -21,6 +21,14 @@ describe('ranges', () => {
     expect(takeIn(taken.document, carried, segmentOf(0, hello)).open).toEqual(taken.open);
   });
 
+  test('a torn line is shown as itself, not with the time of the event that was open before it', () => {
+    const text = Buffer.from('2026-11-23 10:25:40 INFO first\n\nsecond');
+    const taken = takeAll([segmentOf(0, text.subarray(0, 31)), segmentOf(31, text.subarray(31))]);
+    const open = { message: 'second', timeSource: 'observed', level: null, start: 32, end: 38 };
+    expect(taken.opens.at(-1)).toMatchObject(open);
+    expect(taken.document && openEvent(taken.document)).toEqual(taken.opens.at(-1));
+  });
+
   test('a segment that overlaps is trimmed to what is new', () => {
     const taken = takeAll([
       segmentOf(0, hello.subarray(0, 8)),

@@ -1,0 +1,47 @@
+/** What has to be remembered between two segments, beside the open event's bytes. Plain JSON: it is stored in the document. */
+import type { EventState } from './event-of.ts';
+import type { ObservedMarks } from './observed-marks.ts';
+
+export interface CutState {
+  /** Start of the atom that has no end yet; in a long one, of what is not taken into its event yet. */
+  atom: number;
+  long: boolean;
+  /** The line has shown something and has no `\n` yet. */
+  frameOpen: boolean;
+  /** Records with a time in a row: see grouping. */
+  habit: number;
+  /** The first one is at or before `atom`. */
+  marks: ObservedMarks;
+  /** The header of a CSV file; false: none to be expected; null: the first line decides. */
+  csv: string[] | false | null;
+  /** The open row of a CSV file has an open quote. */
+  quoteOpen: boolean;
+  /** The pending bytes have not been looked at: see EventCutter.hold(). */
+  unseen: boolean;
+  /** Of the open event, what an OpenEvent does not say. */
+  event: Pick<EventState, 'end' | 'group' | 'redrawn' | 'time' | 'logger'> | null;
+}
+
+export function newCutState(start: number, csvExpected: boolean): CutState {
+  return {
+    atom: start,
+    long: false,
+    frameOpen: false,
+    habit: 0,
+    marks: [],
+    csv: csvExpected ? null : false,
+    quoteOpen: false,
+    unseen: false,
+    event: null,
+  };
+}
+
+/** Copies what is changed in place. Without structuredClone, which costs more than to take in a small segment. */
+export function copyCutState(state: CutState): CutState {
+  const { event } = state;
+  return {
+    ...state,
+    marks: [...state.marks],
+    event: event === null ? null : { ...event, group: { ...event.group } },
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * Says of each frame (an atom that shows something) what it is, and to which event it goes:
+ *
+ *     one whole JSON object ─▶ a record, closed at once
+ *     a progress bar        ─▶ redraws the open bar of the same line, else starts one; what is glued behind is a line
+ *     any other text        ─▶ takes the place of the frame before it on the same line, or joins the open event
+ *                              (grouping.ts), or starts one
+ *
+ * A frame that ends in `\r` may be drawn over by the next one of the same line (`frameOpen`); then the last one counts.
+ */
+import type { CutState } from './cut-state.ts';
+import type { EventBuilder } from './event-builder.ts';
+import type { EventSource } from './event-of.ts';
+import { isBlank, progressBarEnd, stripAnsi } from './frame.ts';
+import { joins, recordGroup, startGroup } from './grouping.ts';
+import type { HeldBytes } from './held-bytes.ts';
+import { looksLikeObject, parseJsonLine, readRecordHead } from './json-line.ts';
+import { noHead, readHead, readRankPrefix } from './line-head.ts';
+import { observedAt } from './observed-marks.ts';
+
+const newline = 10;
+const carriageReturn = 13;
+const leadingBlanks = /^[ \t\v\f\0]*/;
+
+export class FrameReader {
+  readonly #source: EventSource;
+  readonly #held: HeldBytes;
+  readonly #state: CutState;
+  readonly #events: EventBuilder;
+
+  constructor(source: EventSource, held: HeldBytes, state: CutState, events: EventBuilder) {
+    this.#source = source;
+    this.#held = held;
+    this.#state = state;
+    this.#events = events;
+  }
+
+  /** `raw` is the atom's latin1 text without NULs before it, `shown` the same without ANSI codes. */
+  take(start: number, end: number, raw: string, shown: string): void {
+    if (looksLikeObject(shown) && this.#takeRecord(start, end)) return;
+    let barEnd = progressBarEnd(raw);
+    if (barEnd < 0 && shown.length !== raw.length && progressBarEnd(shown) >= 0) barEnd = raw.length;
+    if (barEnd < 0) {
+      this.takeLine(start, end, shown);
+      return;
+    }
+    this.#takeBar(start, start + barEnd, raw.slice(0, barEnd));
+    const glued = raw.slice(barEnd);
+    if (isBlank(stripAnsi(glued))) return;
+    this.#events.close();
+    this.#state.frameOpen = false;
+    const lead = leadingBlanks.exec(glued)?.[0].length ?? 0;
+    this.takeLine(start + barEnd + lead, end, stripAnsi(glued.slice(lead)));
+  }
+
+  /** The frame ends with `terminator`: `\r`, `\n`, or 0 where the stream was flushed. */
+  endFrame(terminator: number): void {
+    this.#state.frameOpen = terminator === carriageReturn;
+    if (terminator === newline && this.#events.current?.group.mode === 'bar') this.#events.close();
+  }
+
+  /** A line end behind nothing, or behind `\r`. */
+  endLine(end: number): void {
+    const event = this.#events.current;
+    if (this.#state.frameOpen) {
+      this.endFrame(newline);
+    } else if (event !== null && event.group.mode === 'row') {
+      this.#events.extend(end);
+    } else if (event !== null) {
+      event.group.blank = true;
+      if (event.group.mode === 'line') this.#events.close();
+    }
+  }
+
+  #takeRecord(start: number, end: number): boolean {
+    const fields = parseJsonLine(stripAnsi(this.#held.text(start, end)));
+    if (fields === null) return false;
+    this.#events.close();
+    const { time, level, logger, rank } = readRecordHead(fields, this.#source.offset);
+    this.#events.startRecord(start, end, recordGroup('record', level, rank), { time, logger, fields });
+    this.#events.close();
+    return true;
+  }
+
+  #takeBar(start: number, end: number, raw: string): void {
+    if (this.#state.frameOpen && this.#events.current?.group.mode === 'bar') {
+      this.#events.redraw(start, end);
+      return;
+    }
+    this.#events.close(this.#held.text(start, end));
+    const text = stripAnsi(raw);
+    this.#events.start(start, end, { text, head: noHead, rank: readRankPrefix(text).rank }, true);
+  }
+
+  /** `shown`: its beginning is enough, of a long line. */
+  takeLine(start: number, end: number, shown: string): void {
+    const { frameOpen, habit, marks } = this.#state;
+    const event = this.#events.current;
+    const prefix = readRankPrefix(shown);
+    const text = prefix.length === 0 ? shown : shown.slice(prefix.length);
+    const bare = prefix.length > 0 && isBlank(text);
+    if (bare && event !== null && !frameOpen && event.group.rank === prefix.rank) {
+      this.#events.extend(end);
+      event.group.blank = true;
+      return;
+    }
+    const head = bare ? noHead : readHead(text, observedAt(marks, start), this.#source.offset);
+    const line = { text, head, rank: prefix.rank };
+    if (event !== null && frameOpen && event.group.mode !== 'bar' && head.time === null) {
+      if (event.group.lines > 1) {
+        this.#events.extend(end);
+      } else {
+        this.#events.redraw(start, end);
+        event.group = startGroup(line, false);
+        event.logger = head.logger;
+      }
+      return;
+    }
+    if (event !== null && !frameOpen && joins(event.group, line, habit)) {
+      this.#events.extend(end);
+      return;
+    }
+    this.#events.close();
+    this.#events.start(start, end, line, false);
+  }
+}
