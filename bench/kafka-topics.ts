@@ -1,4 +1,8 @@
 import { Kafka, logLevel } from 'kafkajs';
+import { patchRequestQueue } from '../src/transport/kafka/request-queue-patch.ts';
+
+// Else Node warns of kafkajs's negative timers, in the middle of the figures.
+patchRequestQueue();
 
 /** Topics of their own for a measurement, deleted after it: a gigabyte a run would stay on the broker's disk. */
 export async function withTopicPrefix<T>(
