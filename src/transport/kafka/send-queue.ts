@@ -20,7 +20,7 @@ import type { Connectivity } from './connectivity.ts';
 import { freeBuffer } from './free-buffer.ts';
 import { OutgoingRecords } from './outgoing-records.ts';
 import type { OutgoingMessage, OutgoingRecord } from './outgoing-records.ts';
-import { errorType, isAboutRequest, kafkaProblem } from './problems.ts';
+import { errorType, isAboutRequest, isUnanswered, kafkaProblem } from './problems.ts';
 import type { Topics } from './topics.ts';
 
 export interface SendQueueOptions {
@@ -164,6 +164,7 @@ export class SendQueue {
       }
     } catch (error) {
       if (errorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') this.#options.topics.forget();
+      if (isUnanswered(error)) await this.#disconnect();
       throw error;
     }
   }
