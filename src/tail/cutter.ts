@@ -66,10 +66,13 @@ export class Cutter {
     this.#buffers = buffers;
   }
 
-  /** `cutAnywhere`: an unterminated rest does not wait for its line end. Does not reject: a file that fails is told once. */
-  async poll(file: FollowedFile, cutAnywhere: boolean): Promise<Polled> {
+  /**
+   * `cutAnywhere`: an unterminated rest does not wait for its line end. `bytesMax`: of a cut. Does not reject: a file that fails is
+   * told once.
+   */
+  async poll(file: FollowedFile, cutAnywhere: boolean, bytesMax = segmentBytesMax): Promise<Polled> {
     try {
-      return await this.#look(file, cutAnywhere);
+      return await this.#look(file, cutAnywhere, bytesMax);
     } catch (error) {
       if (file.complaint === null) {
         this.#options.logger.warn(
@@ -99,7 +102,7 @@ export class Cutter {
     }
   }
 
-  async #look(file: FollowedFile, cutAnywhere: boolean): Promise<Polled> {
+  async #look(file: FollowedFile, cutAnywhere: boolean, bytesMax: number): Promise<Polled> {
     const now = this.#options.clock.monotonic();
     file.lastPolledAt = now;
     file.nextPollAt = Infinity;
@@ -118,20 +121,20 @@ export class Cutter {
     if (stat.size < offsetOf(file)) return this.#rewritten(file, lastSize);
     if (file.resend) return { made: await this.#resend(file), more: true };
     if (!hasUnread(file)) return nothing;
-    return await this.#read(file, now, lastSize, cutAnywhere);
+    return await this.#read(file, lastSize, cutAnywhere, bytesMax);
   }
 
-  async #read(file: FollowedFile, now: number, lastSize: number, cutAnywhere: boolean): Promise<Polled> {
+  async #read(file: FollowedFile, lastSize: number, cutAnywhere: boolean, bytesMax: number): Promise<Polled> {
     const { clock, metrics } = this.#options;
     if (!file.handle) return nothing;
-    const { size, mtimeMs } = file;
+    const { size, mtimeMs, lastPolledAt: now } = file;
     file.behindSince ??= clock.now();
     const waited = file.unterminatedSince !== null && now - file.unterminatedSince >= unterminatedMaxMs;
     const request = {
       offset: offsetOf(file),
       anchor: file.stream?.anchor ?? null,
       available: size - offsetOf(file),
-      bytesMax: segmentBytesMax,
+      bytesMax,
       cutAnywhere: waited || cutAnywhere,
     };
     const reading = await readNext(file.handle, request, this.#buffers);

@@ -9,6 +9,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { CutLog } from './cut-log.ts';
 import type { Cut, StreamState } from './cut-state.ts';
 import type { ReadBuffers } from './read-buffers.ts';
+import { Room } from './room.ts';
 
 /**
  * Sends cuts and moves positions: only an ack does. Holds the bytes of what is under way, bounded by `bytesMax`; who wants to
@@ -37,7 +38,8 @@ export class Sender {
   readonly #refused = new Map<StreamState, Promise<void>>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
-  #bytes = 0;
+  /** Raw bytes sent and not acknowledged. */
+  readonly room: Room;
   #refusal: CabooseError | null = null;
   readonly #refusedOnce = new AbortController();
   #waiters: (() => void)[] = [];
@@ -45,16 +47,7 @@ export class Sender {
   constructor(options: SenderOptions) {
     this.#options = options;
     this.#host = options.host ?? hostname();
-  }
-
-  /** Raw bytes sent and not acknowledged. */
-  get bytesUnderWay(): number {
-    return this.#bytes;
-  }
-
-  /** Raw bytes that may be sent now. */
-  get room(): number {
-    return Math.max(0, this.#options.bytesMax - this.#bytes);
+    this.room = new Room(options.bytesMax);
   }
 
   /** Why the transport refuses what it was sent, though it is there; null while it does not. */
@@ -82,7 +75,8 @@ export class Sender {
 
   /** Sends one cut, which must be durable in the cut log. `bytes` are its raw bytes, empty for a gap or a marker. */
   send(state: StreamState, cut: Cut, bytes: Buffer): void {
-    this.#bytes += bytes.length;
+    const { lane } = state.record;
+    this.room.take(lane, bytes.length);
     const before = this.#handovers.get(state) ?? Promise.resolve();
     const handover = before.then(() => this.#handOver(state, cut, bytes));
     const ordered = handover.then(
@@ -97,7 +91,7 @@ export class Sender {
         (error: unknown) => this.#unsent(error),
       )
       .finally(() => {
-        this.#bytes -= bytes.length;
+        this.room.giveBack(lane, bytes.length);
         this.#underWay.delete(acked);
         if (this.#handovers.get(state) === ordered) this.#handovers.delete(state);
         for (const wake of this.#waiters.splice(0)) wake();

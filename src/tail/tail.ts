@@ -1,4 +1,5 @@
 import { CabooseError, errorText } from '../core/errors.ts';
+import { perLane } from '../core/lane-turns.ts';
 import type { Lane } from '../core/segment.ts';
 import type { Publisher } from '../core/transport.ts';
 import type { Budget } from './budget.ts';
@@ -13,6 +14,7 @@ import { hasUnread, isDrained } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
+import { ReadingTurns } from './reading-turns.ts';
 import { resendPending } from './resend.ts';
 import { Sender } from './sender.ts';
 import type { Watcher } from './watcher.ts';
@@ -22,13 +24,14 @@ import type { Watcher } from './watcher.ts';
  * watcher only wakes it up. One round:
  *
  * 1. If it is time, or something appeared: walk the directories, and let the catalog say which file is which stream.
- * 2. Of each file that may have grown, fast lane first: check that the bytes before the offset still stand, read what is new,
- *    decide a cut. Files take turns, a segment each, while there is room for bytes under way.
+ * 2. Of each file that may have grown: check that the bytes before the offset still stand, read what is new, decide a cut. Lanes and
+ *    files take turns, a segment each (reading-turns.ts), while the lane has room for bytes under way and the budget allows it.
  * 3. Make the cuts durable, then send them. Only an ack moves a position.
  * 4. Files that were rotated away or deleted and stay quiet get their final marker.
  *
  * Failure rule: whatever a file does (vanish, shrink, refuse to be read), the others go on. What cannot be had is published as a
- * gap. A transport that is away stops reading, when the room is used up, and nothing else; descriptors stay open.
+ * gap. A transport that is away stops reading, when the room is used up, and nothing else; descriptors stay open. A lane that has used up
+ * its room, or bulk that is over budget, does not hold up the other lane.
  */
 export interface TailOptions extends CutterOptions {
   patterns: Patterns;
@@ -55,6 +58,7 @@ export class Tail {
   readonly #catalog: Catalog;
   readonly #cutter: Cutter;
   readonly #sender: Sender;
+  readonly #order: ReadingTurns;
   readonly #stopping = new AbortController();
   #loop: Promise<void> | null = null;
   #wake = new AbortController();
@@ -62,7 +66,6 @@ export class Tail {
   #scanned = false;
   /** Cut an unterminated rest at once: at the end (once, drain). */
   #cutAnywhere = false;
-  #turn = 0;
 
   constructor(options: TailOptions) {
     this.#options = options;
@@ -72,6 +75,7 @@ export class Tail {
     const buffers = new ReadBuffers();
     this.#cutter = new Cutter(options, this.#discovery, this.#catalog, buffers);
     this.#sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
+    this.#order = new ReadingTurns(options.budget.bytesAtOnce, (file) => this.#laneOf(file));
     options.metrics.followedFiles.set(0);
   }
 
@@ -140,17 +144,16 @@ export class Tail {
   async #follow(): Promise<void> {
     const { clock, logger } = this.#options;
     while (!this.#stopping.signal.aborted) {
-      let sentBytes = 0;
       try {
         if (clock.monotonic() >= this.#nextScanAt) await this.#scan();
-        sentBytes = await this.#round();
+        await this.#round();
         await this.#finish();
       } catch (error) {
         // A round that fails as a whole is a defect or a system out of descriptors: told, and tried again.
         logger.error({ reason: errorText(error) }, 'a round of the tail failed');
         await clock.sleep(1000, this.#stopping.signal);
       }
-      await this.#rest(sentBytes);
+      await this.#rest();
     }
   }
 
@@ -161,13 +164,15 @@ export class Tail {
       while (!signal.aborted) {
         const before = readable;
         for (const file of this.#catalog.files.values()) file.nextPollAt = 0;
-        // Acks may make room behind a round that had none and so looked at nothing: that one does not mean the end.
-        const looks = this.#sender.room >= this.#roomMin;
+        // A round that lacked room, or was over budget, did not look at everything: that one does not mean the end.
+        const looks = this.#sender.room.isAmpleForAll && this.#pauseMs() === 0;
         const sentBytes = await this.#round();
         await this.#finish();
         readable = [...this.#catalog.files.values()].filter(canBeRead).length;
-        if (this.#sender.room < this.#roomMin) await this.#sender.nextAck(signal);
+        if (!this.#sender.room.isAmpleForAll) await this.#sender.nextAck(signal);
         else if (looks && sentBytes === 0 && readable === before) break;
+        const pauseMs = this.#pauseMs();
+        if (pauseMs > 0) await this.#options.clock.sleep(pauseMs, signal);
       }
     } while (this.#catalog.hasOrphans && !signal.aborted);
   }
@@ -180,45 +185,51 @@ export class Tail {
     const lost = await this.#catalog.reconcile(candidates, clock.monotonic());
     for (const orphan of lost) await this.#giveUp(orphan);
     for (const file of this.#catalog.takeLost()) await this.#giveUpFile(file);
-    if (this.#sender.room < this.#roomMin) await this.#holdUnread();
+    if (!this.#sender.room.isAmpleForAll) await this.#holdUnread();
     const tookMs = this.#scanned ? clock.monotonic() - began : 0;
     this.#scanned = true;
     const pauseMs = this.#catalog.hasOrphans ? 0 : Math.max(scanIntervalMinMs, tookMs / scanShare);
     this.#nextScanAt = clock.monotonic() + pauseMs;
   }
 
-  /** Reads and sends what is there, within the room; returns how many bytes were sent. */
+  /** Reads and sends what is there, within room and budget; returns how many bytes were sent. */
   async #round(): Promise<number> {
-    const room = this.#sender.room;
-    if (room < this.#roomMin) return 0;
+    const { budget } = this.#options;
     const made: MadeCut[] = [];
     let bytes = 0;
-    const queue = this.#due();
-    for (let i = 0; i < queue.length && bytes < room; i += 1) {
-      const file = queue[i];
+    const room = this.#sender.room.copy();
+    const ample = perLane((lane) => room.isAmple(lane));
+    const hasRoom = (lane: Lane): boolean => ample[lane] && room.left(lane) > 0;
+    const mayBegin = perLane((lane) => budget.pauseMs(lane) === 0);
+    const mayRead = (lane: Lane): boolean =>
+      mayBegin[lane] && (!budget.limitsBytes || budget.pauseMs(lane) === 0);
+    this.#order.begin(this.#due());
+    for (;;) {
+      const file = this.#order.next(hasRoom, mayRead);
       if (!file) break;
-      const cuts = await this.#cutter.poll(file, this.#cutAnywhere);
-      for (const cut of cuts.made) bytes += cut.bytes.length;
+      const cuts = await this.#cutter.poll(file, this.#cutAnywhere, budget.bytesAtOnce);
+      const taken = cuts.made.reduce((sum, cut) => sum + cut.bytes.length, 0);
+      const lane = this.#laneOf(file);
+      bytes += taken;
+      room.take(lane, taken);
+      budget.spend(lane, taken);
+      this.#order.took(file, taken);
       made.push(...cuts.made);
-      if (cuts.more) queue.push(file);
+      if (cuts.more) this.#order.again(file);
     }
     await this.#commitAndSend(made);
     if (this.#catalog.hasOrphans) this.#nextScanAt = 0;
     return bytes;
   }
 
-  /** With less room than this, waiting costs less than cutting and syncing for a little. */
-  get #roomMin(): number {
-    return this.#options.inFlightBytesMax / 2;
-  }
-
   #due(): FollowedFile[] {
     const now = this.#options.clock.monotonic();
-    const due = [...this.#catalog.files.values()].filter((file) => file.nextPollAt <= now && canBeRead(file));
-    this.#turn += 1;
-    const turned = due.map((_, i) => due[(i + this.#turn) % due.length]).filter((file) => file !== undefined);
-    const isFast = (file: FollowedFile) => this.#laneOf(file) === 'fast';
-    return [...turned.filter(isFast), ...turned.filter((file) => !isFast(file))];
+    return [...this.#catalog.files.values()].filter((file) => file.nextPollAt <= now && canBeRead(file));
+  }
+
+  /** How long the budget holds back at least one lane. */
+  #pauseMs(): number {
+    return this.#options.budget.pauseMs('bulk');
   }
 
   #laneOf(file: FollowedFile): Lane {
@@ -372,24 +383,30 @@ export class Tail {
     this.#wake.abort();
   }
 
-  /** Sleeps until something is due, woken by the watcher or, when there is no room, by an ack. */
-  async #rest(sentBytes: number): Promise<void> {
-    const { clock, budget } = this.#options;
-    const pauseMs = budget.pauseMs(sentBytes);
-    if (pauseMs > 0) await clock.sleep(pauseMs, this.#stopping.signal);
-    if (this.#sender.room < this.#roomMin) {
-      const waiting = new AbortController();
-      const scanDue = clock.sleep(Math.max(0, this.#nextScanAt - clock.monotonic()), waiting.signal);
-      await Promise.race([this.#sender.nextAck(this.#stopping.signal), scanDue]);
-      waiting.abort();
-      return;
-    }
+  /** Sleeps until something is due, woken by the watcher or, when a lane has no room, by an ack. */
+  async #rest(): Promise<void> {
+    const { clock } = this.#options;
     this.#wake = new AbortController();
     const now = clock.monotonic();
+    const dueAt = this.#dueAt(now);
+    if (dueAt <= now || this.#stopping.signal.aborted) return;
+    const over = new AbortController();
+    const woken = AbortSignal.any([this.#wake.signal, over.signal]);
+    const sleeping = clock.sleep(dueAt - now, woken);
+    if (this.#sender.room.isAmpleForAll) await sleeping;
+    else await Promise.race([this.#sender.nextAck(woken), sleeping]);
+    over.abort();
+  }
+
+  /** Monotonic ms: the next walk, or the next look at a file that can be read then. */
+  #dueAt(now: number): number {
+    const { budget } = this.#options;
+    const { room } = this.#sender;
+    const readableAt = perLane((lane) => (room.isAmple(lane) ? now + budget.pauseMs(lane) : Infinity));
     let dueAt = this.#nextScanAt;
     for (const file of this.#catalog.files.values())
-      if (canBeRead(file)) dueAt = Math.min(dueAt, file.nextPollAt);
-    if (dueAt > now && !this.#stopping.signal.aborted) await clock.sleep(dueAt - now, this.#wake.signal);
+      if (canBeRead(file)) dueAt = Math.min(dueAt, Math.max(file.nextPollAt, readableAt[this.#laneOf(file)]));
+    return dueAt;
   }
 
   async #close(): Promise<void> {

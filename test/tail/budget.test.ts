@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Lane } from '../../src/core/segment.ts';
 import { Budget } from '../../src/tail/budget.ts';
 import { FakeClock } from '../fakes/clock.ts';
 
@@ -6,19 +7,24 @@ import { FakeClock } from '../fakes/clock.ts';
 class Bench {
   readonly clock = new FakeClock();
   #cpuSeconds = 100;
-  readonly #budget: Budget;
+  readonly budget: Budget;
 
   constructor(limits: { cpuMax?: number; bytesPerSecondMax?: number }) {
     const { cpuMax = null, bytesPerSecondMax = null } = limits;
     const { clock } = this;
-    this.#budget = new Budget({ cpuMax, bytesPerSecondMax, clock, cpuSeconds: () => this.#cpuSeconds });
+    this.budget = new Budget({ cpuMax, bytesPerSecondMax, clock, cpuSeconds: () => this.#cpuSeconds });
   }
 
-  /** The pause after so many seconds in which so much was used. */
-  async pauseMs(seconds: number, used: { cpuSeconds?: number; bytes?: number }): Promise<number> {
+  /** The pause of bulk after so many seconds in which so much was used. */
+  async pauseMs(
+    seconds: number,
+    used: { cpuSeconds?: number; bytes?: number },
+    lane: Lane = 'bulk',
+  ): Promise<number> {
     await this.clock.advance(seconds * 1000);
     this.#cpuSeconds += used.cpuSeconds ?? 0;
-    return Math.round(this.#budget.pauseMs(used.bytes ?? 0));
+    this.budget.spend(lane, used.bytes ?? 0);
+    return this.budget.pauseMs(lane);
   }
 }
 
@@ -34,7 +40,9 @@ describe('Budget', () => {
   it('pauses until the CPU used is within the ceiling', async () => {
     const bench = new Bench({ cpuMax: 0.25 });
     expect(await bench.pauseMs(1, { cpuSeconds: 0.5 })).toBe(1000);
+    expect(bench.budget.isCpuSpent).toBe(true);
     expect(await bench.pauseMs(1, {})).toBe(0);
+    expect(bench.budget.isCpuSpent).toBe(false);
     expect(await bench.pauseMs(1, { cpuSeconds: 0.25 })).toBe(0);
   });
 
@@ -57,10 +65,30 @@ describe('Budget', () => {
     expect(await bench.pauseMs(0, { bytes: 1 })).toBe(1);
   });
 
-  it('pauses five seconds at most at a time, and remembers the rest', async () => {
+  it('lets the fast lane run ahead for a second of debt', async () => {
     const bench = new Bench({ bytesPerSecondMax: 1000 });
-    expect(await bench.pauseMs(0, { bytes: 8000 })).toBe(5000);
-    expect(await bench.pauseMs(5, {})).toBe(3000);
+    expect(await bench.pauseMs(0, { bytes: 1000 }, 'fast')).toBe(0);
+    expect(bench.budget.pauseMs('bulk')).toBe(1000);
+    expect(await bench.pauseMs(0, { bytes: 500 }, 'fast')).toBe(500);
+  });
+
+  it('gives bulk a turn after five seconds, where the fast lane keeps the debt up', async () => {
+    const bench = new Bench({ bytesPerSecondMax: 1000 });
+    await bench.pauseMs(0, { bytes: 900 }, 'fast');
+    expect(await bench.pauseMs(1, { bytes: 1500 }, 'fast')).toBe(400);
+    for (let second = 0; second < 5; second += 1) {
+      expect(bench.budget.pauseMs('bulk')).toBeGreaterThan(0);
+      await bench.pauseMs(1, { bytes: 950 }, 'fast');
+    }
+    await bench.pauseMs(0.5, {}, 'fast');
+    expect(bench.budget.pauseMs('bulk')).toBe(0);
+    bench.budget.spend('bulk', 100);
+    expect(bench.budget.pauseMs('bulk')).toBeGreaterThan(0);
+  });
+
+  it('reads a quarter of a second at once, within bounds', () => {
+    const atOnce = (bytesPerSecondMax: number) => new Bench({ bytesPerSecondMax }).budget.bytesAtOnce;
+    expect([65_536, 1_048_576, 1e9].map(atOnce)).toEqual([65_536, 262_144, 880 * 1024]);
   });
 
   it('takes no notice of a jump of the wall clock', async () => {

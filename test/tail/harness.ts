@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import { Budget } from '../../src/tail/budget.ts';
+import type { BudgetOptions } from '../../src/tail/budget.ts';
 import { CutLog } from '../../src/tail/cut-log.ts';
 import { nodeFileSystem } from '../../src/tail/file-system.ts';
 import type { FileSystem } from '../../src/tail/file-system.ts';
@@ -24,6 +25,8 @@ export class TailHarness {
   readonly #base: string;
   publisher = new FakePublisher();
   warnings: { fields: object; message: string }[] = [];
+  /** Of the next tail. */
+  limits: Partial<BudgetOptions> = {};
   #tail: Tail | null = null;
 
   readonly #files = new TrackedFiles();
@@ -76,7 +79,7 @@ export class TailHarness {
       cutLog,
       fs: this.fs,
       watcher: noWatcher,
-      budget: new Budget({ cpuMax: null, bytesPerSecondMax: null, clock }),
+      budget: new Budget({ cpuMax: null, bytesPerSecondMax: null, clock, ...this.limits }),
       clock,
       logger,
       metrics: createMetrics(),

@@ -81,15 +81,21 @@ describe('Sender', () => {
   it('has room for so many bytes that are not acknowledged, and never less than none', async () => {
     publisher.acks = false;
     const state = stream();
-    expect(sender.room).toBe(20);
+    expect(sender.room.left('bulk')).toBe(15);
+    send(state, 10);
+    expect({ left: sender.room.left('bulk'), underWay: sender.room.taken }).toEqual({
+      left: 5,
+      underWay: 10,
+    });
     send(state, 15);
-    expect({ room: sender.room, underWay: sender.bytesUnderWay }).toEqual({ room: 5, underWay: 15 });
-    send(state, 15);
-    expect(sender.room).toBe(0);
+    expect(sender.room.left('bulk')).toBe(0);
     await settle();
     publisher.release();
     await sender.drained();
-    expect({ room: sender.room, underWay: sender.bytesUnderWay }).toEqual({ room: 20, underWay: 0 });
+    expect({ left: sender.room.left('bulk'), underWay: sender.room.taken }).toEqual({
+      left: 15,
+      underWay: 0,
+    });
   });
 
   it('asks for the partition of a stream once, and keeps it in the state', async () => {
@@ -156,6 +162,6 @@ describe('Sender', () => {
     sender.stop();
     await sender.drained();
     expect({ acked: state.acked, pending: state.pending.length }).toEqual({ acked: 0, pending: 1 });
-    expect(sender.bytesUnderWay).toBe(0);
+    expect(sender.room.taken).toBe(0);
   });
 });
