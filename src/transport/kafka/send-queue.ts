@@ -6,18 +6,22 @@
  * Records of the same partition that wait together go into one send, up to `sendBytesMax` encoded (a broker's limit counts the
  * batch). A record is encoded shortly before it is sent, while the send before it is on its way, and only its encoded
  * form is kept.
+ *
+ * The lanes take turns (core/lane-turns.ts), anew before every send: also before one that has failed is tried again, so that after an
+ * outage the fast lane's news goes first. Within a lane, and so within a partition, order is kept.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Kafka, Message, Producer } from 'kafkajs';
+import type { Kafka, Producer } from 'kafkajs';
 import { CabooseError } from '../../core/errors.ts';
+import { LaneTurns, otherLane, perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
+import { lanes } from '../../core/segment.ts';
+import type { Lane } from '../../core/segment.ts';
 import type { Connectivity } from './connectivity.ts';
 import { freeBuffer } from './free-buffer.ts';
-import { errorType, isAboutRequest } from './problems.ts';
+import { OutgoingRecords } from './outgoing-records.ts';
+import type { OutgoingMessage, OutgoingRecord } from './outgoing-records.ts';
+import { errorType, isAboutRequest, kafkaProblem } from './problems.ts';
 import type { Topics } from './topics.ts';
-
-/** Headers as texts, as we write them. */
-export type OutgoingMessage = Message & { headers?: Record<string, string> };
 
 export interface SendQueueOptions {
   /** Makes a client; a producer that keeps failing is replaced along with it. */
@@ -27,19 +31,6 @@ export interface SendQueueOptions {
   logger: Logger;
 }
 
-interface Waiting {
-  topic: string;
-  partition: number;
-  /** Called once; its result replaces it. */
-  encode: (() => OutgoingMessage) | null;
-  encoded: OutgoingMessage | null;
-  bytes: number;
-  resolve: () => void;
-  reject: (error: Error) => void;
-}
-
-const sendBytesMax = 900 * 1024;
-const sendRecordsMax = 1000;
 /** Failures in a row after which the producer is replaced. */
 const failuresPerProducer = 3;
 const produceTimeoutMs = 30_000;
@@ -47,7 +38,8 @@ const produceTimeoutMs = 30_000;
 export class SendQueue {
   readonly #options: SendQueueOptions;
   readonly #stopping = new AbortController();
-  #waiting: Waiting[] = [];
+  readonly #queues = perLane(() => new OutgoingRecords());
+  readonly #turns = new LaneTurns();
   #accepting = true;
   #running: Promise<void> | null = null;
   #producer: Producer | null = null;
@@ -56,11 +48,12 @@ export class SendQueue {
     this.#options = options;
   }
 
-  /** Resolves when all replicas have it. Order is kept within a partition. */
-  send(topic: string, partition: number, encode: () => OutgoingMessage): Promise<void> {
+  /** Resolves when all replicas have it. Order is kept within a partition, which belongs to one lane. */
+  send(lane: Lane, topic: string, partition: number, encode: () => OutgoingMessage): Promise<void> {
     if (!this.#accepting) return Promise.reject(stopped());
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ topic, partition, encode, encoded: null, bytes: 0, resolve, reject });
+      const record = { topic, partition, encode, encoded: null, bytes: 0, alone: false, resolve, reject };
+      this.#queues[lane].add(record);
       this.#running ??= this.#run();
     });
   }
@@ -80,76 +73,75 @@ export class SendQueue {
   async #run(): Promise<void> {
     // Lets the callers of this turn join the first send.
     await Promise.resolve();
-    let next: Waiting[] = [];
-    while (next.length > 0 || this.#waiting.length > 0) {
-      if (next.length === 0) next = await this.#collect();
-      if (next.length === 0) continue;
-      const [following] = await Promise.all([this.#collect(), this.#deliver(next)]);
-      next = following;
+    for (let failures = 0; ;) {
+      const lane = this.#turns.next(perLane((each) => !this.#queues[each].isEmpty));
+      if (lane === null) break;
+      if (!this.#queues[lane].isReady) {
+        // What comes while it is encoded may be more urgent: then it is chosen anew.
+        await Promise.all([this.#queues[lane].prepare(this.#stopping.signal), this.#reachable()]);
+        continue;
+      }
+      const [sent] = await Promise.all([this.#deliver(lane, failures), this.#prepareNext()]);
+      failures = sent ? 0 : failures + 1;
     }
     // In the same turn as the look at what waits: a record that comes later starts a new run.
     this.#running = null;
   }
 
-  /** Takes the oldest waiting record and those of the same partition that fit with it, encoded. */
-  async #collect(): Promise<Waiting[]> {
-    const taken: Waiting[] = [];
-    let bytes = 0;
-    for (let i = 0; i < this.#waiting.length && taken.length < sendRecordsMax;) {
-      const record = this.#waiting[i]!;
-      const first = taken[0] ?? record;
-      if (record.topic !== first.topic || record.partition !== first.partition) {
-        i += 1;
-        continue;
-      }
-      if (!this.#encode(record)) {
-        this.#waiting.splice(i, 1);
-        continue;
-      }
-      if (taken.length > 0 && bytes + record.bytes > sendBytesMax) break;
-      bytes += record.bytes;
-      taken.push(record);
-      this.#waiting.splice(i, 1);
-      // Compression is synchronous: sockets and timers get their turn between two segments.
-      await nextTurn();
-      if (this.#stopping.signal.aborted) break;
-    }
-    return taken;
+  /** Waits for the topics before it is decided what is sent first. A reason why not is met, and told, by the send. */
+  async #reachable(): Promise<void> {
+    await this.#options.topics.counts(this.#stopping.signal).catch(() => undefined);
   }
 
-  /** False when it cannot be encoded; its caller has been told then. */
-  #encode(record: Waiting): boolean {
-    if (record.encode === null) return true;
+  /** While one send is on its way. */
+  async #prepareNext(): Promise<void> {
+    for (const lane of lanes)
+      if (!this.#queues[lane].isReady) await this.#queues[lane].prepare(this.#stopping.signal);
+  }
+
+  /** Tries once. False: it failed, and is the next of its lane again. */
+  async #deliver(lane: Lane, failures: number): Promise<boolean> {
+    const batch = this.#queues[lane].takeReady();
     try {
-      record.encoded = record.encode();
-      record.encode = null;
-      record.bytes = encodedBytes(record.encoded);
+      await this.#send(batch, failures);
+      this.#options.connectivity.succeeded();
+      const bytes = batch.reduce((sum, record) => sum + record.bytes, 0);
+      this.#turns.took(lane, bytes, !this.#queues[otherLane(lane)].isEmpty);
+      for (const record of batch) acknowledge(record);
       return true;
     } catch (error) {
-      record.reject(error instanceof Error ? error : new Error(String(error)));
+      return await this.#failed(lane, batch, failures, error);
+    }
+  }
+
+  /** True: there is an answer, if not the one that was hoped for. */
+  async #failed(lane: Lane, batch: OutgoingRecord[], failures: number, error: unknown): Promise<boolean> {
+    const { connectivity } = this.#options;
+    const { signal } = this.#stopping;
+    const problem = signal.aborted ? kafkaProblem(error, connectivity.foreign) : connectivity.failed(error);
+    if (!signal.aborted && !connectivity.isFatal(problem)) {
+      this.#queues[lane].putBack(batch);
+      await connectivity.pause(failures, signal);
+      if (signal.aborted) this.#rejectAll();
       return false;
     }
-  }
-
-  async #deliver(batch: readonly Waiting[]): Promise<void> {
-    const { connectivity } = this.#options;
-    try {
-      await connectivity.attempt(async (attempt) => await this.#send(batch, attempt), this.#stopping.signal);
-      for (const record of batch) acknowledge(record);
-    } catch (error) {
-      const problem = error as CabooseError;
-      if (problem.code === 'KAFKA_MESSAGE_TOO_LARGE' && batch.length > 1) {
-        for (const record of batch) await this.#deliver([record]);
-        return;
-      }
-      for (const record of batch)
-        record.reject(isAboutRequest(problem) || !problem.retriable ? problem : stopped(problem));
-      if (this.#stopping.signal.aborted)
-        for (const record of this.#waiting.splice(0)) record.reject(stopped());
+    if (problem.code === 'KAFKA_MESSAGE_TOO_LARGE' && batch.length > 1) {
+      for (const record of batch) record.alone = true;
+      this.#queues[lane].putBack(batch);
+      return true;
     }
+    for (const record of batch)
+      record.reject(isAboutRequest(problem) || !problem.retriable ? problem : stopped(problem));
+    if (signal.aborted) this.#rejectAll();
+    return true;
   }
 
-  async #send(batch: readonly Waiting[], attempt: number): Promise<void> {
+  #rejectAll(): void {
+    for (const queue of Object.values(this.#queues))
+      for (const record of queue.takeAll()) record.reject(stopped());
+  }
+
+  async #send(batch: readonly OutgoingRecord[], attempt: number): Promise<void> {
     if (this.#stopping.signal.aborted) throw stopped();
     const { topic, partition } = batch[0]!;
     await this.#checkPartition(topic, partition);
@@ -216,7 +208,7 @@ export class SendQueue {
   }
 }
 
-function acknowledge({ encoded, resolve }: Waiting): void {
+function acknowledge({ encoded, resolve }: OutgoingRecord): void {
   const { value, headers } = encoded ?? {};
   // With another codec the value is the caller's.
   if (Buffer.isBuffer(value) && headers?.['codec'] === 'zstd') freeBuffer(value);
@@ -228,14 +220,6 @@ export async function withTimeout(work: Promise<unknown>, timeoutMs: number): Pr
   const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
   await Promise.race([work.catch(() => undefined), timeout]);
   clearTimeout(timer);
-}
-
-/** As Kafka's record batch counts it, rounded up. */
-function encodedBytes(message: OutgoingMessage): number {
-  let bytes = 100 + (message.key?.length ?? 0) + (message.value?.length ?? 0);
-  for (const [name, text] of Object.entries(message.headers ?? {}))
-    bytes += 10 + name.length + Buffer.byteLength(text);
-  return bytes;
 }
 
 function stopped(cause?: unknown): CabooseError {

@@ -91,7 +91,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     await Promise.all(
       records.map(async ({ key, text }) => {
         const partition = await topics.partitionFor(topic, key);
-        await queue.send(topic, partition, () => ({ key, value: Buffer.from(text) }));
+        await queue.send('fast', topic, partition, () => ({ key, value: Buffer.from(text) }));
       }),
     );
   };
@@ -101,7 +101,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
       partitionFor: async (lane, source, signal) =>
         await topics.partitionFor(segmentTopic(topicPrefix, lane), source, signal),
       publish: async (lane, partition, segment) =>
-        await queue.send(segmentTopic(topicPrefix, lane), partition, () => encodeSegment(segment)),
+        await queue.send(lane, segmentTopic(topicPrefix, lane), partition, () => encodeSegment(segment)),
       stop: async (signal) => await queue.stop(signal),
     },
     subscriber: () => new KafkaSubscriber({ ...reading, groupId }),
