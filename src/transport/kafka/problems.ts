@@ -74,6 +74,11 @@ export function errorType(error: unknown): string | undefined {
     .find((type) => typeof type === 'string');
 }
 
+/** A request was sent and nothing came back: the link may be dead without a reset, and kafkajs does not close it. */
+export function isUnanswered(error: unknown): boolean {
+  return causes(error).some(({ name }) => name === 'KafkaJSRequestTimeoutError');
+}
+
 /** About one request, whatever the connection's state: waiting does not help. */
 export function isAboutRequest(problem: CabooseError): boolean {
   return [

@@ -13,7 +13,7 @@ import { CabooseError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Connectivity } from './connectivity.ts';
 import { freeBuffer } from './free-buffer.ts';
-import { errorType, isAboutRequest } from './problems.ts';
+import { errorType, isAboutRequest, isUnanswered } from './problems.ts';
 import type { Topics } from './topics.ts';
 
 /** Headers as texts, as we write them. */
@@ -172,6 +172,7 @@ export class SendQueue {
       }
     } catch (error) {
       if (errorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') this.#options.topics.forget();
+      if (isUnanswered(error)) await this.#disconnect();
       throw error;
     }
   }
