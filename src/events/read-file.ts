@@ -1,11 +1,12 @@
 /**
  * A file on disk as events, for the dry run (`caboose events`, `points`): read in bounded chunks and taken in as segments,
- * exactly as the indexer would, with no state kept. `.gz` files are read decompressed; offsets are those of the text.
+ * exactly as the indexer would, with no state kept. `.gz` and `.zst` files are read decompressed, as the agent carries them; offsets
+ * are those of the decompressed bytes.
  */
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { pipeline } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { open, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { Decompressor, codecOf, hasMagic } from '../core/decompressor.ts';
+import type { Codec, PositionalReader } from '../core/decompressor.ts';
 import { CabooseError } from '../core/errors.ts';
 import type { LogEvent } from '../core/event.ts';
 import { streamId } from '../core/ids.ts';
@@ -37,7 +38,7 @@ export async function* readFileEvents(
     return taken.closed;
   };
   try {
-    for await (const chunk of openFile(path)) yield take(chunk as Buffer, false);
+    for await (const chunk of chunksOf(path)) yield take(chunk, false);
   } catch (error) {
     failure = error;
   }
@@ -45,13 +46,36 @@ export async function* readFileEvents(
   if (failure !== undefined) throw unreadable(path, failure);
 }
 
-function openFile(path: string): AsyncIterable<unknown> {
-  const file = createReadStream(path, { highWaterMark: chunkBytes });
-  if (!path.endsWith('.gz')) return file;
-  const gunzip = createGunzip({ chunkSize: chunkBytes });
-  // The consumer of the last stream of a pipeline gets its errors.
-  pipeline(file, gunzip, () => undefined);
-  return gunzip;
+async function* chunksOf(path: string): AsyncGenerator<Buffer, void> {
+  const file = await open(path);
+  try {
+    const codec = codecOf(path);
+    const reader = readerOf(file);
+    if (codec !== null && (await hasMagic(reader, codec))) yield* decompressed(reader, codec);
+    else yield* file.createReadStream({ start: 0, highWaterMark: chunkBytes, autoClose: false });
+  } finally {
+    await file.close();
+  }
+}
+
+/** Throws when there is no more to be had before the end. */
+async function* decompressed(reader: PositionalReader, codec: Codec): AsyncGenerator<Buffer, void> {
+  const decompressor = new Decompressor(reader, codec);
+  try {
+    for (let chunk = await decompressor.next(); chunk !== null; chunk = await decompressor.next())
+      if (chunk.length > 0) yield chunk;
+    if (decompressor.damage !== null) throw new Error(decompressor.damage);
+  } finally {
+    decompressor.close();
+  }
+}
+
+function readerOf(file: FileHandle): PositionalReader {
+  return {
+    async read(buffer, bufferOffset, length, position) {
+      return (await file.read(buffer, bufferOffset, length, position)).bytesRead;
+    },
+  };
 }
 
 async function modifiedAt(path: string): Promise<number> {
@@ -70,8 +94,8 @@ function headerOf(origin: Origin, observed: number): Omit<Segment, 'start' | 'en
 }
 
 function unreadable(path: string, cause: unknown): CabooseError {
-  const hint = path.endsWith('.gz')
-    ? 'check that it is a whole gzip file'
+  const hint = codecOf(path)
+    ? 'check that it may be read, and that it is a whole gzip or zstd file'
     : 'check that it exists and may be read';
   return new CabooseError('FILE_UNREADABLE', `cannot read ${path}`, { cause, hint });
 }

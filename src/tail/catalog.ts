@@ -1,10 +1,11 @@
 import type { Logger } from '../core/logger.ts';
-import { rotationFamily } from '../core/rotation-family.ts';
+import { familyOf } from './compressed-files.ts';
+import type { CompressedFiles, Contents } from './compressed-files.ts';
 import type { CutLog } from './cut-log.ts';
 import type { StreamState } from './cut-state.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, offsetOf } from './followed-file.ts';
+import { followedFile, hasUnread, isDrained, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { hasAnchor, hasHead, holds } from './identity.ts';
 
@@ -16,6 +17,7 @@ import { hasAnchor, hasHead, holds } from './identity.ts';
  * - a copy of a stream that has lost its place (copytruncate, moved over file systems), known by head and anchor: it takes
  *   over the stream and its offset;
  * - a copy of a file that is still in its place, in the making or about to be truncated: held until that is clear;
+ * - a compressed copy of a known stream, in the making, or in its place when the original is gone (`#holdCompressed`);
  * - a new file.
  *
  * A stream that has lost its place and finds no copy in some whole walks is given up: tail.ts publishes a gap.
@@ -23,6 +25,7 @@ import { hasAnchor, hasHead, holds } from './identity.ts';
 export interface CatalogOptions {
   fs: FileSystem;
   cutLog: CutLog;
+  compressed: CompressedFiles;
   logger: Logger;
 }
 
@@ -48,6 +51,8 @@ export class Catalog {
   #present: ReadonlySet<string> = new Set();
   /** Streams of an earlier process that no file was found for yet; by dev:ino. */
   readonly #missing = new Map<string, StreamState[]>();
+  /** Families of an earlier process, until every compressed file that was there at the start is known. */
+  readonly #unsettled = new Set<string>();
   readonly #held = new Map<string, Held>();
   #orphans: Orphan[] = [];
   #scan = 0;
@@ -56,6 +61,7 @@ export class Catalog {
     this.#options = options;
     for (const state of options.cutLog.streams.values()) {
       const key = `${state.record.dev}:${state.record.ino}`;
+      this.#unsettled.add(familyOf(state.record.path));
       const known = this.#missing.get(key);
       if (known) known.push(state);
       else this.#missing.set(key, [state]);
@@ -88,7 +94,8 @@ export class Catalog {
     this.#orphanMissing();
     rest = await this.#filter(rest, async (candidate) => !(await this.#adopt(candidate, now)));
     rest = await this.#filter(rest, async (candidate) => !(await this.#hold(candidate, now)));
-    for (const candidate of rest) this.#follow(candidate, now);
+    for (const candidate of rest) if (!this.#awaitsKin(candidate)) this.#follow(candidate, now);
+    if (!this.#options.compressed.isPending()) this.#unsettled.clear();
     for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
     this.#markRotated();
     return this.#giveUp();
@@ -129,8 +136,9 @@ export class Catalog {
     return file?.path === path ? file : null;
   }
 
+  /** Some look for a copy, and the next walk may decide it. */
   get hasOrphans(): boolean {
-    return this.#orphans.length > 0;
+    return this.#orphans.some((orphan) => !this.#awaitsSurvey(orphan));
   }
 
   /** No longer followed; its stream is no longer remembered. */
@@ -143,7 +151,7 @@ export class Catalog {
     this.files.delete(file.key);
     if (this.#paths.get(file.path) === file) this.#paths.delete(file.path);
     for (const path of [file.path, file.stream?.record.firstPath ?? file.path]) {
-      const family = rotationFamily(path);
+      const family = familyOf(path);
       const members = this.#families.get(family);
       members?.delete(file);
       if (members?.size === 0) this.#families.delete(family);
@@ -161,16 +169,24 @@ export class Catalog {
     file.missedScans = 0;
     if (file.gone) {
       file.gone = false;
-      file.leaving = rotationFamily(file.path) !== file.path;
+      file.leaving = familyOf(file.path) !== file.path;
     }
     const changed = stat.size !== file.size || stat.mtimeMs !== file.mtimeMs;
+    if (candidate.compressed && candidate.compressed.place !== file.compressed) {
+      file.compressed = candidate.compressed.place;
+      file.size = stat.size;
+      file.changedAt = now;
+      if (file.stream) this.#options.cutLog.setPlace(file.stream, file);
+    }
     if (changed || hasUnread(file)) file.nextPollAt = Math.min(file.nextPollAt, now);
   }
 
   /** A file of an earlier process, youngest stream first. Whether its bytes are still the same is seen at the first read. */
   #continue(candidate: Candidate, now: number): boolean {
     const known = this.#missing.get(candidate.stat.key);
-    const stream = known?.toSorted((a, b) => b.record.created - a.record.created)[0];
+    const stream = known
+      ?.filter((state) => isItsPlace(candidate, state))
+      .toSorted((a, b) => b.record.created - a.record.created)[0];
     if (!stream) return false;
     this.#noLongerMissing(stream);
     this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
@@ -179,13 +195,14 @@ export class Catalog {
   }
 
   #attach(candidate: Candidate, stream: StreamState, resend: boolean, now: number): FollowedFile {
-    const file = followedFile(pathOf(candidate), candidate.stat, now);
+    const file = this.#fileOf(candidate, now);
     file.stream = stream;
     file.resend = resend && stream.pending.length > 0;
     file.unwatched = resend;
     const { record } = stream;
     if (candidate.paths.includes(record.path)) file.path = record.path;
-    if (file.path !== record.path || record.ino !== file.ino || record.dev !== file.dev) {
+    const isThere = file.path === record.path && record.ino === file.ino && record.dev === file.dev;
+    if (!isThere || file.compressed !== (record.compressed ?? null)) {
       this.#options.cutLog.setPlace(stream, file);
     }
     this.#enroll(file);
@@ -213,34 +230,45 @@ export class Catalog {
 
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
     if (this.#orphans.length === 0) return false;
-    return await this.#opened(candidate, async (file) => {
+    const { compressed } = candidate;
+    if (compressed) {
+      const orphan = this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end);
+      if (orphan) this.#giveTo(candidate, orphan, now);
+      return orphan !== undefined;
+    }
+    return await this.#opened(pathOf(candidate), async (file) => {
       for (const orphan of this.#orphans) {
         const { record, end, anchor } = orphan.stream;
         if (candidate.stat.size < end || end === 0) continue;
         if (!(await holds(file, { headBytes: record.headBytes, headHash: record.headHash, end, anchor })))
           continue;
-        const adopter = this.#attach(candidate, orphan.stream, orphan.unsent, now);
-        adopter.leaving = true;
-        if (orphan.successor) {
-          orphan.successor.waitsFor = null;
-          orphan.successor.predecessor = adopter;
-        }
-        this.#orphans = this.#orphans.filter((other) => other !== orphan);
-        this.#noLongerMissing(orphan.stream);
-        this.#held.delete(candidate.stat.key);
+        this.#giveTo(candidate, orphan, now);
         return true;
       }
       return false;
     });
   }
 
+  #giveTo(candidate: Candidate, orphan: Orphan, now: number): void {
+    const adopter = this.#attach(candidate, orphan.stream, orphan.unsent, now);
+    adopter.leaving = true;
+    if (orphan.successor) {
+      orphan.successor.waitsFor = null;
+      orphan.successor.predecessor = adopter;
+    }
+    this.#orphans = this.#orphans.filter((other) => other !== orphan);
+    this.#noLongerMissing(orphan.stream);
+    this.#held.delete(candidate.stat.key);
+  }
+
   /** Whether it looks like a copy of a file that is still in its place: not to be shipped twice. */
   async #hold(candidate: Candidate, now: number): Promise<boolean> {
+    if (candidate.compressed) return await this.#holdCompressed(candidate, candidate.compressed, now);
     const path = pathOf(candidate);
     const original = this.#originalOf(path, candidate);
     if (
       !original ||
-      !(await this.#opened(candidate, async (file) => await isCopy(file, candidate, original)))
+      !(await this.#opened(pathOf(candidate), async (file) => await isCopy(file, candidate, original)))
     ) {
       this.#held.delete(candidate.stat.key);
       return false;
@@ -254,9 +282,56 @@ export class Catalog {
     return now - held.since < copyHoldMs;
   }
 
+  /**
+   * A compressed copy of a stream that is followed: held while the original is in its place or is still drained, for it may yet
+   * be unfinished, and takes its place then. One of which nobody has the original goes on with the stream.
+   */
+  async #holdCompressed(candidate: Candidate, contents: Contents, now: number): Promise<boolean> {
+    const originals = new Map([...this.files.values()].map((file) => [file.stream, file]));
+    for (const stream of contents.beginsAs) {
+      if (this.#options.cutLog.streams.get(stream.record.id) !== stream) continue;
+      const original = originals.get(stream) ?? null;
+      const heldEnd = contents.holds.get(stream);
+      const isKnown = heldEnd !== undefined && (heldEnd === stream.end || stream.end > contents.place.size);
+      if (!isKnown && !(await this.#isPartOf(candidate, contents, original))) {
+        if (heldEnd === undefined) continue;
+        // The stream has come further since: once more.
+        this.#options.compressed.outdate(candidate);
+        return true;
+      }
+      if (this.#orphans.some((orphan) => orphan.stream === stream)) return true;
+      const isClosed = original?.gone === true && original.handle === null;
+      if (original && !isClosed && (!original.gone || !isDrained(original))) return true;
+      if (original) {
+        this.#remove(original);
+        await original.handle?.close();
+      }
+      this.#attach(candidate, stream, original?.resend ?? false, now);
+      return true;
+    }
+    return false;
+  }
+
+  /** Whether the original has, where the compressed file ends, the bytes with which that ends: then it is older, or unfinished. */
+  async #isPartOf(
+    candidate: Candidate,
+    { place, anchor }: Contents,
+    original: FollowedFile | null,
+  ): Promise<boolean> {
+    if (!original || original.compressed || familyOf(original.path) !== familyOf(pathOf(candidate)))
+      return false;
+    const { handle, size, key } = original;
+    if (place.size > size) return false;
+    if (handle) return await hasAnchor(handle, place.size, anchor);
+    return await this.#opened(
+      original.path,
+      async (file) => (await file.stat()).key === key && (await hasAnchor(file, place.size, anchor)),
+    );
+  }
+
   /** The file in its place whose rotated name this would be. */
   #originalOf(path: string, candidate: Candidate): FollowedFile | null {
-    const family = rotationFamily(path);
+    const family = familyOf(path);
     if (family === path) return null;
     for (const file of this.#families.get(family) ?? []) {
       const older = file.birthtimeMs <= candidate.stat.birthtimeMs;
@@ -266,16 +341,33 @@ export class Catalog {
   }
 
   #follow(candidate: Candidate, now: number): void {
-    const path = pathOf(candidate);
-    const file = followedFile(path, candidate.stat, now);
+    const file = this.#fileOf(candidate, now);
     file.predecessor = this.#predecessorOf(file);
     this.#enroll(file);
     this.#held.delete(file.key);
   }
 
+  #fileOf(candidate: Candidate, now: number): FollowedFile {
+    return followedFile(pathOf(candidate), candidate.stat, now, candidate.compressed?.place);
+  }
+
+  /**
+   * At the start: of a family that an earlier process followed, compressed files are not known yet, and their bytes come before
+   * this one's.
+   */
+  #awaitsKin(candidate: Candidate): boolean {
+    const path = pathOf(candidate);
+    return this.#unsettled.has(familyOf(path)) && this.#options.compressed.isPending(path);
+  }
+
+  #awaitsSurvey({ stream, successor }: Orphan): boolean {
+    const { compressed } = this.#options;
+    return successor === null ? compressed.isPending() : compressed.isPending(stream.record.path);
+  }
+
   /** The youngest older file of the same family, if the family is one: some file has its bare name. */
   #predecessorOf(file: FollowedFile): FollowedFile | null {
-    const family = rotationFamily(file.path);
+    const family = familyOf(file.path);
     const members = this.#families.get(family) ?? new Set();
     if (file.path !== family && !this.#present.has(family)) return null;
     let youngest: FollowedFile | null = null;
@@ -295,7 +387,7 @@ export class Catalog {
 
   #joinFamily(file: FollowedFile): void {
     this.#paths.set(file.path, file);
-    const family = rotationFamily(file.path);
+    const family = familyOf(file.path);
     const members = this.#families.get(family);
     if (members) members.add(file);
     else this.#families.set(family, new Set([file]));
@@ -304,14 +396,15 @@ export class Catalog {
   /** A rotated name beside its bare one will not be written for long. */
   #markRotated(): void {
     for (const file of this.files.values()) {
-      const family = rotationFamily(file.path);
+      const family = familyOf(file.path);
       if (family !== file.path && this.#present.has(family)) file.leaving = true;
     }
   }
 
   #giveUp(): Orphan[] {
-    const lost = this.#orphans.filter((orphan) => orphan.scan <= this.#scan);
-    this.#orphans = this.#orphans.filter((orphan) => orphan.scan > this.#scan);
+    const isLost = (orphan: Orphan) => orphan.scan <= this.#scan && !this.#awaitsSurvey(orphan);
+    const lost = this.#orphans.filter(isLost);
+    this.#orphans = this.#orphans.filter((orphan) => !lost.includes(orphan));
     for (const { stream } of lost) this.#noLongerMissing(stream);
     for (const { successor } of lost) if (successor) successor.waitsFor = null;
     return lost;
@@ -324,8 +417,7 @@ export class Catalog {
     else this.#missing.delete(key);
   }
 
-  async #opened(candidate: Candidate, look: (file: OpenFile) => Promise<boolean>): Promise<boolean> {
-    const path = pathOf(candidate);
+  async #opened(path: string, look: (file: OpenFile) => Promise<boolean>): Promise<boolean> {
     let file: OpenFile | null = null;
     try {
       file = await this.#options.fs.open(path);
@@ -348,6 +440,13 @@ export class Catalog {
 
 function pathOf(candidate: Candidate): string {
   return candidate.paths[0] ?? '';
+}
+
+/** Whether what was found under a stream's dev and ino is still what it was: an inode may be another file's now. */
+function isItsPlace({ compressed }: Candidate, stream: StreamState): boolean {
+  const was = stream.record.compressed ?? null;
+  if (!compressed) return was === null;
+  return was !== null && (compressed.holds.has(stream) || compressed.beginsAs.has(stream));
 }
 
 async function isCopy(file: OpenFile, candidate: Candidate, original: FollowedFile): Promise<boolean> {

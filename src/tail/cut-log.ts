@@ -94,8 +94,9 @@ export class CutLog {
     this.#add({ t: 'partition', s: state.record.id, partition });
   }
 
-  setPlace(state: StreamState, place: { path: string; dev: string; ino: string }): void {
-    this.#add({ t: 'place', s: state.record.id, path: place.path, dev: place.dev, ino: place.ino });
+  setPlace(state: StreamState, place: Pick<StreamRecord, 'path' | 'dev' | 'ino' | 'compressed'>): void {
+    const { path, dev, ino, compressed } = place;
+    this.#add({ t: 'place', s: state.record.id, path, dev, ino, ...(compressed ? { compressed } : {}) });
   }
 
   forget(state: StreamState): void {

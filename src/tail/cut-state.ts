@@ -1,4 +1,5 @@
 import type { GapReason, Lane } from '../core/segment.ts';
+import type { CompressedPlace } from './decompressed-file.ts';
 
 /** A stream as the agent's state knows it. */
 export interface StreamRecord {
@@ -11,6 +12,8 @@ export interface StreamRecord {
   firstPath: string;
   dev: string;
   ino: string;
+  /** Set: what has its bytes is a compressed file. */
+  compressed?: CompressedPlace | null;
   headBytes: number;
   headHash: string;
   created: number;
@@ -62,8 +65,8 @@ export type Entry =
   | { t: 'cut'; s: string; cut: Cut }
   | { t: 'ack'; s: string; end: number; final: boolean }
   | { t: 'partition'; s: string; partition: number }
-  /** The file was renamed or copied: it is there now. */
-  | { t: 'place'; s: string; path: string; dev: string; ino: string }
+  /** The file was renamed, copied or compressed: it is there now. */
+  | ({ t: 'place'; s: string } & Pick<StreamRecord, 'path' | 'dev' | 'ino' | 'compressed'>)
   /** Nothing of it is left; its generation is not to be used again. */
   | { t: 'forget'; s: string }
   | { t: 'generations'; base: string; next: number };
@@ -157,7 +160,9 @@ function applyToStream(
     case 'partition':
       state.record = { ...state.record, partition: entry.partition };
       return;
-    case 'place':
-      state.record = { ...state.record, path: entry.path, dev: entry.dev, ino: entry.ino };
+    case 'place': {
+      const { path, dev, ino, compressed = null } = entry;
+      state.record = { ...state.record, path, dev, ino, compressed };
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { DecompressedFile } from './decompressed-file.ts';
 import { errorText } from '../core/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import { streamId } from '../core/ids.ts';
@@ -12,7 +13,7 @@ import type { Discovery } from './discovery.ts';
 import type { FileSystem } from './file-system.ts';
 import { hasUnread, offsetOf } from './followed-file.ts';
 import type { FollowedFile } from './followed-file.ts';
-import { hashOf, headOf } from './identity.ts';
+import { anchorLength, hashOf, headOf } from './identity.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
 import { resendPending } from './resend.ts';
@@ -106,6 +107,8 @@ export class Cutter {
     const now = this.#options.clock.monotonic();
     file.lastPolledAt = now;
     file.nextPollAt = Infinity;
+    file.isMidway = false;
+    if (file.compressed && !file.resend && file.size <= offsetOf(file)) return await this.#done(file);
     if (!(await this.#openHandle(file)) || !file.handle) return nothing;
     const stat = await file.handle.stat();
     const lastSize = file.size;
@@ -119,6 +122,7 @@ export class Cutter {
     if (now - file.changedAt < hotMs) file.nextPollAt = now + this.#options.pollIntervalMs;
     else if (file.gone) file.nextPollAt = now + slowPollMs;
     if (stat.size < offsetOf(file)) return this.#rewritten(file, lastSize);
+    if (file.compressed && !(await comesNear(file))) return this.#midway(file);
     if (file.resend) return { made: await this.#resend(file), more: true };
     if (!hasUnread(file)) return nothing;
     return await this.#read(file, lastSize, cutAnywhere, bytesMax);
@@ -127,7 +131,7 @@ export class Cutter {
   async #read(file: FollowedFile, lastSize: number, cutAnywhere: boolean, bytesMax: number): Promise<Polled> {
     const { clock, metrics } = this.#options;
     if (!file.handle) return nothing;
-    const { size, mtimeMs, lastPolledAt: now } = file;
+    const { size, lastPolledAt: now } = file;
     file.behindSince ??= clock.now();
     const waited = file.unterminatedSince !== null && now - file.unterminatedSince >= unterminatedMaxMs;
     const request = {
@@ -142,17 +146,15 @@ export class Cutter {
     file.complaint = null;
     file.unwatched = false;
     if (reading.kind === 'nothing') {
-      this.#noteRest(file, reading.unterminatedBytes, now);
+      await this.#noteRest(file, reading.unterminatedBytes, now);
       return nothing;
     }
     metrics.readBytes.inc(reading.bytes.length);
     const made = this.#cut(file, reading.bytes, reading.anchor);
     file.unterminatedSince = null;
     const rest = size - made.cut.end;
-    if (rest === 0) {
-      file.doneSize = size;
-      file.doneMtimeMs = mtimeMs;
-    } else {
+    if (rest === 0) await this.#done(file);
+    else {
       const dueAt = reading.more ? now : now + this.#options.pollIntervalMs;
       file.nextPollAt = Math.min(file.nextPollAt, dueAt);
     }
@@ -160,15 +162,29 @@ export class Cutter {
   }
 
   /** Nothing to cut now. An unterminated rest waits a second for its line end. */
-  #noteRest(file: FollowedFile, unterminatedBytes: number, now: number): void {
+  async #noteRest(file: FollowedFile, unterminatedBytes: number, now: number): Promise<void> {
     if (unterminatedBytes === 0) {
-      file.doneSize = file.size;
-      file.doneMtimeMs = file.mtimeMs;
       file.unterminatedSince = null;
+      await this.#done(file);
       return;
     }
     file.unterminatedSince ??= now;
     file.nextPollAt = Math.min(file.nextPollAt, file.unterminatedSince + unterminatedMaxMs);
+  }
+
+  /** All of it was read, as it stands. */
+  async #done(file: FollowedFile): Promise<Polled> {
+    file.doneSize = file.size;
+    file.doneMtimeMs = file.mtimeMs;
+    if (file.compressed) await closeHandle(file);
+    return nothing;
+  }
+
+  /** A slice is done, and others have their turn. */
+  #midway(file: FollowedFile): Polled {
+    file.isMidway = true;
+    file.nextPollAt = this.#options.clock.monotonic();
+    return nothing;
   }
 
   #cut(file: FollowedFile, bytes: Buffer, anchor: string): MadeCut {
@@ -209,6 +225,7 @@ export class Cutter {
         firstPath: file.path,
         dev: file.dev,
         ino: file.ino,
+        ...(file.compressed ? { compressed: file.compressed } : {}),
         headBytes: head.length,
         headHash: hashOf(head),
         created: Math.max(birth, after),
@@ -253,9 +270,18 @@ export class Cutter {
       await handle.close();
       return false;
     }
-    file.handle = handle;
+    file.handle = file.compressed ? new DecompressedFile(handle, file.compressed) : handle;
     return true;
   }
+}
+
+/** Decompresses up to where it is read next; false while it is on the way. */
+async function comesNear(file: FollowedFile): Promise<boolean> {
+  const { handle, stream } = file;
+  if (!(handle instanceof DecompressedFile)) return true;
+  const first = file.resend ? stream?.pending[0] : null;
+  const offset = first ? Math.min(first.start, first.end - anchorLength(first.end)) : offsetOf(file);
+  return await handle.approach(offset - anchorLength(offset));
 }
 
 export async function closeHandle(file: FollowedFile): Promise<void> {

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { errorCode, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Contents } from './compressed-files.ts';
 import type { FileStat, FileSystem } from './file-system.ts';
 import { isBelow } from './patterns.ts';
 import type { Patterns } from './patterns.ts';
@@ -10,6 +11,8 @@ export interface Candidate {
   /** Sorted; at least one. */
   paths: string[];
   stat: FileStat;
+  /** Set: a compressed file; `stat.size` is that of its decompressed bytes. */
+  compressed?: Contents;
 }
 
 /** Deepest directory below a root, and most directories of one walk: loops and trees by mistake end there. */

@@ -4,14 +4,14 @@ import type { Orphan } from './followed-file.ts';
 
 const noBytes = Buffer.alloc(0);
 
-/** The last cut of a stream that was read to its end. `now` is wall ms. */
-export function finalMarker(state: StreamState, now: number): MadeCut {
+/** The last cut of a stream that was read to its end. `gap`: more was in it that cannot be had. `now` is wall ms. */
+export function finalMarker(state: StreamState, now: number, gap: GapReason | null = null): MadeCut {
   const cut: Cut = {
     start: state.end,
     end: state.end,
     observed: Math.max(now, state.observed),
     anchor: state.anchor,
-    gap: null,
+    gap,
     final: true,
   };
   return { state, cut, bytes: noBytes };

@@ -1,3 +1,4 @@
+import type { CompressedPlace } from './decompressed-file.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
 import type { StreamState } from './cut-state.ts';
 
@@ -9,6 +10,8 @@ export interface FollowedFile {
   /** Where it is now, as far as is known. */
   path: string;
   birthtimeMs: number;
+  /** Set: sizes and offsets are those of the decompressed bytes. */
+  compressed: CompressedPlace | null;
   /** Null until something is to be read, and again when descriptors run short. */
   handle: OpenFile | null;
   /** Null before the first cut. */
@@ -44,6 +47,8 @@ export interface FollowedFile {
   /** Monotonic ms. */
   lastPolledAt: number;
   nextPollAt: number;
+  /** The last look was not through with what it began: on the way to an offset, or over a hole. */
+  isMidway: boolean;
   /** Told once: why it cannot be read. */
   complaint: string | null;
 }
@@ -63,13 +68,19 @@ export interface Orphan {
   scan: number;
 }
 
-export function followedFile(path: string, stat: FileStat, now: number): FollowedFile {
+export function followedFile(
+  path: string,
+  stat: FileStat,
+  now: number,
+  compressed: CompressedPlace | null = null,
+): FollowedFile {
   return {
     key: stat.key,
     dev: stat.dev,
     ino: stat.ino,
     path,
     birthtimeMs: stat.birthtimeMs,
+    compressed,
     handle: null,
     stream: null,
     previous: null,
@@ -82,13 +93,15 @@ export function followedFile(path: string, stat: FileStat, now: number): Followe
     unterminatedSince: null,
     changedAt: now,
     behindSince: null,
-    leaving: false,
+    // Whoever compresses a file is done with it.
+    leaving: compressed !== null,
     gone: false,
     missedScans: 0,
     unwatched: false,
     resend: false,
     lastPolledAt: -Infinity,
     nextPollAt: 0,
+    isMidway: false,
     complaint: null,
   };
 }

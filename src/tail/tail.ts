@@ -4,13 +4,15 @@ import type { Lane } from '../core/segment.ts';
 import type { Publisher } from '../core/transport.ts';
 import type { Budget } from './budget.ts';
 import { Catalog } from './catalog.ts';
+import { CompressedFiles } from './compressed-files.ts';
 import type { MadeCut, StreamState } from './cut-state.ts';
 import { Cutter, closeHandle } from './cutter.ts';
 import type { CutterOptions } from './cutter.ts';
+import { DecompressedFile } from './decompressed-file.ts';
 import { Discovery } from './discovery.ts';
 import { finalMarker, lostEnding } from './endings.ts';
 import type { OpenFile } from './file-system.ts';
-import { hasUnread, isDrained } from './followed-file.ts';
+import { hasUnread, isDrained, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
@@ -55,6 +57,7 @@ const scanShare = 0.02;
 export class Tail {
   readonly #options: TailOptions;
   readonly #discovery: Discovery;
+  readonly #compressed: CompressedFiles;
   readonly #catalog: Catalog;
   readonly #cutter: Cutter;
   readonly #sender: Sender;
@@ -71,7 +74,8 @@ export class Tail {
     this.#options = options;
     const { fs, patterns, logger, cutLog } = options;
     this.#discovery = new Discovery(fs, patterns, logger);
-    this.#catalog = new Catalog({ fs, cutLog, logger });
+    this.#compressed = new CompressedFiles(options);
+    this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed });
     const buffers = new ReadBuffers();
     this.#cutter = new Cutter(options, this.#discovery, this.#catalog, buffers);
     this.#sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
@@ -91,6 +95,7 @@ export class Tail {
    */
   async once(signal: AbortSignal): Promise<void> {
     this.#cutAnywhere = true;
+    this.#compressed.hurry();
     const stop = AbortSignal.any([signal, this.#sender.refusedSignal]);
     await this.#workThrough(stop);
     const drained = await this.#sender.drained(stop);
@@ -148,6 +153,7 @@ export class Tail {
         if (clock.monotonic() >= this.#nextScanAt) await this.#scan();
         await this.#round();
         await this.#finish();
+        await this.#lookThrough();
       } catch (error) {
         // A round that fails as a whole is a defect or a system out of descriptors: told, and tried again.
         logger.error({ reason: errorText(error) }, 'a round of the tail failed');
@@ -168,20 +174,32 @@ export class Tail {
         const looks = this.#sender.room.isAmpleForAll && this.#pauseMs() === 0;
         const sentBytes = await this.#round();
         await this.#finish();
-        readable = [...this.#catalog.files.values()].filter(canBeRead).length;
+        await this.#lookThrough();
+        const files = [...this.#catalog.files.values()];
+        readable = files.filter(canBeRead).length;
+        const isMidway = this.#isLookingThrough || files.some((file) => file.isMidway);
         if (!this.#sender.room.isAmpleForAll) await this.#sender.nextAck(signal);
-        else if (looks && sentBytes === 0 && readable === before) break;
+        else if (looks && sentBytes === 0 && readable === before && !isMidway) break;
         const pauseMs = this.#pauseMs();
         if (pauseMs > 0) await this.#options.clock.sleep(pauseMs, signal);
       }
-    } while (this.#catalog.hasOrphans && !signal.aborted);
+    } while (!signal.aborted && (this.#catalog.hasOrphans || this.#awaitsCompressed));
+  }
+
+  get #isLookingThrough(): boolean {
+    return !this.#stopping.signal.aborted && this.#compressed.isBusy;
+  }
+
+  /** A tail that drains leaves those that are not known yet to the next process. */
+  get #awaitsCompressed(): boolean {
+    return !this.#stopping.signal.aborted && this.#compressed.isPending();
   }
 
   async #scan(): Promise<void> {
     const { clock } = this.#options;
     const began = clock.monotonic();
     this.#catalog.beginScan();
-    const candidates = await this.#discovery.scan();
+    const candidates = await this.#compressed.show(await this.#discovery.scan(), this.#catalog.files);
     const lost = await this.#catalog.reconcile(candidates, clock.monotonic());
     for (const orphan of lost) await this.#giveUp(orphan);
     for (const file of this.#catalog.takeLost()) await this.#giveUpFile(file);
@@ -190,6 +208,13 @@ export class Tail {
     this.#scanned = true;
     const pauseMs = this.#catalog.hasOrphans ? 0 : Math.max(scanIntervalMinMs, tookMs / scanShare);
     this.#nextScanAt = clock.monotonic() + pauseMs;
+  }
+
+  /** The next slice of a compressed file that is not known yet; when one is known, the next walk takes it in. */
+  async #lookThrough(): Promise<void> {
+    if (!this.#isLookingThrough || this.#pauseMs() > 0) return;
+    await this.#compressed.work();
+    if (!this.#compressed.isBusy || this.#compressed.hasNews) this.#nextScanAt = 0;
   }
 
   /** Reads and sends what is there, within room and budget; returns how many bytes were sent. */
@@ -224,7 +249,9 @@ export class Tail {
 
   #due(): FollowedFile[] {
     const now = this.#options.clock.monotonic();
-    return [...this.#catalog.files.values()].filter((file) => file.nextPollAt <= now && canBeRead(file));
+    return oneCompressed(
+      [...this.#catalog.files.values()].filter((file) => file.nextPollAt <= now && canBeRead(file)),
+    );
   }
 
   /** How long the budget holds back at least one lane. */
@@ -288,7 +315,10 @@ export class Tail {
       file = await fs.open(path);
       if (!file || (await file.stat()).key !== `${dev}:${ino}`) return false;
       logger.debug({ path }, 'no longer matches the patterns');
-      await this.#commitAndSend(await resendPending(stream, file));
+      const place = stream.record.compressed;
+      await this.#commitAndSend(
+        await resendPending(stream, place ? new DecompressedFile(file, place) : file),
+      );
     } catch (error) {
       // Something is there that may not be read: not to be called gone.
       logger.warn({ path, reason: errorText(error) }, 'cannot be read, and no longer matches the patterns');
@@ -343,12 +373,14 @@ export class Tail {
       const state = file.stream;
       const quiet = now - file.changedAt >= rotateWaitMs;
       if (state && !state.final && quiet) {
-        const marker = finalMarker(state, clock.now());
+        const marker = finalMarker(state, clock.now(), file.compressed?.damage == null ? null : 'gone');
         cutLog.cut(state, marker.cut);
         made.push(marker);
       }
       const settled = !state || (state.final && state.pending.length === 0);
-      if (file.gone && settled && now - file.changedAt >= goneWaitMs) {
+      const isOver = file.gone && settled && now - file.changedAt >= goneWaitMs;
+      // It is not forgotten while a compressed copy of it may be found.
+      if (isOver && !this.#compressed.isPending(file.path)) {
         await closeHandle(file);
         this.#catalog.drop(file);
       }
@@ -404,6 +436,7 @@ export class Tail {
     const { room } = this.#sender;
     const readableAt = perLane((lane) => (room.isAmple(lane) ? now + budget.pauseMs(lane) : Infinity));
     let dueAt = this.#nextScanAt;
+    if (this.#isLookingThrough) dueAt = Math.min(dueAt, now + this.#pauseMs());
     for (const file of this.#catalog.files.values())
       if (canBeRead(file)) dueAt = Math.min(dueAt, Math.max(file.nextPollAt, readableAt[this.#laneOf(file)]));
     return dueAt;
@@ -411,9 +444,19 @@ export class Tail {
 
   async #close(): Promise<void> {
     this.#sender.stop();
+    await this.#compressed.close();
     for (const file of this.#catalog.files.values()) await closeHandle(file);
     await this.#options.cutLog.close();
   }
+}
+
+/** Compressed files are read one after another: each that is read takes memory. */
+function oneCompressed(due: readonly FollowedFile[]): FollowedFile[] {
+  const waiting = due.filter(
+    (file) => file.compressed !== null && (file.resend || file.size > offsetOf(file)),
+  );
+  const next = waiting.find(({ handle }) => handle !== null) ?? waiting[0];
+  return due.filter((file) => file === next || !waiting.includes(file));
 }
 
 function canBeRead(file: FollowedFile): boolean {

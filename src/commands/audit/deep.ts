@@ -3,12 +3,13 @@ import type { CarriedSegment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { SegmentScanner } from '../../core/transport.ts';
 import { takeIn } from '../../events/take-in.ts';
+import { DecompressedFile } from '../../tail/decompressed-file.ts';
 import { nodeFileSystem } from '../../tail/file-system.ts';
 import type { OpenFile } from '../../tail/file-system.ts';
 import { ByteRanges } from './byte-ranges.ts';
 import type { ByteRange } from './byte-ranges.ts';
 import type { Account, Finding } from './findings.ts';
-import type { Subject } from './subjects.ts';
+import type { Subject, SubjectFile } from './subjects.ts';
 
 /**
  * Reads every record of the transport and every document of the index. Each record's bytes are compared with the file's; its
@@ -142,8 +143,9 @@ async function takeRecord(
 async function differenceFromFile(stream: Carried, start: number, bytes: Buffer): Promise<ByteRange | null> {
   const { file } = stream.subject;
   if (!file || bytes.length === 0) return null;
-  stream.file ??= await nodeFileSystem.open(file.path);
+  stream.file ??= await openSubject(file);
   if (!stream.file) return null;
+  if (file.compressed && start + bytes.length > file.compressed.size) return null;
   const now = Buffer.allocUnsafe(bytes.length);
   const got = await stream.file.read(now, 0, bytes.length, start);
   if (got === bytes.length && now.equals(bytes)) return null;
@@ -152,6 +154,11 @@ async function differenceFromFile(stream: Carried, start: number, bytes: Buffer)
   let last = bytes.length;
   while (last > first && last <= got && now[last - 1] === bytes[last - 1]) last -= 1;
   return { start: start + first, end: start + last };
+}
+
+async function openSubject({ path, compressed }: SubjectFile): Promise<OpenFile | null> {
+  const file = await nodeFileSystem.open(path);
+  return file && compressed ? new DecompressedFile(file, compressed) : file;
 }
 
 function* compareRanges({ subject, ranges, document }: Carried): Generator<Finding> {

@@ -3,6 +3,7 @@ import type { EventIndex } from '../../core/event-index.ts';
 import type { Logger } from '../../core/logger.ts';
 import { readCutState } from '../../tail/cut-log.ts';
 import type { StreamState } from '../../tail/cut-state.ts';
+import type { CompressedPlace } from '../../tail/decompressed-file.ts';
 import { Discovery } from '../../tail/discovery.ts';
 import type { Candidate } from '../../tail/discovery.ts';
 import { nodeFileSystem } from '../../tail/file-system.ts';
@@ -19,7 +20,14 @@ export interface Subject {
   /** Null when the index does not know it (yet). */
   document: StreamDocument | null;
   /** The file that holds its bytes now; null when it is gone or belongs to a later stream. */
-  file: { path: string; size: number } | null;
+  file: SubjectFile | null;
+}
+
+/** Of a compressed file, `size` is that of the decompressed bytes. */
+export interface SubjectFile {
+  path: string;
+  size: number;
+  compressed: CompressedPlace | null;
 }
 
 export interface SubjectOptions {
@@ -92,11 +100,16 @@ function fileOf(
   streams: ReadonlyMap<string, StreamState>,
 ): Subject['file'] {
   if (!candidate) return null;
-  const { dev, ino, created } = state.record;
+  const { dev, ino, created, compressed = null } = state.record;
   for (const { record } of streams.values()) {
     if (record.dev === dev && record.ino === ino && record.created > created) return null;
   }
-  return { path: candidate.paths[0] ?? '', size: candidate.stat.size };
+  const path = candidate.paths[0] ?? '';
+  if (!compressed) return { path, size: candidate.stat.size, compressed: null };
+  const { size, mtimeMs } = candidate.stat;
+  // Of one that has changed since, nothing is known; of one that is a copy of less, the rest was had from the original.
+  if (compressed.bytes !== size || compressed.mtimeMs !== mtimeMs) return null;
+  return { path, size: Math.max(compressed.size, state.end), compressed };
 }
 
 function fromDocument(document: StreamDocument): Subject {

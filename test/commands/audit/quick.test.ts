@@ -33,7 +33,7 @@ describe('the quick audit', () => {
       path: '/logs/a.log',
       state,
       document: held,
-      file: { path: '/logs/a.log', size },
+      file: { path: '/logs/a.log', size, compressed: null },
     };
   }
 
