@@ -4,8 +4,9 @@ import type { Publisher } from '../core/transport.ts';
 import type { Budget } from './budget.ts';
 import { Catalog } from './catalog.ts';
 import type { MadeCut, StreamState } from './cut-state.ts';
-import { Cutter, closeHandle } from './cutter.ts';
+import { Cutter } from './cutter.ts';
 import type { CutterOptions } from './cutter.ts';
+import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
 import { finalMarker, lostEnding } from './endings.ts';
 import type { OpenFile } from './file-system.ts';
@@ -15,6 +16,7 @@ import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { resendPending } from './resend.ts';
 import { Sender } from './sender.ts';
+import { Vanished, goneWaitMs } from './vanished.ts';
 import type { Watcher } from './watcher.ts';
 
 /**
@@ -43,8 +45,8 @@ export interface TailOptions extends CutterOptions {
 
 /** A rotated or deleted file is final after so long without a change. */
 const rotateWaitMs = 5000;
-/** A deleted file's descriptor is kept for so long without a change: its writer may go on. */
-const goneWaitMs = 60_000;
+/** Files that found no free descriptor are tried again after this. */
+const starvedWaitMs = 100;
 const scanIntervalMinMs = 1000;
 /** A walk may take this share of the time. The first one, which also warms everything up, does not count. */
 const scanShare = 0.02;
@@ -55,6 +57,8 @@ export class Tail {
   readonly #catalog: Catalog;
   readonly #cutter: Cutter;
   readonly #sender: Sender;
+  readonly #descriptors: Descriptors;
+  readonly #vanished: Vanished;
   readonly #stopping = new AbortController();
   #loop: Promise<void> | null = null;
   #wake = new AbortController();
@@ -70,13 +74,20 @@ export class Tail {
     this.#discovery = new Discovery(fs, patterns, logger);
     this.#catalog = new Catalog({ fs, cutLog, logger });
     const buffers = new ReadBuffers();
-    this.#cutter = new Cutter(options, this.#discovery, this.#catalog, buffers);
-    this.#sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
+    const descriptors = new Descriptors(options.openFilesMax, logger);
+    const catalog = this.#catalog;
+    const cutter = new Cutter(options, this.#discovery, catalog, buffers, descriptors);
+    const sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
+    this.#vanished = new Vanished({ ...options, catalog, cutter, sender, descriptors });
+    this.#cutter = cutter;
+    this.#sender = sender;
+    this.#descriptors = descriptors;
     options.metrics.followedFiles.set(0);
   }
 
   /** Follows until `drain`. */
   async start(): Promise<void> {
+    await this.#vanished.recover();
     await this.#options.watcher.start((kind, path) => this.#onWake(kind, path));
     this.#loop = this.#follow();
   }
@@ -87,10 +98,12 @@ export class Tail {
    */
   async once(signal: AbortSignal): Promise<void> {
     this.#cutAnywhere = true;
+    await this.#vanished.recover();
     const stop = AbortSignal.any([signal, this.#sender.refusedSignal]);
     await this.#workThrough(stop);
     const drained = await this.#sender.drained(stop);
     const { refusal } = this.#sender;
+    await this.#vanished.save(true);
     await this.#close();
     if (refusal) throw refusal;
     if (!drained) {
@@ -108,8 +121,11 @@ export class Tail {
     await this.#loop;
     await this.#options.watcher.close();
     this.#cutAnywhere = true;
+    await this.#vanished.save(true);
     await this.#workThrough(signal);
     await this.#sender.drained(signal);
+    // Whatever the transport does: what only this process holds survives it.
+    await this.#vanished.save(true);
     await this.#close();
   }
 
@@ -126,15 +142,13 @@ export class Tail {
   lag(): { bytes: number; since: number | null; files: number; openFiles: number } {
     let bytes = 0;
     let since: number | null = null;
-    let openFiles = 0;
     for (const file of this.#catalog.files.values()) {
-      if (file.handle) openFiles += 1;
       const waiting = Math.max(0, file.size - (file.stream?.acked ?? 0));
       bytes += waiting;
       if (waiting === 0) file.behindSince = null;
       else if (file.behindSince !== null) since = Math.min(since ?? Infinity, file.behindSince);
     }
-    return { bytes, since, files: this.#catalog.files.size, openFiles };
+    return { bytes, since, files: this.#catalog.files.size, openFiles: this.#descriptors.size };
   }
 
   async #follow(): Promise<void> {
@@ -145,6 +159,7 @@ export class Tail {
         if (clock.monotonic() >= this.#nextScanAt) await this.#scan();
         sentBytes = await this.#round();
         await this.#finish();
+        await this.#keepVanished();
       } catch (error) {
         // A round that fails as a whole is a defect or a system out of descriptors: told, and tried again.
         logger.error({ reason: errorText(error) }, 'a round of the tail failed');
@@ -165,8 +180,10 @@ export class Tail {
         const looks = this.#sender.room >= this.#roomMin;
         const sentBytes = await this.#round();
         await this.#finish();
+        const waiting = await this.#keepVanished();
         readable = [...this.#catalog.files.values()].filter(canBeRead).length;
         if (this.#sender.room < this.#roomMin) await this.#sender.nextAck(signal);
+        else if (waiting) await this.#options.clock.sleep(starvedWaitMs, signal);
         else if (looks && sentBytes === 0 && readable === before) break;
       }
     } while (this.#catalog.hasOrphans && !signal.aborted);
@@ -312,19 +329,27 @@ export class Tail {
 
   /** While there is no room to read: opens what waits to be read, lest it be deleted meanwhile. */
   async #holdUnread(): Promise<void> {
-    const files = [...this.#catalog.files.values()];
-    let open = files.filter(({ handle }) => handle !== null).length;
-    for (const file of files) {
-      if (open >= this.#options.openFilesMax) return;
-      if (file.handle || !hasUnread(file)) continue;
+    for (const file of this.#catalog.files.values()) {
+      if (file.handle || file.spooled || !hasUnread(file)) continue;
       await this.#cutter.hold(file);
-      open += 1;
     }
   }
 
-  /** Final markers for files that left and are quiet; files of which nothing is left are forgotten; spare descriptors are closed. */
+  /**
+   * Files that vanished are copied to the spool when the transport does not take them, and let go when it has. Returns whether files
+   * had to wait for a descriptor.
+   */
+  async #keepVanished(): Promise<boolean> {
+    await this.#vanished.save(this.#sender.room < this.#roomMin);
+    await this.#descriptors.trim();
+    await this.#vanished.park();
+    await this.#vanished.tidy();
+    return this.#descriptors.takeWaiting() > 0;
+  }
+
+  /** Final markers for files that left and are quiet; files of which nothing is left are forgotten. */
   async #finish(): Promise<void> {
-    const { clock, cutLog, openFilesMax } = this.#options;
+    const { clock, cutLog } = this.#options;
     const now = clock.monotonic();
     const made: MadeCut[] = [];
     for (const file of this.#catalog.files.values()) {
@@ -337,23 +362,13 @@ export class Tail {
         made.push(marker);
       }
       const settled = !state || (state.final && state.pending.length === 0);
-      if (file.gone && settled && now - file.changedAt >= goneWaitMs) {
-        await closeHandle(file);
+      const quietLong = now - file.changedAt >= goneWaitMs || this.#descriptors.shortage > 0;
+      if (file.gone && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file)) {
+        await this.#descriptors.close(file);
         this.#catalog.drop(file);
       }
     }
     await this.#commitAndSend(made);
-    await this.#closeSpare(openFilesMax);
-  }
-
-  /** Least recently changed first; never one with unread bytes, nor one that no path leads to. */
-  async #closeSpare(openFilesMax: number): Promise<void> {
-    const open = [...this.#catalog.files.values()].filter((file) => file.handle !== null);
-    if (open.length <= openFilesMax) return;
-    const spare = open
-      .filter((file) => !file.gone && !hasUnread(file))
-      .sort((a, b) => a.changedAt - b.changedAt);
-    for (const file of spare.slice(0, open.length - openFilesMax)) await closeHandle(file);
   }
 
   #onWake(kind: 'changed' | 'appeared', path: string): void {
@@ -394,7 +409,7 @@ export class Tail {
 
   async #close(): Promise<void> {
     this.#sender.stop();
-    for (const file of this.#catalog.files.values()) await closeHandle(file);
+    for (const file of this.#catalog.files.values()) await this.#descriptors.close(file);
     await this.#options.cutLog.close();
   }
 }
