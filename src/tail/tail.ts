@@ -280,6 +280,7 @@ export class Tail {
       );
     }
     await this.#commitAndSend([...unsent, marker]);
+    this.#vanished.setAdrift(stream);
   }
 
   /**

@@ -49,9 +49,17 @@ const missedScansMin = 2;
 /** A deleted file's descriptor is kept for so long without a change: its writer may go on. */
 export const goneWaitMs = 60_000;
 
+/** What the spool has of a stream. `file` is null when the stream's file holds other bytes now. */
+interface Copy {
+  spooled: SpooledFile;
+  file: FollowedFile | null;
+}
+
 export class Vanished {
   readonly #options: VanishedOptions;
-  readonly #copies = new Map<FollowedFile, SpooledFile>();
+  readonly #copies = new Map<StreamState, Copy>();
+  /** Streams that no file holds any more (truncated, rewritten), with cuts in memory. */
+  readonly #adrift = new Set<StreamState>();
 
   constructor(options: VanishedOptions) {
     this.#options = options;
@@ -71,68 +79,77 @@ export class Vanished {
     await cutLog.commit();
   }
 
+  /** The stream's file was truncated or rewritten: what is under way of it is only in memory. */
+  setAdrift(state: StreamState): void {
+    if (state.pending.length > 0) this.#adrift.add(state);
+  }
+
+  /** Whether it is not to be forgotten yet, because the spool has a copy of it. */
+  hasCopy(file: FollowedFile): boolean {
+    return file.stream !== null && this.#copies.has(file.stream);
+  }
+
   /** Copies what may be lost with this process. `urgent`: whatever the transport may take. Does not reject. */
   async save(urgent: boolean): Promise<void> {
     const { cutLog, catalog } = this.#options;
-    const saved: FollowedFile[] = [];
+    const saved: StreamState[] = [];
     for (const file of catalog.gone) {
       if (!this.#isAtRisk(file, urgent)) continue;
       try {
-        if (await this.#copy(file)) saved.push(file);
+        if ((await this.#copy(file)) && file.stream) saved.push(file.stream);
       } catch (error) {
         const { path } = file;
         this.#options.logger.debug({ path, reason: errorText(error) }, 'a vanished file cannot be read');
       }
     }
+    for (const state of this.#adrift) if (await this.#copyHeld(state, null, state.end)) saved.push(state);
     if (saved.length === 0) return;
-    for (const file of saved) {
-      const copy = this.#copies.get(file);
-      if (copy && file.stream) cutLog.setSpool(file.stream, { end: copy.end, size: copy.size });
+    for (const state of saved) {
+      const copy = this.#copies.get(state)?.spooled;
+      if (copy) cutLog.setSpool(state, { end: copy.end, size: copy.size });
     }
     await cutLog.commit();
   }
 
   /** Parks copied files that are quiet, and, when descriptors are scarce, others. */
   async park(): Promise<void> {
-    const { catalog, clock, descriptors, cutLog } = this.#options;
+    const { catalog, clock, descriptors } = this.#options;
     const quietSince = clock.monotonic() - goneWaitMs;
-    const held = [...catalog.gone].filter(({ handle, spooled, stream }) => handle && stream && !spooled);
-    const [whole, partial] = [
-      held.filter((file) => this.#isCopied(file)),
-      held.filter((file) => !this.#isCopied(file)),
-    ];
+    const held: FollowedFile[] = [];
+    for (const file of catalog.gone) {
+      if (!file.stream || file.spooled) continue;
+      if (file.handle) held.push(file);
+      // Nothing keeps its inode from being another file's.
+      else if (this.hasCopy(file) && this.#isCopied(file)) await this.#close(file);
+    }
     let wanted = descriptors.crowding;
-    for (const file of whole.toSorted((a, b) => a.changedAt - b.changedAt)) {
+    for (const file of held
+      .filter((one) => this.#isCopied(one))
+      .toSorted((a, b) => a.changedAt - b.changedAt)) {
       if (file.changedAt > quietSince && wanted <= 0) continue;
       await this.#close(file);
       wanted -= 1;
     }
     // What the spool has no room for is given up only when there is no other way; the oldest is kept.
-    for (const file of partial.toSorted((a, b) => b.goneSince - a.goneSince))
+    for (const file of held.filter((one) => one.handle).toSorted((a, b) => b.goneSince - a.goneSince))
       if (descriptors.excess > 0) await this.#close(file);
-    if (descriptors.excess === 0) return;
-    await cutLog.flush();
   }
 
   /** Lets go what is acknowledged, or came back. */
   async tidy(): Promise<void> {
-    const { cutLog, catalog, spool } = this.#options;
-    const done = [...this.#copies].filter(([file, copy]) => isDone(file, copy));
+    const { cutLog, catalog, descriptors, spool } = this.#options;
+    for (const state of this.#adrift) if (state.pending.length === 0) this.#adrift.delete(state);
+    const done = [...this.#copies].filter(([state, copy]) => isDone(state, copy));
     if (done.length === 0) return;
-    for (const [{ stream }] of done) if (stream) cutLog.setSpool(stream, null);
+    for (const [state] of done) cutLog.setSpool(state, null);
     await cutLog.commit();
-    for (const [file, copy] of done) {
-      this.#copies.delete(file);
-      await spool.remove(copy);
-      if (!file.spooled) continue;
-      await this.#options.descriptors.close(file);
+    for (const [state, { file, spooled }] of done) {
+      this.#copies.delete(state);
+      await spool.remove(spooled);
+      if (file?.spooled !== spooled) continue;
+      await descriptors.close(file);
       catalog.drop(file);
     }
-  }
-
-  /** Whether it is not to be forgotten yet, because the spool has a copy of it. */
-  hasCopy(file: FollowedFile): boolean {
-    return this.#copies.has(file);
   }
 
   #isAtRisk(file: FollowedFile, urgent: boolean): boolean {
@@ -141,39 +158,54 @@ export class Vanished {
     return !(waits && !urgent) && !this.#isCopied(file);
   }
 
-  /** Whether the spool has all that is not acknowledged. */
+  /** Whether nothing of it is left that is neither acknowledged nor in the spool. */
   #isCopied(file: FollowedFile): boolean {
-    const acked = file.stream?.acked ?? 0;
-    return Math.max(acked, this.#copies.get(file)?.end ?? 0) >= Math.max(file.size, offsetOf(file));
+    const copied = file.stream ? (this.#copies.get(file.stream)?.spooled.end ?? 0) : 0;
+    return Math.max(file.stream?.acked ?? 0, copied) >= Math.max(file.size, offsetOf(file));
   }
 
   /** True when the spool holds more than before, or is known to lack something. */
   async #copy(file: FollowedFile): Promise<boolean> {
-    const { clock, cutLog, cutter, spool } = this.#options;
+    const { clock, cutLog, cutter } = this.#options;
     const { handle } = file;
-    if (handle) {
-      const stat = await handle.stat();
-      if (stat.links > 0 && file.missedScans < missedScansMin) return false;
-      noteStat(file, stat, clock.monotonic());
-      if (stat.size < offsetOf(file) || this.#isCopied(file)) return false;
-      if (!file.stream) {
-        const head = Buffer.alloc(headBytesMax);
-        cutter.begin(file, head.subarray(0, await handle.read(head, 0, headBytesMax, 0)));
-        // A spool file's stream is known from before its first byte.
-        await cutLog.commit();
-      }
+    if (!handle) return file.stream !== null && (await this.#copyHeld(file.stream, file, file.size));
+    const stat = await handle.stat();
+    if (stat.links > 0 && file.missedScans < missedScansMin) return false;
+    noteStat(file, stat, clock.monotonic());
+    if (stat.size < offsetOf(file) || this.#isCopied(file)) return false;
+    if (!file.stream) {
+      const head = Buffer.alloc(headBytesMax);
+      cutter.begin(file, head.subarray(0, await handle.read(head, 0, headBytesMax, 0)));
+      // A spool file's stream is known from before its first byte.
+      await cutLog.commit();
     }
     const { stream } = file;
-    if (!stream) return false;
-    const copy = this.#copies.get(file) ?? spool.begin(stream);
-    const before = { end: copy.end, size: copy.size };
-    copy.size = Math.max(file.size, stream.end);
-    this.#copies.set(file, copy);
-    await spool.write(copy, stream, handle ? piecesOf(file, copy) : this.#heldPieces(stream, copy));
-    return copy.end !== before.end || copy.size !== before.size;
+    return stream !== null && (await this.#write(stream, file, stat.size, (copy) => piecesOf(file, copy)));
   }
 
-  /** Closed before it vanished, to spare descriptors: what is under way is in memory. */
+  /** Of what is in memory: the file was closed before it vanished, to spare descriptors, or holds other bytes now. */
+  async #copyHeld(state: StreamState, file: FollowedFile | null, size: number): Promise<boolean> {
+    const copied = this.#copies.get(state)?.spooled.end ?? 0;
+    if (!this.#options.sender.held(state).some(({ cut, bytes }) => bytes.length > 0 && cut.end > copied))
+      return false;
+    return await this.#write(state, file, size, (copy) => this.#heldPieces(state, copy));
+  }
+
+  async #write(
+    state: StreamState,
+    file: FollowedFile | null,
+    size: number,
+    pieces: (copy: SpooledFile) => AsyncIterable<Piece>,
+  ): Promise<boolean> {
+    const { spool } = this.#options;
+    const spooled = this.#copies.get(state)?.spooled ?? spool.begin(state);
+    const before = { end: spooled.end, size: spooled.size };
+    spooled.size = Math.max(size, state.end);
+    this.#copies.set(state, { spooled, file });
+    await spool.write(spooled, state, pieces(spooled));
+    return spooled.end !== before.end || spooled.size !== before.size;
+  }
+
   async *#heldPieces(state: StreamState, copy: SpooledFile): AsyncGenerator<Piece> {
     const { sender } = this.#options;
     for (const { cut, bytes } of sender.held(state)) {
@@ -192,10 +224,10 @@ export class Vanished {
     const { stream } = file;
     if (!stream) return;
     await descriptors.close(file);
-    const copy = this.#copies.get(file) ?? spool.begin(stream);
-    copy.size = Math.max(file.size, stream.end);
-    this.#copies.set(file, copy);
-    file.spooled = copy;
+    const spooled = this.#copies.get(stream)?.spooled ?? spool.begin(stream);
+    spooled.size = Math.max(file.size, stream.end);
+    this.#copies.set(stream, { spooled, file });
+    file.spooled = spooled;
     this.#options.catalog.rekey(file);
   }
 
@@ -217,10 +249,10 @@ export class Vanished {
 
   /** A stream that had not begun waits for the one before it, as it did before the restart. */
   #order(): void {
-    const parked = new Map([...this.#copies.keys()].map((file) => [file.stream?.record.id, file]));
-    for (const file of this.#copies.keys()) {
-      const previous = parked.get(file.stream?.record.previous ?? '');
-      if (file.stream?.end === 0 && previous) file.predecessor = previous;
+    const parked = new Map([...this.#copies].map(([state, { file }]) => [state.record.id, file]));
+    for (const [state, { file }] of this.#copies) {
+      const previous = parked.get(state.record.previous ?? '');
+      if (file && previous && state.end === 0) file.predecessor = previous;
     }
   }
 
@@ -269,17 +301,16 @@ export class Vanished {
       .flatMap((cut) => splitAtLacks(cut, spooled))
       .map((cut) => (isKnown(cut.end) ? cut : { ...cut, anchor: null }));
     file.resend = state.pending.length > 0;
-    this.#copies.set(file, spooled);
+    this.#copies.set(state, { spooled, file });
     this.#options.catalog.takeParked(file);
   }
 }
 
-/** A parked file is done when its stream has ended, a copied one when what it has is acknowledged, or its file is back. */
-function isDone(file: FollowedFile, copy: SpooledFile): boolean {
-  const { stream } = file;
-  if (!stream) return true;
-  if (!file.spooled) return !file.gone || stream.acked >= copy.size;
-  return stream.final && stream.pending.length === 0 && !hasUnread(file);
+/** A parked file is done when its stream has ended; another one when what was copied is acknowledged, or its file is back. */
+function isDone(state: StreamState, { spooled, file }: Copy): boolean {
+  if (file?.stream !== state) return state.pending.length === 0;
+  if (!file.spooled) return !file.gone || state.acked >= spooled.size;
+  return state.final && state.pending.length === 0 && !hasUnread(file);
 }
 
 /** The cut in pieces: what the spool has of it, and gaps for what it has not. */

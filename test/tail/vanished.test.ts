@@ -184,6 +184,39 @@ describe('a file that is deleted while nothing is acknowledged', () => {
     expect(t.warnings).toEqual([]);
   });
 
+  it('and replaced on the same inode, closed before that, keeps its bytes', async () => {
+    await using t = await TailHarness.create();
+    t.openFilesMax = 4;
+    t.publisher.acks = false;
+    const names = Array.from({ length: 12 }, (_, i) => `${i}.log`);
+    for (const name of names) await write(t.path(name), `old ${name}\n`);
+    await t.start();
+    for (const name of names) {
+      await unlink(t.path(name));
+      await write(t.path(name), `new ${name}\n`);
+    }
+    await t.pass(10_000);
+    await restart(t);
+    await t.pass(8000);
+    const texts = [...t.publisher.streams.values()].map(({ bytes }) => bytes.toString());
+    expect(texts.toSorted()).toEqual(names.flatMap((name) => [`old ${name}\n`, `new ${name}\n`]).toSorted());
+  });
+
+  it('or truncated: what was cut of it is spooled from memory', async () => {
+    await using t = await TailHarness.create();
+    await write(t.path('a.log'), 'one\n');
+    t.publisher.acks = false;
+    await t.start();
+    await writeFile(t.path('a.log'), 'other\n');
+    await t.pass(5000);
+    expect(await spoolFiles(t)).toHaveLength(1);
+    await restart(t);
+    await t.pass(8000);
+    expect(t.publisher.text()).toBe('one\nother\n');
+    expect(t.publisher.of('a.log')[0]).toMatchObject({ final: true, gaps: [] });
+    expect(await spoolFiles(t)).toEqual([]);
+  });
+
   it('that comes back under a path that matches is followed on, and nothing is sent twice', async () => {
     await using t = await TailHarness.create();
     await write(t.path('a.log'), 'one\n');
