@@ -176,6 +176,8 @@ export const configSchema = z.strictObject({
       drainTimeoutMs: count(0, 3_600_000).default(25_000),
       pollIntervalMs: count(50, 60_000).default(500),
       openFilesMax: count(4, 100_000).default(256),
+      /** Three hours of deleted files at 100 kB a second, and no more than a sidecar's state volume should have to spare. */
+      spoolBytesMax: count(0).default(1_073_741_824),
       fileSystemEvents: z.boolean().default(true),
     })
     .prefault({}),

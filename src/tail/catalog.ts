@@ -43,6 +43,8 @@ interface Held {
 
 export class Catalog {
   readonly files = new Map<string, FollowedFile>();
+  /** Those of them that no path leads to. */
+  readonly gone = new Set<FollowedFile>();
   readonly #options: CatalogOptions;
   /** The files of a rotation family, by its bare path. */
   readonly #families = new Map<string, Set<FollowedFile>>();
@@ -55,6 +57,8 @@ export class Catalog {
   readonly #unsettled = new Set<string>();
   readonly #held = new Map<string, Held>();
   #orphans: Orphan[] = [];
+  /** Files whose inode is another file's now, and of which nothing was ever read. */
+  #replaced: FollowedFile[] = [];
   #scan = 0;
 
   constructor(options: CatalogOptions) {
@@ -80,13 +84,16 @@ export class Catalog {
     const unknown: Candidate[] = [];
     for (const candidate of candidates) {
       const file = this.files.get(candidate.stat.key);
-      if (file) this.#see(file, candidate, now);
+      if (file && isAnother(file, candidate)) {
+        this.#remove(file);
+        this.#replaced.push(file);
+        unknown.push(candidate);
+      } else if (file) this.#see(file, candidate, now);
       else unknown.push(candidate);
     }
     for (const file of this.files.values()) {
       if (byKey.has(file.key)) continue;
-      file.gone = true;
-      file.leaving = true;
+      this.leave(file, now);
       file.missedScans += 1;
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
@@ -121,12 +128,41 @@ export class Catalog {
     file.unterminatedSince = null;
   }
 
+  /** No path leads to it any more. `now` is monotonic ms. */
+  leave(file: FollowedFile, now: number): void {
+    if (!file.gone) file.goneSince = now;
+    file.gone = true;
+    file.leaving = true;
+    this.gone.add(file);
+  }
+
+  /** The file was let go, its inode may be another's now: from here on it is known by its stream. */
+  rekey(file: FollowedFile): void {
+    this.files.delete(file.key);
+    file.key = `spooled ${file.stream?.record.id}`;
+    this.files.set(file.key, file);
+  }
+
+  /** A file of an earlier process, of which the spool is all that is left. */
+  takeParked(file: FollowedFile): void {
+    if (file.stream) this.#noLongerMissing(file.stream);
+    this.#enroll(file);
+    this.rekey(file);
+    this.leave(file, file.goneSince);
+  }
+
   /** Files that went away before they could be opened, with bytes that were never read. Each is dropped. */
   takeLost(): FollowedFile[] {
-    const lost = [...this.files.values()].filter(
-      (file) => file.handle === null && file.missedScans > confirmingScans && hasUnread(file),
+    const lost = [...this.gone].filter(
+      (file) =>
+        file.handle === null &&
+        file.spooled === null &&
+        file.missedScans > confirmingScans &&
+        hasUnread(file),
     );
     for (const file of lost) this.#remove(file);
+    lost.push(...this.#replaced);
+    this.#replaced = [];
     return lost;
   }
 
@@ -149,6 +185,7 @@ export class Catalog {
 
   #remove(file: FollowedFile): void {
     this.files.delete(file.key);
+    this.gone.delete(file);
     if (this.#paths.get(file.path) === file) this.#paths.delete(file.path);
     for (const path of [file.path, file.stream?.record.firstPath ?? file.path]) {
       const family = familyOf(path);
@@ -169,6 +206,7 @@ export class Catalog {
     file.missedScans = 0;
     if (file.gone) {
       file.gone = false;
+      this.gone.delete(file);
       file.leaving = familyOf(file.path) !== file.path;
     }
     const changed = stat.size !== file.size || stat.mtimeMs !== file.mtimeMs;
@@ -447,6 +485,15 @@ function isItsPlace({ compressed }: Candidate, stream: StreamState): boolean {
   const was = stream.record.compressed ?? null;
   if (!compressed) return was === null;
   return was !== null && (compressed.holds.has(stream) || compressed.beginsAs.has(stream));
+}
+
+/**
+ * Whether the inode was handed out again to a file that was made later. Told by the birth time, where there is one, and only while
+ * nothing was read of the file: then there is no anchor that would tell.
+ */
+function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
+  if (file.handle || file.stream || file.birthtimeMs === 0 || stat.birthtimeMs === 0) return false;
+  return stat.birthtimeMs > file.birthtimeMs;
 }
 
 async function isCopy(file: OpenFile, candidate: Candidate, original: FollowedFile): Promise<boolean> {

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { CabooseError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { CutState } from './cut-state.ts';
-import type { Cut, Entry, StreamRecord, StreamState } from './cut-state.ts';
+import type { Cut, Entry, Spooled, StreamRecord, StreamState } from './cut-state.ts';
 import type { AppendFile, JournalStore } from './journal-store.ts';
 
 /**
@@ -76,10 +76,7 @@ export class CutLog {
       pending: [],
       final: false,
     };
-    this.#add({ t: 'stream', ...state });
-    const kept = this.#state.streams.get(record.id);
-    if (!kept) throw new Error(`stream ${record.id} was not registered`);
-    return kept;
+    return this.restore(state);
   }
 
   cut(state: StreamState, cut: Cut): void {
@@ -97,6 +94,19 @@ export class CutLog {
   setPlace(state: StreamState, place: Pick<StreamRecord, 'path' | 'dev' | 'ino' | 'compressed'>): void {
     const { path, dev, ino, compressed } = place;
     this.#add({ t: 'place', s: state.record.id, path, dev, ino, ...(compressed ? { compressed } : {}) });
+  }
+
+  /** What the spool holds of it from now on; null: nothing. */
+  setSpool(state: StreamState, spool: Spooled | null): void {
+    this.#add({ t: 'spool', s: state.record.id, spool });
+  }
+
+  /** A stream whose entries were lost, as another durable place remembers it. */
+  restore(state: StreamState): StreamState {
+    this.#add({ t: 'stream', ...state });
+    const kept = this.#state.streams.get(state.record.id);
+    if (!kept) throw new Error(`stream ${state.record.id} was not restored`);
+    return kept;
   }
 
   forget(state: StreamState): void {

@@ -48,6 +48,14 @@ export interface StreamState {
   pending: Cut[];
   /** A final marker is the last cut, or was acknowledged; bytes that follow all the same take it back. */
   final: boolean;
+  /** What the spool holds of it; absent while its file is there. */
+  spool?: Spooled | null;
+}
+
+/** The file vanished: up to `end` its bytes are in the spool, and it was `size` long; what lies between did not fit. */
+export interface Spooled {
+  end: number;
+  size: number;
 }
 
 /** A cut with the raw bytes that it stands for; none for a gap or a marker. */
@@ -65,6 +73,7 @@ export type Entry =
   | { t: 'cut'; s: string; cut: Cut }
   | { t: 'ack'; s: string; end: number; final: boolean }
   | { t: 'partition'; s: string; partition: number }
+  | { t: 'spool'; s: string; spool: Spooled | null }
   /** The file was renamed, copied or compressed: it is there now. */
   | ({ t: 'place'; s: string } & Pick<StreamRecord, 'path' | 'dev' | 'ino' | 'compressed'>)
   /** Nothing of it is left; its generation is not to be used again. */
@@ -159,6 +168,9 @@ function applyToStream(
     }
     case 'partition':
       state.record = { ...state.record, partition: entry.partition };
+      return;
+    case 'spool':
+      state.spool = entry.spool;
       return;
     case 'place': {
       const { path, dev, ino, compressed = null } = entry;

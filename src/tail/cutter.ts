@@ -9,14 +9,17 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Catalog } from './catalog.ts';
 import type { CutLog } from './cut-log.ts';
 import type { Cut, MadeCut, StreamState } from './cut-state.ts';
+import type { Descriptors } from './descriptors.ts';
 import type { Discovery } from './discovery.ts';
 import type { FileSystem } from './file-system.ts';
-import { hasUnread, offsetOf } from './followed-file.ts';
+import { hasUnread, noteStat, offsetOf } from './followed-file.ts';
 import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, hashOf, headOf } from './identity.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
 import { resendPending } from './resend.ts';
+import type { Spool } from './spool.ts';
+import type { Lack, SpooledFile } from './spooled-file.ts';
 
 /** Looks at one file at a time, and decides its next cut. The cuts are in the cut log but not durable yet. */
 export interface CutterOptions {
@@ -25,6 +28,7 @@ export interface CutterOptions {
   laneOf: (path: string) => Lane;
   originOf: (path: string) => StreamOrigin;
   cutLog: CutLog;
+  spool: Spool;
   fs: FileSystem;
   clock: Clock;
   logger: Logger;
@@ -59,12 +63,20 @@ export class Cutter {
   readonly #discovery: Discovery;
   readonly #catalog: Catalog;
   readonly #buffers: ReadBuffers;
+  readonly #descriptors: Descriptors;
 
-  constructor(options: CutterOptions, discovery: Discovery, catalog: Catalog, buffers: ReadBuffers) {
+  constructor(
+    options: CutterOptions,
+    discovery: Discovery,
+    catalog: Catalog,
+    buffers: ReadBuffers,
+    descriptors: Descriptors,
+  ) {
     this.#options = options;
     this.#discovery = discovery;
     this.#catalog = catalog;
     this.#buffers = buffers;
+    this.#descriptors = descriptors;
   }
 
   /**
@@ -73,7 +85,10 @@ export class Cutter {
    */
   async poll(file: FollowedFile, cutAnywhere: boolean, bytesMax = segmentBytesMax): Promise<Polled> {
     try {
-      return await this.#look(file, cutAnywhere, bytesMax);
+      const polled = await this.#look(file, cutAnywhere, bytesMax);
+      // Nothing is written to the spool any more: no reason to hold it open.
+      if (file.spooled && !polled.more) await this.#descriptors.close(file);
+      return polled;
     } catch (error) {
       if (file.complaint === null) {
         this.#options.logger.warn(
@@ -86,7 +101,7 @@ export class Cutter {
         );
       }
       file.complaint = errorText(error);
-      await closeHandle(file);
+      await this.#descriptors.close(file);
       file.nextPollAt = this.#options.clock.monotonic() + slowPollMs;
       return nothing;
     }
@@ -112,18 +127,16 @@ export class Cutter {
     if (!(await this.#openHandle(file)) || !file.handle) return nothing;
     const stat = await file.handle.stat();
     const lastSize = file.size;
-    if (stat.size !== file.size || stat.mtimeMs !== file.mtimeMs) file.changedAt = now;
-    file.size = stat.size;
-    file.mtimeMs = stat.mtimeMs;
-    if (stat.links === 0) {
-      file.gone = true;
-      file.leaving = true;
-    }
-    if (now - file.changedAt < hotMs) file.nextPollAt = now + this.#options.pollIntervalMs;
+    noteStat(file, stat, now);
+    if (stat.links === 0) this.#catalog.leave(file, now);
+    if (file.spooled) file.nextPollAt = hasUnread(file) || file.resend ? now : Infinity;
+    else if (now - file.changedAt < hotMs) file.nextPollAt = now + this.#options.pollIntervalMs;
     else if (file.gone) file.nextPollAt = now + slowPollMs;
     if (stat.size < offsetOf(file)) return this.#rewritten(file, lastSize);
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
     if (file.resend) return { made: await this.#resend(file), more: true };
+    const lack = file.spooled?.lackAt(offsetOf(file));
+    if (lack) return { made: this.#cutGap(file, lack), more: true };
     if (!hasUnread(file)) return nothing;
     return await this.#read(file, lastSize, cutAnywhere, bytesMax);
   }
@@ -137,7 +150,7 @@ export class Cutter {
     const request = {
       offset: offsetOf(file),
       anchor: file.stream?.anchor ?? null,
-      available: size - offsetOf(file),
+      available: (file.spooled?.runEnd(offsetOf(file)) ?? size) - offsetOf(file),
       bytesMax,
       cutAnywhere: waited || cutAnywhere,
     };
@@ -169,14 +182,16 @@ export class Cutter {
       return;
     }
     file.unterminatedSince ??= now;
-    file.nextPollAt = Math.min(file.nextPollAt, file.unterminatedSince + unterminatedMaxMs);
+    const dueAt = file.unterminatedSince + unterminatedMaxMs;
+    file.nextPollAt = file.spooled ? dueAt : Math.min(file.nextPollAt, dueAt);
   }
 
   /** All of it was read, as it stands. */
   async #done(file: FollowedFile): Promise<Polled> {
     file.doneSize = file.size;
     file.doneMtimeMs = file.mtimeMs;
-    if (file.compressed) await closeHandle(file);
+    if (file.compressed) await this.#descriptors.close(file);
+    if (file.spooled) file.nextPollAt = Infinity;
     return nothing;
   }
 
@@ -189,7 +204,8 @@ export class Cutter {
 
   #cut(file: FollowedFile, bytes: Buffer, anchor: string): MadeCut {
     const { clock, cutLog } = this.#options;
-    const state = (file.stream ??= this.#begin(file, bytes));
+    const state = this.begin(file, bytes);
+    file.predecessor = null;
     const observed = Math.max(clock.now(), state.observed);
     const cut: Cut = {
       start: state.end,
@@ -203,13 +219,16 @@ export class Cutter {
     return { state, cut, bytes };
   }
 
-  /** A new stream, at its first cut. */
-  #begin(file: FollowedFile, firstBytes: Buffer): StreamState {
+  /** The file's stream; a new one at its first cut, or before that when the file is spooled. */
+  begin(file: FollowedFile, firstBytes: Buffer): StreamState {
+    return (file.stream ??= this.#register(file, firstBytes));
+  }
+
+  #register(file: FollowedFile, firstBytes: Buffer): StreamState {
     const { cutLog, source, clock, laneOf, originOf } = this.#options;
     const head = headOf(firstBytes);
     const origin = originOf(file.path);
     const previous = file.previous ?? file.predecessor?.stream?.record.id ?? null;
-    file.predecessor = null;
     const identity = { source, run: origin.run, dev: file.dev, ino: file.ino, head };
     const base = streamId({ ...identity, generation: 0 });
     const generation = cutLog.nextGeneration(base);
@@ -249,15 +268,66 @@ export class Cutter {
     return nothing;
   }
 
+  /** What the spool cannot give. */
+  #cutGap(file: FollowedFile, lack: Lack): MadeCut[] {
+    const { stream: state, size, mtimeMs } = file;
+    if (!state) return [];
+    const { clock, cutLog } = this.#options;
+    const observed = Math.max(clock.now(), state.observed);
+    const cut: Cut = {
+      start: state.end,
+      end: lack.end,
+      observed,
+      anchor: null,
+      gap: lack.reason,
+      final: false,
+    };
+    cutLog.cut(state, cut);
+    this.#tellGaps(file, [cut]);
+    if (cut.end >= size) Object.assign(file, { doneSize: size, doneMtimeMs: mtimeMs });
+    return [{ state, cut, bytes: Buffer.alloc(0) }];
+  }
+
   async #resend(file: FollowedFile): Promise<MadeCut[]> {
     file.resend = false;
     if (!file.stream || !file.handle) return [];
-    return await resendPending(file.stream, file.handle);
+    const made = await resendPending(file.stream, file.handle);
+    this.#tellGaps(
+      file,
+      made.map(({ cut }) => cut),
+    );
+    return made;
   }
 
+  #tellGaps({ path }: FollowedFile, cuts: readonly Cut[]): void {
+    const { logger, metrics } = this.#options;
+    for (const { start, end, gap } of cuts) {
+      if (gap === null) continue;
+      metrics.gapBytes.inc({ reason: gap }, end - start);
+      const hint = 'these bytes cannot be had; a gap is published in their place';
+      logger.warn({ path, start, end, reason: gap, hint }, 'bytes of a file are gone before they were sent');
+    }
+  }
+
+  /** False when there is nothing to open, or it has to wait for its turn. */
   async #openHandle(file: FollowedFile): Promise<boolean> {
-    if (file.handle) return true;
+    const descriptors = this.#descriptors;
+    if (file.handle) {
+      descriptors.used(file);
+      return true;
+    }
+    try {
+      if (await descriptors.makeRoom()) return await this.#open(file);
+    } catch (error) {
+      if (!descriptors.isExhausted(error)) throw error;
+    }
+    file.nextPollAt = this.#options.clock.monotonic() + this.#options.pollIntervalMs;
+    return false;
+  }
+
+  async #open(file: FollowedFile): Promise<boolean> {
     const { fs } = this.#options;
+    if (file.spooled) return await this.#openSpooled(file, file.spooled);
     const handle = await fs.open(file.path);
     if (!handle) return false;
     const stat = await handle.stat();
@@ -270,8 +340,21 @@ export class Cutter {
       await handle.close();
       return false;
     }
-    file.handle = file.compressed ? new DecompressedFile(handle, file.compressed) : handle;
+    this.#descriptors.opened(file, file.compressed ? new DecompressedFile(handle, file.compressed) : handle);
     return true;
+  }
+
+  async #openSpooled(file: FollowedFile, spooled: SpooledFile): Promise<boolean> {
+    const { spool } = this.#options;
+    const identity = { ...file, links: 0, kind: 'file' } as const;
+    let handle = await spool.open(spooled, identity);
+    if (!handle) {
+      // Somebody has deleted the spool file: what it held is a gap.
+      spooled.lose();
+      handle = await spool.open(spooled, identity);
+    }
+    if (handle) this.#descriptors.opened(file, handle);
+    return handle !== null;
   }
 }
 
@@ -282,10 +365,4 @@ async function comesNear(file: FollowedFile): Promise<boolean> {
   const first = file.resend ? stream?.pending[0] : null;
   const offset = first ? Math.min(first.start, first.end - anchorLength(first.end)) : offsetOf(file);
   return await handle.approach(offset - anchorLength(offset));
-}
-
-export async function closeHandle(file: FollowedFile): Promise<void> {
-  const { handle } = file;
-  file.handle = null;
-  await handle?.close();
 }

@@ -1,6 +1,7 @@
 import type { CompressedPlace } from './decompressed-file.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
 import type { StreamState } from './cut-state.ts';
+import type { SpooledFile } from './spooled-file.ts';
 
 /** One file (an inode) that is followed, and the stream that its bytes belong to now. Only data: tail.ts moves it. */
 export interface FollowedFile {
@@ -38,6 +39,10 @@ export interface FollowedFile {
   leaving: boolean;
   /** No path leads to it any more. */
   gone: boolean;
+  /** Monotonic ms since when it is gone. */
+  goneSince: number;
+  /** Set: the file itself was let go, and what is to be had of it is in the spool. */
+  spooled: SpooledFile | null;
   /** So many walks in a row have not found it: one can miss a file that is renamed meanwhile. */
   missedScans: number;
   /** Known from an earlier process and not read by this one yet: what happened meanwhile is not known. */
@@ -96,6 +101,8 @@ export function followedFile(
     // Whoever compresses a file is done with it.
     leaving: compressed !== null,
     gone: false,
+    goneSince: 0,
+    spooled: null,
     missedScans: 0,
     unwatched: false,
     resend: false,
@@ -108,8 +115,15 @@ export function followedFile(
 
 /** Everything that can be had was cut. A file that cannot be read does not hold up its successor. */
 export function isDrained(file: FollowedFile): boolean {
-  if (file.gone && file.handle === null) return true;
+  if (file.gone && file.handle === null && file.spooled === null) return true;
   return file.complaint !== null || (!hasUnread(file) && !file.resend && file.waitsFor === null);
+}
+
+/** Takes in a new stat. `now` is monotonic ms. */
+export function noteStat(file: FollowedFile, stat: FileStat, now: number): void {
+  if (stat.size !== file.size || stat.mtimeMs !== file.mtimeMs) file.changedAt = now;
+  file.size = stat.size;
+  file.mtimeMs = stat.mtimeMs;
 }
 
 /** The offset up to which the file is cut. */

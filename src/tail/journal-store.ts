@@ -44,7 +44,8 @@ export function nodeJournalStore(dir: string): JournalStore {
   };
 }
 
-function appendFile(handle: FileHandle, start: number): AppendFile {
+/** Writes behind one another from `start` on. */
+export function appendFile(handle: FileHandle, start: number): AppendFile {
   let position = start;
   return {
     async write(bytes) {

@@ -28,12 +28,20 @@ export interface SenderOptions {
   metrics: Metrics;
 }
 
+/** A cut that is under way. */
+export interface HeldCut {
+  cut: Cut;
+  bytes: Buffer;
+}
+
 export class Sender {
   readonly #options: SenderOptions;
   readonly #host: string;
   readonly #partitions = new Map<Lane, Promise<number>>();
   /** Per stream: when the last of its cuts was handed over. */
   readonly #handovers = new Map<StreamState, Promise<void>>();
+  /** Per stream: what is under way. */
+  readonly #held = new Map<StreamState, Set<HeldCut>>();
   /** Streams with a segment that was refused: resolves when it is taken. */
   readonly #refused = new Map<StreamState, Promise<void>>();
   readonly #underWay = new Set<Promise<void>>();
@@ -60,6 +68,11 @@ export class Sender {
     return this.#refusedOnce.signal;
   }
 
+  /** What is under way of this stream, in order, with its bytes. */
+  held(state: StreamState): readonly HeldCut[] {
+    return [...(this.#held.get(state) ?? [])];
+  }
+
   /** Resolves when the next ack has come, or the signal aborts. */
   async nextAck(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted || this.#underWay.size === 0) return;
@@ -77,6 +90,7 @@ export class Sender {
   send(state: StreamState, cut: Cut, bytes: Buffer): void {
     const { lane } = state.record;
     this.room.take(lane, bytes.length);
+    const letGo = this.#hold(state, { cut, bytes });
     const before = this.#handovers.get(state) ?? Promise.resolve();
     const handover = before.then(() => this.#handOver(state, cut, bytes));
     const ordered = handover.then(
@@ -87,8 +101,14 @@ export class Sender {
     const acked = handover
       .then(async ({ ack }) => await ack)
       .then(
-        () => this.#acknowledged(state, cut, bytes),
-        (error: unknown) => this.#unsent(error),
+        () => {
+          letGo();
+          this.#acknowledged(state, cut, bytes);
+        },
+        (error: unknown) => {
+          letGo();
+          this.#unsent(error);
+        },
       )
       .finally(() => {
         this.room.giveBack(lane, bytes.length);
@@ -168,6 +188,15 @@ export class Sender {
       asked.catch(() => this.#partitions.delete(lane));
     }
     cutLog.setPartition(state, await asked);
+  }
+
+  #hold(state: StreamState, held: HeldCut): () => void {
+    const all = this.#held.get(state) ?? new Set();
+    this.#held.set(state, all.add(held));
+    return () => {
+      all.delete(held);
+      if (all.size === 0) this.#held.delete(state);
+    };
   }
 
   #segment(state: StreamState, cut: Cut, bytes: Buffer): Segment {

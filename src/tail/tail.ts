@@ -6,9 +6,10 @@ import type { Budget } from './budget.ts';
 import { Catalog } from './catalog.ts';
 import { CompressedFiles } from './compressed-files.ts';
 import type { MadeCut, StreamState } from './cut-state.ts';
-import { Cutter, closeHandle } from './cutter.ts';
+import { Cutter } from './cutter.ts';
 import type { CutterOptions } from './cutter.ts';
 import { DecompressedFile } from './decompressed-file.ts';
+import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
 import { finalMarker, lostEnding } from './endings.ts';
 import type { OpenFile } from './file-system.ts';
@@ -19,6 +20,7 @@ import { ReadBuffers } from './read-buffers.ts';
 import { ReadingTurns } from './reading-turns.ts';
 import { resendPending } from './resend.ts';
 import { Sender } from './sender.ts';
+import { Vanished, goneWaitMs } from './vanished.ts';
 import type { Watcher } from './watcher.ts';
 
 /**
@@ -48,8 +50,8 @@ export interface TailOptions extends CutterOptions {
 
 /** A rotated or deleted file is final after so long without a change. */
 const rotateWaitMs = 5000;
-/** A deleted file's descriptor is kept for so long without a change: its writer may go on. */
-const goneWaitMs = 60_000;
+/** Files that found no free descriptor are tried again after this. */
+const starvedWaitMs = 100;
 const scanIntervalMinMs = 1000;
 /** A walk may take this share of the time. The first one, which also warms everything up, does not count. */
 const scanShare = 0.02;
@@ -62,6 +64,8 @@ export class Tail {
   readonly #cutter: Cutter;
   readonly #sender: Sender;
   readonly #order: ReadingTurns;
+  readonly #descriptors: Descriptors;
+  readonly #vanished: Vanished;
   readonly #stopping = new AbortController();
   #loop: Promise<void> | null = null;
   #wake = new AbortController();
@@ -77,14 +81,21 @@ export class Tail {
     this.#compressed = new CompressedFiles(options);
     this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed });
     const buffers = new ReadBuffers();
-    this.#cutter = new Cutter(options, this.#discovery, this.#catalog, buffers);
-    this.#sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
+    const descriptors = new Descriptors(options.openFilesMax, logger);
+    const catalog = this.#catalog;
+    const cutter = new Cutter(options, this.#discovery, catalog, buffers, descriptors);
+    const sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
+    this.#vanished = new Vanished({ ...options, catalog, cutter, sender, descriptors });
+    this.#cutter = cutter;
+    this.#sender = sender;
+    this.#descriptors = descriptors;
     this.#order = new ReadingTurns(options.budget.bytesAtOnce, (file) => this.#laneOf(file));
     options.metrics.followedFiles.set(0);
   }
 
   /** Follows until `drain`. */
   async start(): Promise<void> {
+    await this.#vanished.recover();
     await this.#options.watcher.start((kind, path) => this.#onWake(kind, path));
     this.#loop = this.#follow();
   }
@@ -96,10 +107,12 @@ export class Tail {
   async once(signal: AbortSignal): Promise<void> {
     this.#cutAnywhere = true;
     this.#compressed.hurry();
+    await this.#vanished.recover();
     const stop = AbortSignal.any([signal, this.#sender.refusedSignal]);
     await this.#workThrough(stop);
     const drained = await this.#sender.drained(stop);
     const { refusal } = this.#sender;
+    await this.#vanished.save(true);
     await this.#close();
     if (refusal) throw refusal;
     if (!drained) {
@@ -117,8 +130,11 @@ export class Tail {
     await this.#loop;
     await this.#options.watcher.close();
     this.#cutAnywhere = true;
+    await this.#vanished.save(true);
     await this.#workThrough(signal);
     await this.#sender.drained(signal);
+    // Whatever the transport does: what only this process holds survives it.
+    await this.#vanished.save(true);
     await this.#close();
   }
 
@@ -135,15 +151,13 @@ export class Tail {
   lag(): { bytes: number; since: number | null; files: number; openFiles: number } {
     let bytes = 0;
     let since: number | null = null;
-    let openFiles = 0;
     for (const file of this.#catalog.files.values()) {
-      if (file.handle) openFiles += 1;
       const waiting = Math.max(0, file.size - (file.stream?.acked ?? 0));
       bytes += waiting;
       if (waiting === 0) file.behindSince = null;
       else if (file.behindSince !== null) since = Math.min(since ?? Infinity, file.behindSince);
     }
-    return { bytes, since, files: this.#catalog.files.size, openFiles };
+    return { bytes, since, files: this.#catalog.files.size, openFiles: this.#descriptors.size };
   }
 
   async #follow(): Promise<void> {
@@ -153,6 +167,7 @@ export class Tail {
         if (clock.monotonic() >= this.#nextScanAt) await this.#scan();
         await this.#round();
         await this.#finish();
+        await this.#keepVanished();
         await this.#lookThrough();
       } catch (error) {
         // A round that fails as a whole is a defect or a system out of descriptors: told, and tried again.
@@ -174,11 +189,13 @@ export class Tail {
         const looks = this.#sender.room.isAmpleForAll && this.#pauseMs() === 0;
         const sentBytes = await this.#round();
         await this.#finish();
+        const waiting = await this.#keepVanished();
         await this.#lookThrough();
         const files = [...this.#catalog.files.values()];
         readable = files.filter(canBeRead).length;
         const isMidway = this.#isLookingThrough || files.some((file) => file.isMidway);
         if (!this.#sender.room.isAmpleForAll) await this.#sender.nextAck(signal);
+        else if (waiting) await this.#options.clock.sleep(starvedWaitMs, signal);
         else if (looks && sentBytes === 0 && readable === before && !isMidway) break;
         const pauseMs = this.#pauseMs();
         if (pauseMs > 0) await this.#options.clock.sleep(pauseMs, signal);
@@ -301,6 +318,7 @@ export class Tail {
       );
     }
     await this.#commitAndSend([...unsent, marker]);
+    this.#vanished.setAdrift(stream);
   }
 
   /**
@@ -353,19 +371,27 @@ export class Tail {
 
   /** While there is no room to read: opens what waits to be read, lest it be deleted meanwhile. */
   async #holdUnread(): Promise<void> {
-    const files = [...this.#catalog.files.values()];
-    let open = files.filter(({ handle }) => handle !== null).length;
-    for (const file of files) {
-      if (open >= this.#options.openFilesMax) return;
-      if (file.handle || !hasUnread(file)) continue;
+    for (const file of this.#catalog.files.values()) {
+      if (file.handle || file.spooled || !hasUnread(file)) continue;
       await this.#cutter.hold(file);
-      open += 1;
     }
   }
 
-  /** Final markers for files that left and are quiet; files of which nothing is left are forgotten; spare descriptors are closed. */
+  /**
+   * Files that vanished are copied to the spool when the transport does not take them, and let go when it has. Returns whether files
+   * had to wait for a descriptor.
+   */
+  async #keepVanished(): Promise<boolean> {
+    await this.#vanished.save(!this.#sender.room.isAmpleForAll);
+    await this.#descriptors.trim();
+    await this.#vanished.park();
+    await this.#vanished.tidy();
+    return this.#descriptors.takeWaiting() > 0;
+  }
+
+  /** Final markers for files that left and are quiet; files of which nothing is left are forgotten. */
   async #finish(): Promise<void> {
-    const { clock, cutLog, openFilesMax } = this.#options;
+    const { clock, cutLog } = this.#options;
     const now = clock.monotonic();
     const made: MadeCut[] = [];
     for (const file of this.#catalog.files.values()) {
@@ -378,25 +404,15 @@ export class Tail {
         made.push(marker);
       }
       const settled = !state || (state.final && state.pending.length === 0);
-      const isOver = file.gone && settled && now - file.changedAt >= goneWaitMs;
+      const quietLong = now - file.changedAt >= goneWaitMs || this.#descriptors.shortage > 0;
+      const isOver = file.gone && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
       // It is not forgotten while a compressed copy of it may be found.
       if (isOver && !this.#compressed.isPending(file.path)) {
-        await closeHandle(file);
+        await this.#descriptors.close(file);
         this.#catalog.drop(file);
       }
     }
     await this.#commitAndSend(made);
-    await this.#closeSpare(openFilesMax);
-  }
-
-  /** Least recently changed first; never one with unread bytes, nor one that no path leads to. */
-  async #closeSpare(openFilesMax: number): Promise<void> {
-    const open = [...this.#catalog.files.values()].filter((file) => file.handle !== null);
-    if (open.length <= openFilesMax) return;
-    const spare = open
-      .filter((file) => !file.gone && !hasUnread(file))
-      .sort((a, b) => a.changedAt - b.changedAt);
-    for (const file of spare.slice(0, open.length - openFilesMax)) await closeHandle(file);
   }
 
   #onWake(kind: 'changed' | 'appeared', path: string): void {
@@ -445,7 +461,7 @@ export class Tail {
   async #close(): Promise<void> {
     this.#sender.stop();
     await this.#compressed.close();
-    for (const file of this.#catalog.files.values()) await closeHandle(file);
+    for (const file of this.#catalog.files.values()) await this.#descriptors.close(file);
     await this.#options.cutLog.close();
   }
 }

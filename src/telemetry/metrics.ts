@@ -48,6 +48,16 @@ export function createMetrics() {
       labelNames: ['reason'] as const,
       registers,
     }),
+    spoolBytes: new Gauge({
+      name: 'caboose_spool_bytes',
+      help: 'Bytes in the spool now: of files that vanished before all of them was acknowledged.',
+      registers,
+    }),
+    spooledBytes: new Counter({
+      name: 'caboose_spooled_bytes_total',
+      help: 'Bytes of vanished files that were written to the spool.',
+      registers,
+    }),
     followedFiles: new Gauge({ name: 'caboose_followed_files', help: 'Files followed now.', registers }),
     openFiles: new Gauge({ name: 'caboose_open_files', help: 'Files held open now.', registers }),
     lagBytes: new Gauge({

@@ -68,6 +68,8 @@ export class StreamSeen {
   bytes = Buffer.alloc(0);
   final = false;
   gaps: { start: number; end: number; reason: string }[] = [];
+  /** Behind the last byte or gap. */
+  #end = 0;
 
   constructor(first: Segment) {
     this.first = first;
@@ -78,11 +80,17 @@ export class StreamSeen {
     this.final ||= segment.final;
     if (segment.gap !== null) {
       this.gaps.push({ start: segment.start, end: segment.end, reason: segment.gap });
+      this.#end = Math.max(this.#end, segment.end);
       return;
     }
+    if (segment.start > this.#end) throw new Error(`hole before ${segment.start} in ${segment.path}`);
+    this.#end = Math.max(this.#end, segment.end);
+    if (segment.bytes.length === 0) return;
+    // A gap before them reads as zeros.
+    const missing = Math.max(0, segment.start - this.bytes.length);
+    this.bytes = Buffer.concat([this.bytes, Buffer.alloc(missing)]);
     const held = this.bytes.subarray(segment.start, segment.end);
     const again = segment.bytes.subarray(0, held.length);
-    if (segment.start > this.bytes.length) throw new Error(`hole before ${segment.start} in ${segment.path}`);
     if (!held.equals(again)) throw new Error(`other bytes at ${segment.start} in ${segment.path}`);
     this.bytes = Buffer.concat([this.bytes, segment.bytes.subarray(held.length)]);
   }

@@ -11,6 +11,9 @@ import type { FileSystem } from '../../src/tail/file-system.ts';
 import { nodeJournalStore } from '../../src/tail/journal-store.ts';
 import type { JournalStore } from '../../src/tail/journal-store.ts';
 import { compilePatterns } from '../../src/tail/patterns.ts';
+import { nodeSpoolStore } from '../../src/tail/spool-store.ts';
+import type { SpoolStore } from '../../src/tail/spool-store.ts';
+import { Spool } from '../../src/tail/spool.ts';
 import { Tail } from '../../src/tail/tail.ts';
 import { noWatcher } from '../../src/tail/watcher.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
@@ -27,6 +30,9 @@ export class TailHarness {
   warnings: { fields: object; message: string }[] = [];
   /** Of the next tail. */
   limits: Partial<BudgetOptions> = {};
+  metrics = createMetrics();
+  openFilesMax = 100;
+  spoolBytesMax = 64 * 1024 * 1024;
   #tail: Tail | null = null;
 
   readonly #files = new TrackedFiles();
@@ -42,6 +48,18 @@ export class TailHarness {
   get #store(): JournalStore {
     const store = nodeJournalStore(this.state);
     return { ...store, append: async (name, length) => this.#files.add(await store.append(name, length)) };
+  }
+
+  get #spoolStore(): SpoolStore {
+    const store = nodeSpoolStore(join(this.state, 'spool'));
+    return {
+      ...store,
+      append: async (name, length) => this.#files.add(await store.append(name, length)),
+      open: async (name) => {
+        const file = await store.open(name);
+        return file && this.#files.add(file);
+      },
+    };
   }
 
   private constructor(base: string) {
@@ -69,6 +87,7 @@ export class TailHarness {
       warn: (fields, message) => void this.warnings.push({ fields, message }),
       error: (fields, message) => void this.warnings.push({ fields, message }),
     };
+    const metrics = (this.metrics = createMetrics());
     const cutLog = await CutLog.open({ store: this.#store, source: 's', logger });
     this.#tail = new Tail({
       source: 's',
@@ -77,15 +96,23 @@ export class TailHarness {
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher: this.publisher,
       cutLog,
+      spool: new Spool({
+        store: this.#spoolStore,
+        source: 's',
+        bytesMax: this.spoolBytesMax,
+        clock,
+        logger,
+        metrics,
+      }),
       fs: this.fs,
       watcher: noWatcher,
       budget: new Budget({ cpuMax: null, bytesPerSecondMax: null, clock, ...this.limits }),
       clock,
       logger,
-      metrics: createMetrics(),
+      metrics,
       pollIntervalMs: 250,
       inFlightBytesMax: 8 * 1024 * 1024,
-      openFilesMax: 100,
+      openFilesMax: this.openFilesMax,
       host: 'h',
     });
     return this.#tail;

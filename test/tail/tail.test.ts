@@ -250,7 +250,7 @@ describe('Tail', () => {
     await t.pass(4000);
     expect(t.publisher.text()).toBe('seen\n');
     expect(t.warnings.map(({ message }) => message)).toEqual([
-      'cannot be read',
+      'out of file descriptors: files take turns',
       'a file went away before it could be opened',
     ]);
   });

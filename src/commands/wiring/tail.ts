@@ -8,10 +8,13 @@ import { ProcessLock } from '../../core/process-lock.ts';
 import type { Publisher } from '../../core/transport.ts';
 import { Budget } from '../../tail/budget.ts';
 import { CutLog, stateDirectoryError } from '../../tail/cut-log.ts';
+import { descriptorLimit, openFilesWithin } from '../../tail/descriptors.ts';
 import { nodeFileSystem } from '../../tail/file-system.ts';
 import { nodeJournalStore } from '../../tail/journal-store.ts';
 import { compilePatterns } from '../../tail/patterns.ts';
 import type { Patterns } from '../../tail/patterns.ts';
+import { nodeSpoolStore } from '../../tail/spool-store.ts';
+import { Spool } from '../../tail/spool.ts';
 import { Tail } from '../../tail/tail.ts';
 import { directoryWatcher, noWatcher } from '../../tail/watcher.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -57,6 +60,14 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
     originOf: originResolver(source, patterns.roots, env),
     publisher,
     cutLog,
+    spool: new Spool({
+      store: nodeSpoolStore(join(state.dir, 'spool')),
+      source: source.id,
+      bytesMax: agent.spoolBytesMax,
+      clock,
+      logger,
+      metrics,
+    }),
     fs: nodeFileSystem,
     watcher:
       agent.fileSystemEvents && !once
@@ -72,7 +83,7 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
     metrics,
     pollIntervalMs: agent.pollIntervalMs,
     inFlightBytesMax: agent.inFlightBytesMax,
-    openFilesMax: agent.openFilesMax,
+    openFilesMax: await openFilesMax(agent.openFilesMax, logger),
   });
   return {
     tail,
@@ -89,6 +100,20 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
 
 export function sourcePatterns(source: NonNullable<Config['source']>): Patterns {
   return compilePatterns(source.include, source.exclude, '/');
+}
+
+/** What of `agent.openFilesMax` the process's limit of descriptors allows. */
+async function openFilesMax(wanted: number, logger: Logger): Promise<number> {
+  const limit = await descriptorLimit();
+  const allowed = openFilesWithin(limit, wanted);
+  if (allowed < wanted) {
+    const hint = 'raise the limit of open files (ulimit -n, LimitNOFILE), or lower agent.openFilesMax';
+    logger.warn(
+      { limit, openFilesMax: allowed, wanted, hint },
+      'the limit of open files is low: fewer are held open',
+    );
+  }
+  return allowed;
 }
 
 function lockState(dir: string): ProcessLock {
