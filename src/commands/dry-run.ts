@@ -3,11 +3,15 @@ import { constants } from 'node:fs';
 import { access, readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { originOf } from '../config/origin.ts';
+import { snapshotsDefault } from '../config/schema.ts';
+import type { Config } from '../config/schema.ts';
 import { CabooseError, errorText } from '../core/errors.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { Origin } from '../core/segment.ts';
 import { readFileEvents } from '../events/read-file.ts';
 import type { CommandContext } from './command.ts';
+import { fileMatcher } from './wiring/file-matcher.ts';
+import { encodingLabeller } from './wiring/origin.ts';
 
 const filesMax = 1_000_000;
 const depthMax = 64;
@@ -15,13 +19,33 @@ const depthMax = 64;
 export interface DryRunFile {
   path: string;
   origin: Origin;
+  /** It is written anew as a whole: its rows are known by what is in them. */
+  isSnapshot: boolean;
+}
+
+/** What the config's `source` says of files. */
+export interface ReadingRules {
+  timeZone: string;
+  encodings: NonNullable<Config['source']>['encodings'];
+  snapshots: readonly string[];
+}
+
+export async function readingRules(context: CommandContext): Promise<ReadingRules> {
+  const { source } = await context.loadConfig();
+  return source ?? { timeZone: 'UTC', encodings: [], snapshots: snapshotsDefault };
 }
 
 /**
  * The regular files under the paths, by name. A symbolic link to a file that is found anyway is left out, so that each
  * file is read once. Throws PATH_UNREADABLE for a path that is not there.
  */
-export async function filesUnder(context: CommandContext, paths: readonly string[]): Promise<DryRunFile[]> {
+export async function filesUnder(
+  context: CommandContext,
+  paths: readonly string[],
+  rules: ReadingRules,
+): Promise<DryRunFile[]> {
+  const isSnapshot = fileMatcher(rules.snapshots);
+  const labelled = encodingLabeller(rules.encodings);
   const found = new Map<string, DryRunFile>();
   for (const given of paths) {
     const path = resolve(context.cwd, given);
@@ -31,7 +55,11 @@ export async function filesUnder(context: CommandContext, paths: readonly string
       if (found.size >= filesMax) throw new CabooseError('TOO_MANY_FILES', `more than ${filesMax} files`);
       const known = found.get(real);
       if (known === undefined || file === real)
-        found.set(real, { path: file, origin: originAt(file, root, context) });
+        found.set(real, {
+          path: file,
+          origin: originAt(file, root, context, labelled),
+          isSnapshot: isSnapshot(file),
+        });
     }
   }
   return [...found.values()];
@@ -75,8 +103,13 @@ async function* walk(path: string, depth: number): AsyncGenerator<string, void> 
   }
 }
 
-function originAt(path: string, root: string, context: CommandContext): Origin {
-  const { run, attempt, rank, labels } = originOf(path, root, {}, {});
+function originAt(
+  path: string,
+  root: string,
+  context: CommandContext,
+  labelled: ReturnType<typeof encodingLabeller>,
+): Origin {
+  const { run, attempt, rank, labels } = labelled(path, originOf(path, root, {}, {}));
   return {
     source: context.env['HOSTNAME'] ?? 'localhost',
     run,

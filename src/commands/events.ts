@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import type { LogEvent } from '../core/event.ts';
 import { exitCodes, flag, usageError } from './command.ts';
 import type { Command } from './command.ts';
-import { eventsOf, filesUnder } from './dry-run.ts';
+import { eventsOf, filesUnder, readingRules } from './dry-run.ts';
 import { OutputBuffer } from './output-buffer.ts';
 
 export const command: Command = {
@@ -16,11 +16,11 @@ message, fields.`,
   options: {},
   async run(context, args) {
     if (args.positionals.length === 0) throw usageError('events: which PATH?', 'name files or directories');
-    const { timeZone } = (await context.loadConfig()).source ?? { timeZone: 'UTC' };
+    const rules = await readingRules(context);
     const output = new OutputBuffer(context.stdout);
-    for (const file of await filesUnder(context, args.positionals)) {
+    for (const file of await filesUnder(context, args.positionals, rules)) {
       const name = relative(context.cwd, file.path);
-      for await (const event of eventsOf(context, file, timeZone)) {
+      for await (const event of eventsOf(context, file, rules.timeZone)) {
         if (context.signal.aborted) break;
         await output.add(flag(args, 'json') ? `${eventJson(file.path, event)}\n` : eventText(name, event));
       }

@@ -7,7 +7,7 @@ import type { PointBody } from '../core/fact.ts';
 import { readFacts } from '../train/read-facts.ts';
 import { exitCodes, flag, usageError } from './command.ts';
 import type { Command, CommandArguments, CommandContext } from './command.ts';
-import { eventsOf, filesUnder } from './dry-run.ts';
+import { eventsOf, filesUnder, readingRules } from './dry-run.ts';
 import { OutputBuffer } from './output-buffer.ts';
 import { openIndex } from './wiring/index.ts';
 import { quietLogger } from './wiring/logger.ts';
@@ -40,10 +40,10 @@ async function printRead(
   args: CommandArguments,
   output: OutputBuffer,
 ): Promise<void> {
-  const { timeZone } = (await context.loadConfig()).source ?? { timeZone: 'UTC' };
-  for (const file of await filesUnder(context, args.positionals)) {
+  const rules = await readingRules(context);
+  for (const file of await filesUnder(context, args.positionals, rules)) {
     let memory: Record<string, unknown> = {};
-    for await (const event of eventsOf(context, file, timeZone)) {
+    for await (const event of eventsOf(context, file, rules.timeZone)) {
       if (context.signal.aborted) return;
       const read = readFacts(event, memory);
       memory = read.context;

@@ -23,6 +23,11 @@ const hostPort = z
 
 const timeZone = z.string().refine(isTimeZone, 'must be UTC or an IANA zone such as Europe/Berlin');
 
+const encodingName = text.refine(
+  isEncoding,
+  'must be a name that the WHATWG encoding standard knows, such as latin1',
+);
+
 const placeholderPattern = text.superRefine((value, context) => {
   const compiled = compilePathPattern(value);
   if (typeof compiled === 'string') context.addIssue({ code: 'custom', message: compiled });
@@ -39,6 +44,14 @@ const tls = z.strictObject({
 
 /** Expanded by load.ts, as if the file said it. */
 export const sourceIdDefault = '${HOSTNAME}';
+
+/** What frameworks write anew as a whole. */
+export const snapshotsDefault: readonly string[] = [
+  'trainer_state.json',
+  '{all,train,eval,test,predict}_results.json',
+  'wandb-summary.json',
+  'metrics.csv',
+];
 
 const source = z.strictObject({
   id: text.max(255).default(sourceIdDefault),
@@ -69,6 +82,14 @@ const source = z.strictObject({
         ]),
     })
     .prefault({}),
+  encodings: z
+    .array(z.strictObject({ pattern: text, encoding: encodingName }))
+    .max(100)
+    .default([]),
+  snapshots: z
+    .array(text)
+    .max(100)
+    .default([...snapshotsDefault]),
   timeZone: timeZone.default('UTC'),
   redact: z.enum(['source', 'index', 'off']).default('off'),
 });
@@ -206,6 +227,15 @@ export const localDefaults = {
   index: { local: {} },
   lease: { inProcess: {} },
 } as const satisfies RawConfig;
+
+function isEncoding(name: string): boolean {
+  try {
+    return new TextDecoder(name).encoding !== '';
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
 
 function isTimeZone(zone: string): boolean {
   try {

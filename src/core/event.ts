@@ -39,6 +39,8 @@ export interface LogEvent {
   fields?: Record<string, unknown>;
   /** `logger` or class name, where the line names one. */
   logger?: string;
+  /** Of a container's log: which of the writer's outputs it is from. */
+  iostream?: 'stdout' | 'stderr';
   /**
    * Of a line, record or traceback that a progress bar follows: that bar's first state. Trainers redraw the bar after what
    * they print, so it tells the step of a printed dict that names none.
@@ -46,8 +48,18 @@ export interface LogEvent {
   barAfter?: string;
   /** From a line prefix (`[rank1]:`, `[default1]:`), else the origin's. */
   rank: number | null;
-  /** crc32 of the raw bytes [start, end), 8 hex digits. */
+  /** crc32 of the raw bytes [start, end), 8 hex digits; in a wrapped stream (containers, encodings) of the text in them. */
   sum: string;
+  /**
+   * Of a row of a rewritten file, whose id does not hang on the stream: grows with each later state of the file. Absent: `end` is
+   * the version.
+   */
+  version?: number;
   /** The event is still open: more may come under the same id, with a larger `end`. */
   open: boolean;
+}
+
+/** Under one id the highest version stays. */
+export function versionOf({ version, end }: Pick<LogEvent, 'version' | 'end'>): number {
+  return version ?? end;
 }

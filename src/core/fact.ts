@@ -15,6 +15,8 @@ export interface FactBase {
   time: number;
   /** ms since epoch: of the segment in which the event starts; chooses the dated index. */
   observed: number;
+  /** Of the event, if it has one. */
+  version?: number;
 }
 
 export interface PointBody {

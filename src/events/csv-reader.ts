@@ -41,7 +41,7 @@ export class CsvReader {
   }
 
   #headerIn(start: number, end: number): string[] | false {
-    const cells = splitRow(this.#held.text(start, end).replace(/^\uFEFF/, ''));
+    const cells = splitRow(this.#held.text(start, end));
     const isOne = cells !== null && cells.length > 1 && end - start < headerBytesMax && isHeader(cells);
     return isOne ? cells : false;
   }

@@ -67,11 +67,27 @@ export class EventCutter {
     this.#state.unseen = true;
   }
 
+  /** The bytes that were not looked at, by the `observed` that they have. */
+  unseen(): { bytes: Buffer; observed: number }[] {
+    const { marks, atom, unseen } = this.#state;
+    const { end } = this.#held;
+    if (!unseen || atom >= end) return [];
+    return marks.map(([from, observed], i) => ({
+      bytes: this.#held.slice(Math.max(from, atom), marks[i + 1]?.[0] ?? end),
+      observed,
+    }));
+  }
+
+  /** Looks at what was held. */
+  look(): void {
+    if (this.#state.unseen) this.#scan(this.#state.atom);
+  }
+
   /** No more bytes belong to what is open: closes it. */
   flush(): void {
     const state = this.#state;
     const { end } = this.#held;
-    if (state.unseen) this.#scan(state.atom);
+    this.look();
     if (!state.long && state.atom < end) this.#takeAtom(state.atom, end, 0);
     this.#events.close();
     Object.assign(state, { atom: end, long: false, frameOpen: false, quoteOpen: false, marks: [] });
@@ -97,6 +113,14 @@ export class EventCutter {
     peek.flush();
     const first = peek.closed[0];
     return first === undefined ? null : { ...first, open: true };
+  }
+
+  /** Which offsets may still be asked of `source.places`: starts that are known, and everything from `from` on. */
+  needs(): { starts: number[]; from: number } {
+    const event = this.#events.current;
+    const { atom } = this.#state;
+    if (event === null) return { starts: [], from: atom };
+    return { starts: [event.eventStart, event.partStart], from: Math.min(event.end - 1, atom) };
   }
 
   /** What has to be kept until the next bytes come. */
@@ -138,7 +162,8 @@ export class EventCutter {
   }
 
   /** `terminator` is `\r`, `\n`, or 0 where the stream was flushed. */
-  #takeAtom(start: number, end: number, terminator: number): void {
+  #takeAtom(atom: number, end: number, terminator: number): void {
+    const start = this.#held.afterMark(atom, end);
     if (start === end) {
       if (terminator === newline) this.#frames.endLine(end);
       return;
@@ -160,7 +185,7 @@ export class EventCutter {
   #startLong(): void {
     const state = this.#state;
     const end = state.atom + eventBytesMax;
-    const start = this.#held.afterNul(state.atom, end);
+    const start = this.#held.afterNul(this.#held.afterMark(state.atom, end), end);
     const head = stripAnsi(this.#held.latin1(start, Math.min(end, start + headBytes)));
     if (isBlank(head) && isBlank(this.#held.latin1(start, end))) {
       this.#blankUpTo(end);

@@ -9,11 +9,15 @@ import type { ZoneOffset } from './event-time.ts';
 import { renderText } from './frame.ts';
 import type { Group } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
+import type { Places } from './places.ts';
 
 export interface EventSource {
   stream: string;
   origin: Origin;
   offset: ZoneOffset;
+  /** Where the text stands in the stream, if it was unwrapped; and which of the writer's outputs it is from. */
+  places?: Places;
+  iostream?: 'stdout' | 'stderr';
 }
 
 export interface EventState extends Omit<OpenEvent, 'bytes'> {
@@ -35,15 +39,17 @@ export function makeEvent(
   end: number,
   open: boolean,
 ): LogEvent {
+  const { places } = source;
+  const time = state.time ?? places?.time(state.eventStart) ?? null;
   const event: LogEvent = {
-    id: eventId(source.stream, state.eventStart, state.part),
+    id: eventId(source.stream, places?.start(state.eventStart) ?? state.eventStart, state.part),
     stream: source.stream,
     origin: source.origin,
-    start: state.partStart,
-    end,
+    start: places?.start(state.partStart) ?? state.partStart,
+    end: places?.end(end) ?? end,
     part: state.part,
-    time: state.time ?? state.observed,
-    timeSource: state.time === null ? 'observed' : 'event',
+    time: time ?? state.observed,
+    timeSource: time === null ? 'observed' : 'event',
     observed: state.observed,
     level: state.group.level,
     kind: kindOf(state),
@@ -55,6 +61,7 @@ export function makeEvent(
   if (state.fields !== undefined) event.fields = state.fields;
   if (state.logger !== null) event.logger = state.logger;
   if (state.barAfter !== undefined) event.barAfter = state.barAfter;
+  if (source.iostream !== undefined) event.iostream = source.iostream;
   return event;
 }
 

@@ -5,6 +5,9 @@
  */
 import { isAscii } from 'node:buffer';
 
+/** EF BB BF, one character a byte. */
+const byteOrderMark = '\u00ef\u00bb\u00bf';
+
 export class HeldBytes {
   #bytes: Buffer;
   /** Offset of the first byte. */
@@ -46,6 +49,12 @@ export class HeldBytes {
     let at = start;
     while (at < end && this.#bytes[at - this.#base] === 0) at += 1;
     return at;
+  }
+
+  /** Past the byte order mark of UTF-8, if the stream begins with it: it belongs to no event. */
+  afterMark(start: number, end: number): number {
+    const isMarked = start === 0 && end >= 3 && this.latin1(0, 3) === byteOrderMark;
+    return isMarked ? 3 : start;
   }
 
   slice(start: number, end: number): Buffer {

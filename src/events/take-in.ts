@@ -17,15 +17,11 @@ import type { LogEvent } from '../core/event.ts';
 import type { GapReason, Lane, Segment } from '../core/segment.ts';
 import type { StreamDocument } from '../core/stream-document.ts';
 import { recentSegmentsMax } from '../core/stream-document.ts';
-import { beginsWithTextLine, binaryHeadBytes, isBinaryHead } from './binary.ts';
-import { newCutState } from './cut-state.ts';
-import type { CutState } from './cut-state.ts';
-import { EventCutter } from './event-cutter.ts';
 import { zoneOffset } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
+import { quietMsMin, StreamCutter } from './stream-cutter.ts';
+import type { StreamState } from './stream-cutter.ts';
 
-/** Neighbouring segments whose `observed` are this far apart have an event's end between them. */
-export const quietMsMin = 5000;
 /** Most gaps kept in a document; the oldest beyond it are counted in `context.events.gapsDropped`. */
 export const gapsMax = 4096;
 
@@ -45,8 +41,8 @@ export interface TakenIn {
   /** The stream's new state. */
   document: StreamDocument;
   closed: LogEvent[];
-  /** Today's view of the event that is still open, to be indexed provisionally under the same id. */
-  open: LogEvent | null;
+  /** Today's view of the events that are still open, to be indexed provisionally under the same ids. */
+  open: LogEvent[];
   outcome: 'taken' | 'redelivered';
   letters: Letter[];
 }
@@ -56,16 +52,8 @@ export interface TakeInOptions {
   timeZone?: string;
 }
 
-/**
- * - `undecided`: too few bytes to tell;
- * - `text`, `binary`: see events/binary.ts. Of a binary stream the bytes are counted as held (`end` grows), without events.
- */
-type Format = 'undecided' | 'text' | 'binary';
-
 /** What this room keeps in `context.events`. */
-interface EventsContext {
-  format: Format;
-  cut: CutState;
+interface EventsContext extends Partial<StreamState> {
   /** The CSV header, if the stream is a CSV file. */
   header?: string[];
   gapsDropped?: number;
@@ -89,21 +77,21 @@ export function takeIn(
     return {
       document: before,
       closed: [],
-      open: openEvent(before, options),
+      open: openEvents(before, options),
       outcome: 'redelivered',
       letters,
     };
   return { ...advance(before, segment, zoneOf(options.timeZone ?? 'UTC')), outcome: 'taken', letters };
 }
 
-/** The view of the event that a stored document holds open: what `takeIn` gave as `open` when it was stored. */
-export function openEvent(document: StreamDocument, options: TakeInOptions = {}): LogEvent | null {
-  const source = {
-    stream: document.stream,
-    origin: document.origin,
-    offset: zoneOf(options.timeZone ?? 'UTC'),
-  };
-  return new EventCutter(source, readContext(document).cut, document.open, document.end).view();
+/** The views of the events that a stored document holds open: what `takeIn` gave as `open` when it was stored. */
+export function openEvents(document: StreamDocument, options: TakeInOptions = {}): LogEvent[] {
+  return cutterOf(document, zoneOf(options.timeZone ?? 'UTC')).views();
+}
+
+function cutterOf(document: StreamDocument, offset: ZoneOffset): StreamCutter {
+  const { stream, origin, open, end, context } = document;
+  return new StreamCutter({ stream, origin, offset }, context.events, open, end);
 }
 
 function newDocument(carried: { lane: Lane; partition: number }, segment: Segment): StreamDocument {
@@ -133,50 +121,36 @@ function advance(
   segment: Segment,
   offset: ZoneOffset,
 ): Pick<TakenIn, 'document' | 'closed' | 'open'> {
-  const source = { stream: before.stream, origin: before.origin, offset };
-  const context = readContext(before);
-  let { format } = context;
-  const cutter = new EventCutter(source, context.cut, before.open, before.end);
+  const context = before.context.events as EventsContext;
+  const cutter = cutterOf(before, offset);
   const gaps = [...before.gaps];
   let end = before.end;
 
   const leap = (to: number, reason: GapReason | 'missing') => {
-    if (format === 'undecided') format = 'text';
     cutter.flush();
     cutter.skipTo(to);
     addGap(gaps, { start: end, end: to, reason });
     end = to;
   };
 
-  if (before.observed > 0 && segment.observed - before.observed >= quietMsMin) {
-    if (format === 'undecided' && end > 0) format = 'text';
-    cutter.flush();
-  }
+  if (before.observed > 0 && segment.observed - before.observed >= quietMsMin) cutter.flush();
   if (segment.start > end) leap(segment.start, 'missing');
   if (segment.gap !== null && segment.end > end) leap(segment.end, segment.gap);
   const bytes = segment.bytes.subarray(end - segment.start);
-  if (bytes.length > 0) {
-    if (format === 'undecided') format = decideFormat(before.open?.bytes, bytes);
-    if (format === 'binary') cutter.skipTo(segment.end);
-    else if (format === 'text') cutter.feed(bytes, segment.observed);
-    else cutter.hold(bytes, segment.observed);
-    end = segment.end;
-  }
-  if (segment.final) {
-    if (format === 'undecided' && end > 0) format = 'text';
-    if (format !== 'binary') cutter.flush();
-  }
+  cutter.feed(bytes, segment.observed);
+  if (bytes.length > 0) end = segment.end;
+  if (segment.final) cutter.flush();
 
   const { closed } = cutter;
   const saved = cutter.save();
   const dropped = Math.max(0, gaps.length - gapsMax);
-  const events: EventsContext = { ...context, format, cut: saved.state };
-  if (Array.isArray(saved.state.csv)) events.header = saved.state.csv;
+  const events: EventsContext = { ...context, ...saved.state };
+  if (Array.isArray(saved.state.cut.csv)) events.header = saved.state.cut.csv;
   if (dropped > 0) events.gapsDropped = (context.gapsDropped ?? 0) + dropped;
   const document: StreamDocument = {
     ...before,
     end,
-    closedEnd: closed.at(-1)?.end ?? before.closedEnd,
+    closedEnd: closed.reduce((most, event) => Math.max(most, event.end), before.closedEnd),
     events: before.events + closed.length,
     observed: Math.max(before.observed, segment.observed),
     final: segment.final,
@@ -185,22 +159,7 @@ function advance(
     recent: withRecent(before, segment),
     context: { events: { ...events }, train: before.context.train },
   };
-  return { document, closed, open: cutter.view() };
-}
-
-function readContext(document: StreamDocument): EventsContext {
-  const kept = document.context.events as Partial<EventsContext>;
-  const csvExpected = /\.csv(?:\.gz|\.zst)?$/i.test(document.origin.path);
-  return { ...kept, format: kept.format ?? 'undecided', cut: kept.cut ?? newCutState(0, csvExpected) };
-}
-
-/** A function of the stream's first bytes alone: with fewer than are needed they are held until there are more. */
-function decideFormat(held: Buffer | undefined, bytes: Buffer): Format {
-  const head = held === undefined ? bytes : Buffer.concat([held, bytes.subarray(0, binaryHeadBytes)]);
-  const first = head.subarray(0, binaryHeadBytes);
-  if (isBinaryHead(first)) return 'binary';
-  if (beginsWithTextLine(first)) return 'text';
-  return head.length < binaryHeadBytes ? 'undecided' : 'text';
+  return { document, closed: [...closed], open: cutter.views() };
 }
 
 function addGap(

@@ -1,4 +1,5 @@
 /** What both indices have in common: the names of dated parts, the documents of points and streams, run summaries. */
+import { versionOf } from '../core/event.ts';
 import type { RunSummary, StoredPoint } from '../core/event-index.ts';
 import type { PointFact } from '../core/fact.ts';
 import { numberFromJson, numberToJson } from '../core/fact.ts';
@@ -39,20 +40,21 @@ export function validTime(time: number): number {
   return Math.min(timeMax, Math.round(time * 1000) / 1000);
 }
 
-/** The points of one event and step: one document, stored under `id` with version `end`. */
+/** The points of one event and step: one document. */
 export interface PointsDocument {
   id: string;
+  version: number;
   end: number;
   points: readonly [PointFact, ...PointFact[]];
 }
 
 export function pointsDocuments(points: readonly PointFact[]): PointsDocument[] {
-  const byId = new Map<string, { id: string; end: number; points: [PointFact, ...PointFact[]] }>();
+  const byId = new Map<string, PointsDocument & { points: [PointFact, ...PointFact[]] }>();
   for (const point of points) {
     const id = `${point.event}-${point.step ?? 'none'}`;
     const known = byId.get(id);
     if (known) known.points.push(point);
-    else byId.set(id, { id, end: point.end, points: [point] });
+    else byId.set(id, { id, version: versionOf(point), end: point.end, points: [point] });
   }
   return [...byId.values()];
 }

@@ -5,7 +5,7 @@
  *   as `loss=2.3` does, is taken as a phrase.
  * - `"two words"`: these words next to each other, in this order. `\"` and `\\` stand for themselves.
  * - `-clause`: the clause must not hold.
- * - `field:value`, `field:"a value"`: run, host, logger, stream, level, kind, rank, path. The whole value, ASCII letters
+ * - `field:value`, `field:"a value"`: run, host, logger, iostream, stream, level, kind, rank, path. The whole value, ASCII letters
  *   in any case; `*` stands for any characters. A path also matches by its last parts: `path:rank0.log` finds
  *   `/logs/a/rank0.log`. `level:` is exactly that level; the option `--level` is at least that level.
  *
@@ -25,6 +25,7 @@ export const searchFields = [
   'path',
   'kind',
   'logger',
+  'iostream',
   'stream',
 ] as const;
 export type SearchField = (typeof searchFields)[number];

@@ -64,6 +64,7 @@ export function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
     end: event.end,
     time: event.time,
     observed: event.observed,
+    ...(event.version !== undefined && { version: event.version }),
     ...body,
   }));
 }

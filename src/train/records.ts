@@ -56,6 +56,7 @@ export const recordReader: FactReader = {
   matches: ({ event }) => event.kind === 'record' && event.fields !== undefined,
   read({ event }) {
     const fields = event.fields ?? {};
+    if (statesSettings(fields)) return [];
     const loguru = objectAt(fields, 'record');
     const source = loguru === null ? fields : (objectAt(loguru, 'extra') ?? {});
     const step = stepIn(source);
@@ -68,6 +69,16 @@ export const recordReader: FactReader = {
     return facts.length > 0 ? facts : readStatements(textOf(loguru ?? fields));
   },
 };
+
+const settings = /^(?:config(?:uration)?|settings|hparams|hyper_?parameters|arg(?:ument)?s)$/i;
+
+/** Numbers of a record that announces the run's settings are no points. */
+function statesSettings(fields: Fields): boolean {
+  return ['event', 'type', 'message', 'msg'].some((name) => {
+    const value = fields[name];
+    return typeof value === 'string' && settings.test(value);
+  });
+}
 
 function stepIn(fields: Fields): number | null {
   for (const name in fields) {

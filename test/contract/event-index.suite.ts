@@ -220,6 +220,48 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
       });
     });
 
+    test('a row of a rewritten file is one document, of the state in which it was seen last', async () => {
+      const [first, second] = [newStream(), newStream()];
+      const run = `run-${first}`;
+      const id = eventId(first, 0, 0);
+      const row = (stream: string, version: number, message: string, start: number): IndexItem[] => [
+        asItem(makeEvent({ stream, run, id, version, message, start, end: start + 5 })),
+        {
+          kind: 'points',
+          points: [makePoint({ stream, run, event: id, version, value: version, end: start + 5 })],
+        },
+      ];
+      const old = row(first, startTime, 'old state', 500);
+      await storeAll(index, old);
+      await storeAll(index, row(second, startTime + 1, 'new', 10));
+      await storeAll(index, old);
+      await expect.poll(() => messages({ run }), patience(index)).toEqual(['new']);
+      const points = async () => (await index.points(run)).map(({ value }) => value);
+      await expect.poll(points, patience(index)).toEqual([startTime + 1]);
+      expect(await index.eventCounts([first, second])).toEqual(
+        new Map([
+          [first, 0],
+          [second, 1],
+        ]),
+      );
+      expect(await collect(index.ranges(first))).toEqual([]);
+      expect(await collect(index.ranges(second))).toMatchObject([{ id, start: 10, end: 15 }]);
+      expect(await index.deleteRun(run)).toBe(2);
+    });
+
+    test('what a container wrote to stderr can be asked for', async () => {
+      const stream = newStream();
+      const run = `run-${stream}`;
+      const from = (start: number, more: Partial<LogEvent>) => asItem(makeEvent({ stream, start, ...more }));
+      await storeAll(index, [
+        from(0, { message: 'out', iostream: 'stdout' }),
+        from(10, { message: 'err', iostream: 'stderr' }),
+        from(20, { message: 'plain' }),
+      ]);
+      const clauses = parseSearch('iostream:stderr');
+      await expect.poll(() => messages({ run, clauses }), patience(index)).toEqual(['err']);
+    });
+
     describe('stream documents', () => {
       test('come back as they were, with the bytes of the open event', async () => {
         const stream = newStream();

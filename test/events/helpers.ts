@@ -58,7 +58,7 @@ export function takeAll(
     taken.closed.push(...result.closed);
     taken.letters.push(...result.letters);
     taken.outcomes.push(result.outcome);
-    if (result.open !== null) taken.opens.push(result.open);
+    taken.opens.push(...result.open);
   }
   return taken;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { eventBytesMax } from '../../src/core/event.ts';
-import { openEvent, takeIn } from '../../src/events/take-in.ts';
+import { openEvents, takeIn } from '../../src/events/take-in.ts';
 import { carried, eventsOf, segmentOf, takeAll } from './helpers.ts';
 
 const hello = Buffer.from('hello\nworld\n');
@@ -16,8 +16,8 @@ describe('ranges', () => {
 
   test('the open event of a stored document is that of the take-in', () => {
     const taken = takeIn(null, carried, segmentOf(0, hello));
-    expect(taken.open).toMatchObject({ message: 'world', open: true, start: 6, end: 11 });
-    expect(openEvent(taken.document)).toEqual(taken.open);
+    expect(taken.open).toMatchObject([{ message: 'world', open: true, start: 6, end: 11 }]);
+    expect(openEvents(taken.document)).toEqual(taken.open);
     expect(takeIn(taken.document, carried, segmentOf(0, hello)).open).toEqual(taken.open);
   });
 
@@ -26,7 +26,7 @@ describe('ranges', () => {
     const taken = takeAll([segmentOf(0, text.subarray(0, 31)), segmentOf(31, text.subarray(31))]);
     const open = { message: 'second', timeSource: 'observed', level: null, start: 32, end: 38 };
     expect(taken.opens.at(-1)).toMatchObject(open);
-    expect(taken.document && openEvent(taken.document)).toEqual(taken.opens.at(-1));
+    expect(taken.document && openEvents(taken.document)).toEqual(taken.opens.slice(-1));
   });
 
   test('a segment that overlaps is trimmed to what is new', () => {

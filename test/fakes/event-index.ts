@@ -7,7 +7,7 @@ import type {
   StoredPoint,
   StoredRange,
 } from '../../src/core/event-index.ts';
-import { levels } from '../../src/core/event.ts';
+import { levels, versionOf } from '../../src/core/event.ts';
 import type { LogEvent } from '../../src/core/event.ts';
 import type { PointFact } from '../../src/core/fact.ts';
 import type { IncidentDocument } from '../../src/core/incident.ts';
@@ -33,10 +33,15 @@ export class FakeEventIndex implements EventIndex {
 
   write(items: readonly IndexItem[]): Promise<ItemResult[]> {
     for (const item of items) {
-      if (item.kind === 'event') this.#put(this.events, item.event.id, item.event, ({ end }) => end);
+      if (item.kind === 'event') this.#put(this.events, item.event.id, item.event, versionOf);
       else if (item.kind === 'stream')
         this.#put(this.documents, item.document.stream, item.document, streamVersion);
-      else for (const point of item.points) this.stored.set(`${point.event}:${point.step}`, item.points);
+      else {
+        for (const point of item.points) {
+          const version = ([first]: readonly PointFact[]) => (first ? versionOf(first) : 0);
+          this.#put(this.stored, `${point.event}:${point.step}`, item.points, version);
+        }
+      }
     }
     return Promise.resolve(items.map(() => ({ status: 'stored' })));
   }

@@ -32,7 +32,7 @@ interface Carried {
   /** Events as they are cut from the carried bytes, in order. */
   events: { start: number; end: number; sum: string }[];
   document: StreamDocument | null;
-  open: { start: number; end: number } | null;
+  open: readonly { start: number; end: number }[];
   file: OpenFile | null;
 }
 
@@ -50,7 +50,7 @@ export async function deepAudit(
       ranges: new ByteRanges(),
       events: [],
       document: null,
-      open: null,
+      open: [],
       file: null,
     });
   }
@@ -208,7 +208,7 @@ async function compareDocuments({ subject, events, open }: Carried, index: Event
     }
   }
   const indexedEnd = subject.document?.end ?? 0;
-  for (const event of open ? [...events, open] : events) {
+  for (const event of [...events, ...open]) {
     for (const missing of held.missing(event.start, event.end)) {
       const pending = missing.end > indexedEnd;
       findings.push({

@@ -1,4 +1,5 @@
 import type { EventIndex } from '../../core/event-index.ts';
+import { openEvents } from '../../events/take-in.ts';
 import type { Account, Finding } from './findings.ts';
 import type { Subject, UnknownFile } from './subjects.ts';
 
@@ -92,7 +93,7 @@ async function compareCounts(
     for (const { stream, run, path, document } of batch) {
       if (!document) continue;
       const counted = counts.get(stream) ?? 0;
-      const most = document.events + (document.open ? 1 : 0);
+      const most = document.events + openEvents(document).length;
       const least = now - document.observed > openIndexedMs ? most : document.events;
       if (counted >= least && counted <= most) continue;
       findings.push({

@@ -48,8 +48,8 @@ interface PartitionMemory {
 
 interface StreamMemory {
   document: StreamDocument;
-  /** Today's view of the open event, what the index is to hold of it, and whether it does. */
-  open: { event: LogEvent; items: readonly IndexItem[]; indexed: boolean } | null;
+  /** Today's view of the open events, what the index is to hold of them, and whether it does. */
+  open: { events: readonly LogEvent[]; items: readonly IndexItem[]; indexed: boolean } | null;
   /** Monotonic ms: when the last segment was taken in. */
   takenAt: number;
 }
@@ -158,7 +158,7 @@ export class Indexing {
     memory.streams.delete(stream);
     memory.streams.set(stream, {
       document,
-      open: open && { event: open, items: itemsOf([open], openFacts), indexed: false },
+      open: open.length === 0 ? null : { events: open, items: itemsOf(open, openFacts), indexed: false },
       takenAt: this.#options.clock.monotonic(),
     });
     for (const [oldest, { open: waiting }] of memory.streams) {
@@ -208,7 +208,7 @@ export class Indexing {
       for (const open of due) open.indexed = false;
       throw error;
     }
-    for (const { event } of due) this.#observeLatency(event);
+    for (const { events } of due) for (const event of events) this.#observeLatency(event);
   }
 
   #count(batch: SegmentBatch, readings: readonly SegmentReading[]): void {
@@ -226,7 +226,8 @@ export class Indexing {
     for (const event of closed) {
       const open = memory.streams.get(event.stream)?.open;
       // What was searchable provisionally has been counted then.
-      if (!(open?.indexed && open.event.id === event.id)) this.#observeLatency(event);
+      const wasShown = open?.indexed === true && open.events.some(({ id }) => id === event.id);
+      if (!wasShown) this.#observeLatency(event);
     }
   }
 

@@ -1,9 +1,10 @@
 import { dirname } from 'node:path';
 import { statSync } from 'node:fs';
-import picomatch from 'picomatch';
 import { originOf, type OriginOfFile } from '../../config/origin.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Lane } from '../../core/segment.ts';
+import { encodingLabel } from '../../events/encodings.ts';
+import { fileMatcher } from './file-matcher.ts';
 
 type Source = NonNullable<Config['source']>;
 
@@ -17,19 +18,29 @@ export function originResolver(
   env: Readonly<Record<string, string | undefined>>,
 ): (path: string) => OriginOfFile {
   const folders = roots.map(folderOf).sort((a, b) => b.length - a.length);
+  const labelled = encodingLabeller(source.encodings);
   return (path) => {
     const root = folders.find((folder) => path.startsWith(folder === '/' ? '/' : `${folder}/`));
-    return originOf(path, root ?? dirname(path), source, env);
+    return labelled(path, originOf(path, root ?? dirname(path), source, env));
   };
 }
 
-/** Fast: metrics files and stderr; chosen by the path alone. A pattern without a slash is matched against the name. */
+/** The agent does not parse: it tells the consumers in a label what a file's encoding is. The first pattern that matches counts. */
+export function encodingLabeller(
+  encodings: Source['encodings'],
+): (path: string, origin: OriginOfFile) => OriginOfFile {
+  const known = encodings.map(({ pattern, encoding }) => ({ matches: fileMatcher([pattern]), encoding }));
+  return (path, origin) => {
+    const found = known.find(({ matches }) => matches(path));
+    if (found === undefined) return origin;
+    return { ...origin, labels: { ...origin.labels, [encodingLabel]: found.encoding } };
+  };
+}
+
+/** Fast: metrics files and stderr; chosen by the path alone. */
 export function laneResolver({ lanes }: Source): (path: string) => Lane {
-  const byName = lanes.fast.filter((pattern) => !pattern.includes('/'));
-  const byPath = lanes.fast.filter((pattern) => pattern.includes('/'));
-  const matchesName = picomatch(byName, { dot: true, basename: true });
-  const matchesPath = byPath.length === 0 ? () => false : picomatch(byPath, { dot: true });
-  return (path) => (matchesName(path) || matchesPath(path) ? 'fast' : 'bulk');
+  const isFast = fileMatcher(lanes.fast);
+  return (path) => (isFast(path) ? 'fast' : 'bulk');
 }
 
 /** A single followed file is in its directory. */

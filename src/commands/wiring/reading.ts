@@ -4,7 +4,7 @@ import type { Fact, PointFact } from '../../core/fact.ts';
 import type { CarriedSegment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter } from '../../core/transport.ts';
-import { openEvent, takeIn } from '../../events/take-in.ts';
+import { openEvents, takeIn } from '../../events/take-in.ts';
 import { readFacts } from '../../train/read-facts.ts';
 
 const lineEnd = 0x0a;
@@ -15,8 +15,8 @@ export interface SegmentReading {
   document: StreamDocument;
   closed: LogEvent[];
   facts: Fact[];
-  open: LogEvent | null;
-  /** The facts of the open event as it stands; none while its last line is torn. */
+  open: readonly LogEvent[];
+  /** The facts of the open events as they stand; none while the last line is torn. */
   openFacts: Fact[];
   outcome: 'taken' | 'redelivered';
   /** Raw bytes that were new. */
@@ -44,7 +44,7 @@ export function readSegment(
     closed: taken.closed,
     facts,
     open: taken.open,
-    openFacts: taken.open ? openFactsOf(taken.open, document) : [],
+    openFacts: openFactsOf(taken.open, document),
     outcome: taken.outcome,
     takenBytes:
       taken.outcome === 'taken' && segment.gap === null ? Math.max(0, document.end - (before?.end ?? 0)) : 0,
@@ -61,15 +61,17 @@ export function readSegment(
   };
 }
 
-/** What the index is to hold of a document's open event. */
+/** What the index is to hold of a document's open events. */
 export function openItems(document: StreamDocument, options: { timeZone: string }): IndexItem[] {
-  const event = openEvent(document, options);
-  return event ? itemsOf([event], openFactsOf(event, document)) : [];
+  const events = openEvents(document, options);
+  return itemsOf(events, openFactsOf(events, document));
 }
 
-/** A torn line may state another number, or another step, than the whole one will. */
-function openFactsOf(event: LogEvent, document: StreamDocument): Fact[] {
-  return document.open?.bytes.at(-1) === lineEnd ? readFacts(event, document.context.train).facts : [];
+/** A torn line may state another number, or another step, than the whole one will. In a wrapped stream only whole lines are seen. */
+function openFactsOf(events: readonly LogEvent[], document: StreamDocument): Fact[] {
+  const { bytes } = document.open ?? {};
+  if (bytes === undefined || (bytes.length > 0 && bytes.at(-1) !== lineEnd)) return [];
+  return events.flatMap((event) => readFacts(event, document.context.train).facts);
 }
 
 /** Events, and their points: those of one event and step are one item. */

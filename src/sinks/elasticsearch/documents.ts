@@ -1,5 +1,6 @@
 /** Our items as documents of Elasticsearch, and back. The mapping of each is in templates.ts. */
 import type { IndexItem, SearchHit, StoredPoint, StoredRange } from '../../core/event-index.ts';
+import { versionOf } from '../../core/event.ts';
 import type { LogEvent } from '../../core/event.ts';
 import { numberToJson } from '../../core/fact.ts';
 import type { IncidentDocument } from '../../core/incident.ts';
@@ -36,7 +37,7 @@ export function itemActions(item: IndexItem, prefix: string, mapped: MappedMetri
 
 function eventAction(event: LogEvent, prefix: string): BulkAction {
   const { origin, time, observed, start, end, fields } = event;
-  return indexAction(`${prefix}-logs-${dayOf(observed)}`, event.id, end, {
+  return indexAction(`${prefix}-logs-${dayOf(observed)}`, event.id, versionOf(event), {
     '@timestamp': timestamp(time),
     message: event.message.toWellFormed(),
     run: { id: origin.run, attempt: origin.attempt },
@@ -44,6 +45,7 @@ function eventAction(event: LogEvent, prefix: string): BulkAction {
     log: {
       ...(event.level && { level: event.level }),
       ...(event.logger !== undefined && { logger: event.logger }),
+      ...(event.iostream !== undefined && { iostream: event.iostream }),
       offset: start,
       file: { path: origin.path },
     },
@@ -64,7 +66,7 @@ function eventAction(event: LogEvent, prefix: string): BulkAction {
 }
 
 function pointsAction(
-  { id, end, points }: PointsDocument,
+  { id, version, end, points }: PointsDocument,
   prefix: string,
   mapped: MappedMetrics,
 ): BulkAction {
@@ -80,7 +82,7 @@ function pointsAction(
     else overflow.push([field, String(value)]);
   }
   const names = new Set(points.flatMap(({ name, canonical }) => [name, canonical ?? name]));
-  return indexAction(`${prefix}-metrics-${monthOf(first.observed)}`, id, end, {
+  return indexAction(`${prefix}-metrics-${monthOf(first.observed)}`, id, version, {
     '@timestamp': timestamp(first.time),
     run: { id: first.run, attempt: first.attempt },
     ...(first.rank !== null && { rank: first.rank }),

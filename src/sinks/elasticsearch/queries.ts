@@ -14,6 +14,7 @@ const fieldNames: Readonly<Record<string, string>> = {
   path: 'log.file.path',
   kind: 'caboose.kind',
   logger: 'log.logger',
+  iostream: 'log.iostream',
   stream: 'caboose.stream',
 };
 

@@ -13,7 +13,7 @@ export const databaseFileName = 'caboose-index.db';
 
 /** "CBSE": tells our files from other SQLite databases. */
 const applicationId = 0x43_42_53_45;
-const schemaVersion = 1;
+const schemaVersion = 2;
 const busyTimeoutMs = 5_000;
 
 /** SQLite's primary result codes: https://sqlite.org/rescode.html */
@@ -41,6 +41,7 @@ export function openForWriting(dir: string): DatabaseSync {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       db.exec('PRAGMA cache_size = -32000; PRAGMA journal_size_limit = 67108864');
       if (version === 0) createTables(db, file);
+      if (version === 1) bringUpToDate(db, file);
       return db;
     });
   });
@@ -53,9 +54,12 @@ export function openForReading(dir: string): DatabaseSync | null {
   return withErrorsTold(file, () => {
     const db = new DatabaseSync(file, { timeout: busyTimeoutMs, readOnly: true });
     return closedOnError(db, () => {
-      if (checkVersion(db, file) > 0) return db;
+      const version = checkVersion(db, file);
+      if (version === schemaVersion) return db;
       db.close();
-      return null;
+      if (version === 0) return null;
+      openForWriting(dir).close();
+      return openForReading(dir);
     });
   });
 }
@@ -107,7 +111,7 @@ function createTables(db: DatabaseSync, file: string): void {
       CREATE TABLE days (day TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE points (
         no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, origin INTEGER NOT NULL, step REAL, time REAL NOT NULL,
-        month TEXT NOT NULL, end INTEGER NOT NULL, entries TEXT NOT NULL);
+        month TEXT NOT NULL, version INTEGER NOT NULL, entries TEXT NOT NULL);
       CREATE INDEX points_by_origin ON points (origin);
       CREATE TABLE streams (
         stream TEXT PRIMARY KEY, run TEXT NOT NULL, version INTEGER NOT NULL, open_observed REAL,
@@ -118,6 +122,22 @@ function createTables(db: DatabaseSync, file: string): void {
         id TEXT PRIMARY KEY, run TEXT NOT NULL, token INTEGER NOT NULL, opened REAL NOT NULL, document TEXT NOT NULL);
       PRAGMA application_id = ${applicationId};
       PRAGMA user_version = ${schemaVersion};`);
+  }
+  db.exec('COMMIT');
+}
+
+/** From version 1, in which the end of an event was its version, and events had no `iostream`. */
+function bringUpToDate(db: DatabaseSync, file: string): void {
+  db.exec('BEGIN IMMEDIATE');
+  // Another process may have been faster.
+  if (checkVersion(db, file) === 1) {
+    for (const { day } of db.prepare('SELECT day FROM days').all()) {
+      db.exec(`
+        ALTER TABLE "logs_${String(day)}" ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE "logs_${String(day)}" ADD COLUMN iostream TEXT;
+        UPDATE "logs_${String(day)}" SET version = end;`);
+    }
+    db.exec(`ALTER TABLE points RENAME COLUMN end TO version; PRAGMA user_version = ${schemaVersion};`);
   }
   db.exec('COMMIT');
 }

@@ -8,7 +8,7 @@
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LogEvent } from '../../core/event.ts';
-import { eventKinds, levels } from '../../core/event.ts';
+import { eventKinds, levels, versionOf } from '../../core/event.ts';
 import { dayOf, validTime } from '../documents.ts';
 import { tokenize } from '../tokens.ts';
 
@@ -76,7 +76,7 @@ export class DayTables {
 
   #replace(day: Day, event: LogEvent, id: Uint8Array | string, values: ReturnType<typeof rowOf>): void {
     const held = day.find.get(id);
-    if (!held || Number(held['end']) > event.end) return;
+    if (!held || Number(held['version']) > versionOf(event)) return;
     if (held['message'] === event.message) {
       day.update.run(...values, Number(held['no']));
       return;
@@ -106,13 +106,13 @@ export class DayTables {
       day: name,
       next: 0,
       insert: db.prepare(
-        `INSERT INTO ${logs} (no, id, origin, start, end, time, level, kind, rank, logger, sum, message)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+        `INSERT INTO ${logs} (no, id, origin, start, end, version, time, level, kind, rank, logger,
+         iostream, sum, message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
       ),
-      find: db.prepare(`SELECT no, end, message FROM ${logs} WHERE id = ?`),
+      find: db.prepare(`SELECT no, version, message FROM ${logs} WHERE id = ?`),
       update: db.prepare(
-        `UPDATE ${logs} SET origin = ?, start = ?, end = ?, time = ?, level = ?, kind = ?, rank = ?, logger = ?,
-         sum = ?, message = ? WHERE no = ?`,
+        `UPDATE ${logs} SET origin = ?, start = ?, end = ?, version = ?, time = ?, level = ?, kind = ?, rank = ?,
+         logger = ?, iostream = ?, sum = ?, message = ? WHERE no = ?`,
       ),
       remove: db.prepare(`DELETE FROM ${logs} WHERE no = ?`),
       index: db.prepare(`INSERT INTO "words_${name}" (rowid, text) VALUES (?, ?)`),
@@ -129,8 +129,8 @@ export class DayTables {
     this.#db.exec(`
       CREATE TABLE ${logs} (
         no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, origin INTEGER NOT NULL,
-        start INTEGER NOT NULL, end INTEGER NOT NULL, time REAL NOT NULL, level INTEGER, kind INTEGER NOT NULL,
-        rank INTEGER, logger TEXT, sum INTEGER NOT NULL, message TEXT NOT NULL);
+        start INTEGER NOT NULL, end INTEGER NOT NULL, version INTEGER NOT NULL, time REAL NOT NULL, level INTEGER,
+        kind INTEGER NOT NULL, rank INTEGER, logger TEXT, iostream TEXT, sum INTEGER NOT NULL, message TEXT NOT NULL);
       CREATE INDEX "logs_${day}_by_time" ON ${logs} (time, start);
       CREATE INDEX "logs_${day}_by_origin" ON ${logs} (origin, start);
       CREATE VIRTUAL TABLE "words_${day}" USING fts5 (
@@ -162,11 +162,13 @@ function rowOf(event: LogEvent, origin: number) {
     origin,
     event.start,
     event.end,
+    versionOf(event),
     validTime(event.time),
     event.level && levels.indexOf(event.level),
     eventKinds.indexOf(event.kind),
     event.rank,
     event.logger ?? null,
+    event.iostream ?? null,
     Number.parseInt(event.sum, 16),
     event.message,
   ] as const;

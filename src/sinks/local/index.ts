@@ -361,16 +361,17 @@ function putPoints(db: DatabaseSync, origins: Origins, points: readonly PointFac
   for (const document of pointsDocuments(points)) {
     const [{ stream, run, attempt, rank, path, step, time, observed }] = document.points;
     db.prepare(
-      `INSERT INTO points (id, origin, step, time, month, end, entries) VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO points (id, origin, step, time, month, version, entries) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, step = excluded.step, time = excluded.time,
-       month = excluded.month, end = excluded.end, entries = excluded.entries WHERE excluded.end >= end`,
+       month = excluded.month, version = excluded.version, entries = excluded.entries
+       WHERE excluded.version >= version`,
     ).run(
       document.id,
       origins.numberOf({ stream, run, attempt, rank, path, host: '' }),
       step !== null && Number.isFinite(step) ? step : null,
       validTime(time),
       monthOf(observed),
-      document.end,
+      document.version,
       JSON.stringify(pointEntries(document.points)),
     );
   }

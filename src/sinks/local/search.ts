@@ -127,7 +127,7 @@ async function walk(
   const [order, beyond] = plan.newest ? ['DESC', '<'] : ['ASC', '>'];
   // No more columns than a decision needs: most rows are no hits.
   const places = db.prepare(
-    `SELECT e.no, e.time, e.start, e.message, e.level, e.kind, e.rank, e.logger FROM "logs_${day}" AS e
+    `SELECT e.no, e.time, e.start, e.message, e.level, e.kind, e.rank, e.logger, e.iostream FROM "logs_${day}" AS e
      WHERE (e.time, e.start, e.no) ${beyond} (?, ?, ?)${candidates}${plan.where}
      ORDER BY e.time ${order}, e.start ${order}, e.no ${order} LIMIT ${pageRows}`,
   );

@@ -51,6 +51,24 @@ describe('the file', () => {
     expect(readFileSync(file())).toEqual(before);
   });
 
+  test('of the first version is brought up to date, by a reader too', async () => {
+    const stream = newStream();
+    const index = open();
+    await index.write([event(stream, 0, 'first')], signal);
+    await index.close();
+    const db = new DatabaseSync(file());
+    db.exec(`
+      ALTER TABLE "logs_2026.11.23" DROP COLUMN version;
+      ALTER TABLE "logs_2026.11.23" DROP COLUMN iostream;
+      ALTER TABLE points RENAME COLUMN version TO end;
+      PRAGMA user_version = 1;`);
+    db.close();
+    const found = await open().search({ clauses: parseSearch('first -iostream:stderr') });
+    expect(found).toHaveLength(1);
+    await open().write([event(stream, 0, 'again')], signal);
+    expect(await open().search({ clauses: parseSearch('again') })).toHaveLength(1);
+  });
+
   test('of a newer Caboose is refused', async () => {
     await open().prepare();
     await opened[0]?.close();

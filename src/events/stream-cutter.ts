@@ -1,0 +1,115 @@
+/**
+ * The cutter of a stream, whatever it is made of:
+ *
+ *     undecided ─ enough first bytes, or no more to come ─▶ text      EventCutter
+ *                                                      ├──▶ wrapped   WrappedCutter (containers, encodings)
+ *                                                      └──▶ binary    none: the bytes are counted as held
+ *
+ * While it is undecided the bytes are held unseen.
+ */
+import type { LogEvent } from '../core/event.ts';
+import type { OpenEvent } from '../core/stream-document.ts';
+import { newCutState } from './cut-state.ts';
+import type { CutState } from './cut-state.ts';
+import { EventCutter } from './event-cutter.ts';
+import type { EventSource } from './event-of.ts';
+import { decideFormat, wrappingFor } from './format.ts';
+import type { Format } from './format.ts';
+import { newWrappedState, WrappedCutter } from './wrapped-cutter.ts';
+import type { WrappedState } from './wrapped-cutter.ts';
+
+/** What has to be remembered between two segments, beside the open event. Plain JSON. */
+export interface StreamState {
+  format: Format;
+  cut: CutState;
+  wrapped?: WrappedState;
+}
+
+/** Segments, and in wrapped streams records, this far apart have an event's end between them. */
+export const quietMsMin = 5000;
+
+export class StreamCutter {
+  readonly #source: EventSource;
+  readonly #csvExpected: boolean;
+  readonly #text: EventCutter;
+  #wrapped: WrappedCutter | null = null;
+  #format: Format;
+  #end: number;
+
+  /** `end` is the end of what was taken in so far; the open event's bytes reach up to it. */
+  constructor(source: EventSource, kept: Partial<StreamState>, open: OpenEvent | null, end: number) {
+    this.#source = source;
+    this.#csvExpected = /\.csv(?:\.gz|\.zst)?$/i.test(source.origin.path);
+    this.#format = kept.format ?? 'undecided';
+    this.#end = end;
+    const isWrapped = kept.wrapped !== undefined;
+    const cut = kept.cut ?? newCutState(0, this.#csvExpected);
+    this.#text = new EventCutter(source, cut, isWrapped ? null : open, end);
+    if (kept.wrapped !== undefined) this.#wrapped = this.#unwrapper(kept.wrapped, open);
+  }
+
+  get closed(): readonly LogEvent[] {
+    return this.#wrapped?.closed ?? this.#text.closed;
+  }
+
+  /** Takes in the bytes that follow those held. */
+  feed(bytes: Buffer, observed: number): void {
+    if (bytes.length === 0) return;
+    this.#end += bytes.length;
+    if (this.#format === 'undecided') {
+      this.#text.hold(bytes, observed);
+      this.#decide(false);
+    } else if (this.#format === 'binary') this.#text.skipTo(this.#end);
+    else (this.#wrapped ?? this.#text).feed(bytes, observed);
+  }
+
+  /** No more bytes belong to what is open: closes it. */
+  flush(): void {
+    if (this.#format === 'undecided') this.#decide(true);
+    if (this.#format !== 'binary') (this.#wrapped ?? this.#text).flush();
+  }
+
+  /** Leaves a range out: the next bytes are those at `offset`. Flush first. */
+  skipTo(offset: number): void {
+    this.#end = offset;
+    (this.#wrapped ?? this.#text).skipTo(offset);
+  }
+
+  /** Today's view of what is open, to be shown before it is closed. */
+  views(): LogEvent[] {
+    return this.#wrapped?.views() ?? [this.#text.view()].filter((event) => event !== null);
+  }
+
+  /** What has to be kept until the next bytes come. */
+  save(): { state: StreamState; open: OpenEvent | null } {
+    const { state: cut, open } = this.#text.save();
+    const state: StreamState = { format: this.#format, cut };
+    if (this.#wrapped === null) return { state, open };
+    const saved = this.#wrapped.save();
+    return { state: { ...state, wrapped: saved.state }, open: saved.open };
+  }
+
+  #decide(isWhole: boolean): void {
+    const held = this.#text.unseen();
+    if (held.length === 0) return;
+    this.#format = decideFormat(this.#source.origin, Buffer.concat(held.map(({ bytes }) => bytes)), isWhole);
+    if (this.#format === 'undecided') return;
+    if (this.#format === 'binary') {
+      this.#text.skipTo(this.#end);
+    } else if (wrappingFor(this.#format, this.#source.origin) === null) {
+      this.#text.look();
+    } else {
+      const start = this.#end - held.reduce((sum, { bytes }) => sum + bytes.length, 0);
+      this.#text.skipTo(this.#end);
+      this.#wrapped = this.#unwrapper(newWrappedState(start), null);
+      for (const { bytes, observed } of held) this.#wrapped?.feed(bytes, observed);
+    }
+  }
+
+  #unwrapper(state: WrappedState, open: OpenEvent | null): WrappedCutter | null {
+    const wrapping = wrappingFor(this.#format, this.#source.origin);
+    if (wrapping === null) return null;
+    const options = { wrapping, quietMsMin, csvExpected: this.#csvExpected };
+    return new WrappedCutter(this.#source, options, state, open);
+  }
+}
