@@ -84,6 +84,11 @@ export interface StreamFilter {
   openSince?: number;
 }
 
+export interface WriteOptions {
+  /** Somebody waits to find these: shown sooner than the rest, where that costs something at all. */
+  soon?: boolean;
+}
+
 export interface EventIndex {
   /** Makes the index ready to be written (templates, tables). Waits out an outage until the signal aborts. */
   prepare(signal?: AbortSignal): Promise<void>;
@@ -91,7 +96,7 @@ export interface EventIndex {
    * One result per item, in order. Retries what can be retried until it is stored, rejected for good, or the signal
    * aborts (then it rejects with the signal's reason).
    */
-  write(items: readonly IndexItem[], signal: AbortSignal): Promise<ItemResult[]>;
+  write(items: readonly IndexItem[], signal: AbortSignal, options?: WriteOptions): Promise<ItemResult[]>;
   loadStreams(ids: readonly string[], signal: AbortSignal): Promise<Map<string, StreamDocument>>;
   /** Hits by time, then log offset; newest first unless `order` says so. */
   search(query: SearchQuery): Promise<SearchHit[]>;

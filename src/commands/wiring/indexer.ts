@@ -87,7 +87,8 @@ export async function indexOnce(
     const reports = await subscriber.lag();
     if (reports.length > 0 && reports.every(({ records }) => records === 0)) break;
   }
-  await indexing.indexOpen(clock.monotonic(), signal);
+  const now = clock.monotonic();
+  await indexing.indexOpen({ fast: now, bulk: now }, signal);
   caughtUp.abort();
   await work;
 }

@@ -3,22 +3,34 @@ import { errorText } from '../../core/errors.ts';
 import type { LogEvent } from '../../core/event.ts';
 import type { EventIndex, IndexItem } from '../../core/event-index.ts';
 import type { Fact } from '../../core/fact.ts';
+import { perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
+import { lanes } from '../../core/segment.ts';
+import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter, DeadLetterLog, FactLog, SegmentBatch, Subscriber } from '../../core/transport.ts';
+import { Turnstile } from '../../core/turnstile.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { rejectedLetter } from './letters.ts';
+import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
 import { itemsOf, readSegment } from './reading.ts';
 import type { SegmentReading } from './reading.ts';
+import { Storing, writeItems } from './storing.ts';
 
 /**
  * The consumer's way of a segment: transport → events → facts → index → commit. For each batch:
  *
  * 1. Load the documents of streams that are new to this assignment of the partition.
  * 2. Take each segment in: trimmed to what the stream's document does not hold, cut into events, read for facts.
- * 3. Write closed events and points; append facts and dead letters; write the stream documents; then commit.
+ * 3. Write closed events and points, append facts and dead letters, in chunks while the next ones are read.
+ * 4. When all of that is stored, write the stream documents; then commit.
+ *
+ * The lanes share one thread: segments are read in small pieces (pieces.ts), which pass a turnstile where the fast lane goes first. How
+ * many batches are under way is the subscriber's to bound.
  *
  * A partition is in one of: idle, working (one batch at a time), revoked (what it remembers is dropped).
- * An event that stays open is indexed provisionally after a second of quiet; the same id is overwritten as it grows.
+ * An event that stays open is indexed provisionally after a second of quiet (in the fast lane a quarter of it); the same id is
+ * overwritten as it grows.
  *
  * Failure rule: an index or a log that is away is waited for, inside the write; a batch that fails otherwise is released and
  * comes again, which changes nothing that is held already. A batch of a revoked partition is dropped.
@@ -42,26 +54,39 @@ export interface IndexingOptions {
 
 /** What is remembered of a partition while it is assigned. */
 interface PartitionMemory {
+  lane: Lane;
   assignment: number;
   streams: Map<string, StreamMemory>;
 }
 
+/** Today's view of a stream's open events, what the index is to hold of them, and whether it does. */
+interface OpenMemory {
+  events: readonly LogEvent[];
+  items: readonly IndexItem[];
+  indexed: boolean;
+}
+
 interface StreamMemory {
   document: StreamDocument;
-  /** Today's view of the open events, what the index is to hold of them, and whether it does. */
-  open: { events: readonly LogEvent[]; items: readonly IndexItem[]; indexed: boolean } | null;
+  open: OpenMemory | null;
   /** Monotonic ms: when the last segment was taken in. */
   takenAt: number;
 }
 
 /** Streams that are remembered per partition; the least recently used are loaded again when they are needed. */
 const streamsMax = 5_000;
-const provisionalIntervalMs = 250;
+const provisionalIntervalMs = 100;
+/** News of the fast lane is shown before its writer has been quiet for long. */
+const fastProvisionalAfterMsMax = 250;
+
+/** What a batch has made of a stream. */
+type Taken = Pick<SegmentReading, 'document' | 'open' | 'openFacts'>;
 
 export class Indexing {
   readonly #options: IndexingOptions;
   readonly #partitions = new Map<string, PartitionMemory>();
   readonly #working = new Set<Promise<void>>();
+  readonly #turnstile = new Turnstile(pieceBytesMax);
 
   constructor(options: IndexingOptions) {
     this.#options = options;
@@ -96,42 +121,67 @@ export class Indexing {
   }
 
   async #takeIn(batch: SegmentBatch, signal: AbortSignal): Promise<void> {
-    const { clock, facts, deadLetters, onFacts, timeZone } = this.#options;
+    const { clock, deadLetters, onFacts } = this.#options;
     const memory = this.#memoryOf(batch);
     await this.#loadStreams(memory, batch, signal);
-    const letters: DeadLetter[] = batch.rejected.map((record) => rejectedLetter(record, clock.now()));
-    const readings: SegmentReading[] = [];
-    const touched = new Map<string, SegmentReading>();
+    const storing = new Storing({
+      ...this.#options,
+      signal,
+      soon: batch.lane === 'fast',
+      onStored: (closed, facts) => this.#noteStored(memory, closed, facts),
+    });
+    const letters = batch.rejected.map((record) => rejectedLetter(record, clock.now()));
+    await storing.add({ closed: [], facts: [], letters });
+    const touched = new Map<string, Taken>();
     for (const carried of batch.segments) {
       const { stream } = carried.segment;
       const before = touched.get(stream)?.document ?? memory.streams.get(stream)?.document ?? null;
-      const reading = readSegment(before, carried, { timeZone, now: clock.now() });
-      readings.push(reading);
-      letters.push(...reading.letters);
-      if (reading.outcome === 'taken') touched.set(stream, reading);
+      const taken = await this.#read(before, carried, storing, signal);
+      if (taken) touched.set(stream, taken);
     }
-    this.#count(batch, readings);
-    const closed = readings.flatMap((reading) => reading.closed);
-    const found = readings.flatMap((reading) => reading.facts);
-    letters.push(...(await this.#write(itemsOf(closed, found), signal)));
     // Before the stream documents: once those are stored a redelivery is skipped, and what is not told by then never is.
-    if (found.length > 0) await facts.append(found);
-    if (letters.length > 0) await deadLetters.append(letters);
+    await storing.finish();
     const documents = [...touched.values()].map(({ document }) => ({ kind: 'stream' as const, document }));
-    const refused = await this.#write(documents, signal);
+    const refused = await writeItems({ ...this.#options, signal }, documents);
     if (refused.length > 0) await deadLetters.append(refused);
-    letters.push(...refused);
-    this.#noteStored(memory, closed, found.length);
-    this.#tellLetters(letters);
-    onFacts(found);
-    for (const [stream, reading] of touched) this.#remember(memory, stream, reading);
+    this.#tellLetters([...storing.letters, ...refused]);
+    onFacts(storing.facts);
+    for (const [stream, taken] of touched) this.#remember(memory, stream, taken);
+  }
+
+  /** Reads one segment, piece by piece. Null: it was held already. */
+  async #read(
+    before: StreamDocument | null,
+    carried: CarriedSegment,
+    storing: Storing,
+    signal: AbortSignal,
+  ): Promise<Taken | null> {
+    const { clock, timeZone, metrics } = this.#options;
+    const pieces = piecesOf(before, carried);
+    let taken: Taken | null = null;
+    for (const piece of pieces) {
+      await this.#turnstile.pass(carried.lane, piece.segment.bytes.length);
+      signal.throwIfAborted();
+      const reading = readSegment(taken?.document ?? before, piece, { timeZone, now: clock.now() });
+      metrics.takenInBytes.inc({ lane: carried.lane }, reading.takenBytes);
+      await storing.add(reading);
+      const { document, open, openFacts, outcome } = reading;
+      if (outcome === 'redelivered') metrics.redeliveredSegments.inc();
+      else taken = { document, open, openFacts };
+    }
+    if (taken === null || pieces.length === 1) return taken;
+    return { ...taken, document: asWhole(before, carried, taken.document) };
   }
 
   #memoryOf(batch: SegmentBatch): PartitionMemory {
     const key = keyOf(batch);
     const known = this.#partitions.get(key);
     if (known?.assignment === batch.assignment) return known;
-    const memory: PartitionMemory = { assignment: batch.assignment, streams: new Map() };
+    const memory: PartitionMemory = {
+      lane: batch.lane,
+      assignment: batch.assignment,
+      streams: new Map(),
+    };
     this.#partitions.set(key, memory);
     batch.revoked.addEventListener(
       'abort',
@@ -154,7 +204,7 @@ export class Indexing {
     }
   }
 
-  #remember(memory: PartitionMemory, stream: string, { document, open, openFacts }: SegmentReading): void {
+  #remember(memory: PartitionMemory, stream: string, { document, open, openFacts }: Taken): void {
     memory.streams.delete(stream);
     memory.streams.set(stream, {
       document,
@@ -167,24 +217,20 @@ export class Indexing {
     }
   }
 
-  /** Writes items and returns the letters of those that the index refuses for good. */
-  async #write(items: readonly IndexItem[], signal: AbortSignal): Promise<DeadLetter[]> {
-    if (items.length === 0) return [];
-    const results = await this.#options.index.write(items, signal);
-    return results.flatMap((result, i) => {
-      const item = items[i];
-      return result.status === 'rejected' && item
-        ? [refusedLetter(item, result.reason, this.#options.clock.now())]
-        : [];
-    });
-  }
-
   async #indexOpenEvents(signal: AbortSignal): Promise<void> {
     const { clock, provisionalAfterMs, logger } = this.#options;
+    const afterMs = {
+      bulk: provisionalAfterMs,
+      fast: Math.min(provisionalAfterMs, fastProvisionalAfterMsMax),
+    };
     while (!signal.aborted) {
       await clock.sleep(provisionalIntervalMs, signal);
       try {
-        await this.indexOpen(clock.monotonic() - provisionalAfterMs, signal);
+        const now = clock.monotonic();
+        await this.indexOpen(
+          perLane((lane) => now - afterMs[lane]),
+          signal,
+        );
       } catch (error) {
         if (!signal.aborted)
           logger.warn({ reason: errorText(error) }, 'open events could not be indexed yet');
@@ -193,30 +239,28 @@ export class Indexing {
   }
 
   /** Indexes provisionally what is open of streams that were quiet since then (monotonic ms). */
-  async indexOpen(quietSince: number, signal: AbortSignal): Promise<void> {
-    const due = [...this.#partitions.values()]
-      .flatMap(({ streams }) => [...streams.values()])
-      .flatMap(({ open, takenAt }) => (open && !open.indexed && takenAt <= quietSince ? [open] : []));
-    if (due.length === 0) return;
+  async indexOpen(quietSince: Readonly<Record<Lane, number>>, signal: AbortSignal): Promise<void> {
+    for (const lane of lanes) {
+      const due: OpenMemory[] = [];
+      for (const memory of this.#partitions.values()) {
+        if (memory.lane !== lane) continue;
+        for (const { open, takenAt } of memory.streams.values())
+          if (open && !open.indexed && takenAt <= quietSince[lane]) due.push(open);
+      }
+      if (due.length > 0) await this.#indexProvisionally(due, lane === 'fast', signal);
+    }
+  }
+
+  async #indexProvisionally(due: readonly OpenMemory[], soon: boolean, signal: AbortSignal): Promise<void> {
     for (const open of due) open.indexed = true;
+    const items = due.flatMap(({ items }) => [...items]);
     try {
-      await this.#write(
-        due.flatMap(({ items }) => [...items]),
-        signal,
-      );
+      await writeItems({ ...this.#options, signal, soon }, items);
     } catch (error) {
       for (const open of due) open.indexed = false;
       throw error;
     }
     for (const { events } of due) for (const event of events) this.#observeLatency(event);
-  }
-
-  #count(batch: SegmentBatch, readings: readonly SegmentReading[]): void {
-    const { metrics } = this.#options;
-    for (const reading of readings) {
-      if (reading.outcome === 'redelivered') metrics.redeliveredSegments.inc();
-      metrics.takenInBytes.inc({ lane: batch.lane }, reading.takenBytes);
-    }
   }
 
   #noteStored(memory: PartitionMemory, closed: readonly LogEvent[], facts: number): void {
@@ -258,63 +302,4 @@ export class Indexing {
 
 function keyOf(batch: SegmentBatch): string {
   return `${batch.lane} ${batch.partition}`;
-}
-
-function rejectedLetter(record: SegmentBatch['rejected'][number], now: number): DeadLetter {
-  return {
-    kind: 'record',
-    reason: record.error,
-    time: now,
-    run: record.headers['run'] ?? null,
-    stream: record.headers['stream'] ?? null,
-    start: null,
-    end: null,
-    headers: {
-      ...record.headers,
-      lane: record.lane,
-      partition: String(record.partition),
-      position: String(record.position),
-    },
-    value: record.value.toString('base64'),
-  };
-}
-
-function refusedLetter(item: IndexItem, reason: string, now: number): DeadLetter {
-  const letter = { kind: 'document' as const, reason, time: now };
-  switch (item.kind) {
-    case 'event': {
-      const { event } = item;
-      return {
-        ...letter,
-        run: event.origin.run,
-        stream: event.stream,
-        start: event.start,
-        end: event.end,
-        document: item,
-      };
-    }
-    case 'points': {
-      const [point] = item.points;
-      return {
-        ...letter,
-        run: point?.run ?? null,
-        stream: point?.stream ?? null,
-        start: point?.start ?? null,
-        end: point?.end ?? null,
-        document: item,
-      };
-    }
-    case 'stream': {
-      const { document } = item;
-      return {
-        ...letter,
-        run: document.origin.run,
-        stream: document.stream,
-        start: document.closedEnd,
-        end: document.end,
-      };
-    }
-    default:
-      throw new Error('unknown item');
-  }
 }

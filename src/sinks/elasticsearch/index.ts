@@ -20,6 +20,7 @@ import type {
   StoredPoint,
   StoredRange,
   StreamFilter,
+  WriteOptions,
 } from '../../core/event-index.ts';
 import type { IncidentDocument } from '../../core/incident.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -47,6 +48,7 @@ import {
 } from './documents.ts';
 import { Health } from './health.ts';
 import { toElasticsearchQuery } from './queries.ts';
+import { Refresher } from './refresher.ts';
 import { createIndex, installTemplates } from './templates.ts';
 
 export interface ElasticsearchIndexOptions extends ElasticsearchAddress {
@@ -62,6 +64,8 @@ export interface ElasticsearchIndexOptions extends ElasticsearchAddress {
 const pageHits = 500;
 const hitsMax = 10_000;
 const streamsPerRequest = 500;
+/** For what somebody waits to find, the index is refreshed at most so often per `refreshIntervalMs`. */
+const refreshesPerInterval = 4;
 const pointInTimeKeepAlive = '2m';
 /** The server's cached clock, by which it forgets deletes, steps every 200 ms. */
 const forgetDeletesMs = 300;
@@ -81,6 +85,7 @@ class ElasticsearchIndex implements EventIndex {
   readonly #health: Health;
   readonly #bulk: BulkContext;
   readonly #mapped: MappedMetrics = new Set();
+  readonly #refresher: Refresher;
   /** Indices before whose first write the templates were seen to be there. */
   #writtenIndices = new Set<string>();
 
@@ -91,6 +96,13 @@ class ElasticsearchIndex implements EventIndex {
     this.#node = nodeName(options.node);
     this.#client = createClient(options);
     this.#health = new Health(options.logger, this.#node);
+    this.#refresher = new Refresher({
+      refresh: async (index) =>
+        void (await this.#client.indices.refresh({ index, ignore_unavailable: true })),
+      intervalMs: this.refreshIntervalMs / refreshesPerInterval,
+      clock: options.clock,
+      logger: options.logger,
+    });
     this.#bulk = {
       client: this.#client,
       node: this.#node,
@@ -105,11 +117,16 @@ class ElasticsearchIndex implements EventIndex {
     await this.#untilDone(async () => await this.#install(signal), signal, { wrongServerThrows: true });
   }
 
-  async write(items: readonly IndexItem[], signal: AbortSignal): Promise<ItemResult[]> {
+  async write(
+    items: readonly IndexItem[],
+    signal: AbortSignal,
+    { soon = false }: WriteOptions = {},
+  ): Promise<ItemResult[]> {
     signal.throwIfAborted();
     const results = Array.from<ItemResult>({ length: items.length });
     // Stream documents speak of the events, so they are written when those are stored.
-    await this.#writePart(items, (item) => item.kind !== 'stream', results, signal);
+    const written = await this.#writePart(items, (item) => item.kind !== 'stream', results, signal);
+    if (soon) this.#refresher.request(written);
     await this.#writePart(items, (item) => item.kind === 'stream', results, signal);
     return results;
   }
@@ -319,6 +336,7 @@ class ElasticsearchIndex implements EventIndex {
   }
 
   async close(): Promise<void> {
+    await this.#refresher.stop();
     await this.#client.close();
   }
 
@@ -331,7 +349,7 @@ class ElasticsearchIndex implements EventIndex {
     belongs: (item: IndexItem) => boolean,
     results: ItemResult[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<ReadonlySet<string>> {
     const actions: BulkAction[] = [];
     const positions: number[] = [];
     for (const [position, item] of items.entries()) {
@@ -342,14 +360,16 @@ class ElasticsearchIndex implements EventIndex {
         positions.push(position);
       }
     }
-    if (actions.length === 0) return;
-    await this.#ensureTemplates(new Set(actions.map(({ index }) => index)), signal);
+    const indices = new Set(actions.map(({ index }) => index));
+    if (actions.length === 0) return indices;
+    await this.#ensureTemplates(indices, signal);
     const answers = await sendBulk(this.#bulk, actions, signal);
     for (const [at, answer] of answers.entries()) {
       // An item of several documents is rejected with the first that is.
       const position = positions[at] ?? 0;
       if (answer.status === 'rejected' && results[position]?.status === 'stored') results[position] = answer;
     }
+    return indices;
   }
 
   /** Looks at the templates again before an index is first written: they may have been deleted, or never made. */

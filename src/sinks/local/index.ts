@@ -2,11 +2,12 @@
  * The embedded store: an EventIndex in one SQLite file, for `caboose up` and for tests without servers.
  *
  * States: unopened → writing (after `prepare` or the first `write`), or unopened → reading (a process that only
- * asks, also while another writes) → closed. Failure rule: a write is one transaction, so events and the stream documents that
- * speak of them are stored together or not at all; a full disk, a lock or a failing disk is waited out; a damaged file is
- * an error for the operator. docs/adr/0001-embedded-store.md says why SQLite, and what was measured.
+ * asks, also while another writes) → closed. Failure rule: a write is one transaction, or several when it is long, in order, so
+ * that a stream document is stored with the events that it speaks of, or after them; a full disk, a lock or a failing disk is waited
+ * out; a damaged file is an error for the operator. docs/adr/0001-embedded-store.md says why SQLite, and what was measured.
  */
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../core/clock.ts';
 import { CabooseError, errorText } from '../../core/errors.ts';
@@ -56,6 +57,8 @@ export interface LocalIndexOptions {
 
 const retryBackoff = { initialMs: 100, maxMs: 5_000 };
 const pageRows = 500;
+/** About ten milliseconds' worth. */
+const transactionItemsMax = 500;
 
 export function createLocalIndex(options: LocalIndexOptions): EventIndex {
   return new LocalIndex(options);
@@ -87,10 +90,15 @@ class LocalIndex implements EventIndex {
 
   async write(items: readonly IndexItem[], signal: AbortSignal): Promise<ItemResult[]> {
     signal.throwIfAborted();
-    return await this.#retried(
-      () => this.#transaction((writer) => items.map((item) => put(writer, item))),
-      signal,
-    );
+    const results: ItemResult[] = [];
+    // A transaction holds the event loop up; between two of them whoever waits has a turn.
+    for (let from = 0; from < items.length; from += transactionItemsMax) {
+      if (from > 0) await nextTurn();
+      const some = items.slice(from, from + transactionItemsMax);
+      const work = (writer: Writer): ItemResult[] => some.map((item) => put(writer, item));
+      results.push(...(await this.#retried(() => this.#transaction(work), signal)));
+    }
+    return results;
   }
 
   async loadStreams(ids: readonly string[]): Promise<Map<string, StreamDocument>> {

@@ -23,6 +23,8 @@ export interface PullConsumerOptions {
   groupId: string;
   topics: readonly string[];
   sessionTimeoutMs: number;
+  /** Most batches that are out at once; of them one is kept for each topic. Absent: no bound. */
+  outstandingMax?: number;
   /** Where to begin in a partition, instead of the committed offset. */
   startOffset?: (topic: string, partition: number) => string | null;
   /** Waits until the topics are there. */
@@ -103,10 +105,13 @@ export class PullConsumer {
     }
   }
 
-  /** The next batch of any partition of which none is out; in the order in which `topics` are named. Null: wait for the wake-up. */
+  /**
+   * The next batch of any partition of which none is out, in the order in which `topics` are named, as far as the topic has a slot. Null:
+   * wait for the wake-up.
+   */
   take(): FetchedBatch | null {
     const now = this.#options.clock.monotonic();
-    for (const topic of this.#options.topics) {
+    for (const topic of this.#options.topics.filter((each) => this.#hasSlot(each))) {
       for (const queue of this.#queues.values()) {
         if (queue.topic !== topic || queue.outstanding !== null || queue.notBefore > now) continue;
         const batch = queue.waiting.shift();
@@ -119,6 +124,14 @@ export class PullConsumer {
       }
     }
     return null;
+  }
+
+  /** However much of one topic waits, the first batch of another one is taken at once. */
+  #hasSlot(topic: string): boolean {
+    const { topics, outstandingMax = Infinity } = this.#options;
+    const out = [...this.#queues.values()].filter(({ outstanding }) => outstanding !== null);
+    const ofTopic = out.filter((queue) => queue.topic === topic).length;
+    return out.length < outstandingMax && ofTopic <= outstandingMax - topics.length;
   }
 
   /** The batch is worked off; the next of its partition may come. */

@@ -19,10 +19,15 @@ export interface KafkaSubscriberOptions extends Omit<
 }
 
 const releasePause = { initialMs: 200, maxMs: 5000 };
+/** Batches that are worked on at once: some ten megabytes of raw bytes each. One is kept for each lane. */
+const batchesUnderWayMax = 4;
 /** A wake-up that was missed costs at most this. */
 const wakeIntervalMs = 1000;
 
-/** One member of the consumer group. Both lanes are subscribed; of batches that wait, the fast lane's come first. */
+/**
+ * One member of the consumer group. Both lanes are subscribed; of batches that wait, the fast lane's come first, and each lane has a slot
+ * to itself, so that neither waits for the other.
+ */
 export class KafkaSubscriber implements Subscriber {
   readonly #options: KafkaSubscriberOptions;
   readonly #wakeUp = new WakeUp();
@@ -40,6 +45,7 @@ export class KafkaSubscriber implements Subscriber {
     const consumer = new PullConsumer({
       ...this.#options,
       topics: [...this.#lanes.keys()],
+      outstandingMax: batchesUnderWayMax,
       wakeUp: this.#wakeUp,
     });
     const over = new AbortController();

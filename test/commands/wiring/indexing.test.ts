@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Indexing } from '../../../src/commands/wiring/indexing.ts';
+import { itemsOf, readSegment } from '../../../src/commands/wiring/reading.ts';
 import type { Fact } from '../../../src/core/fact.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
-import type { Segment } from '../../../src/core/segment.ts';
+import type { Lane, Segment } from '../../../src/core/segment.ts';
 import type { DeadLetter, RejectedRecord, SegmentBatch } from '../../../src/core/transport.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { FakeClock, settle, until } from '../../fakes/clock.ts';
@@ -18,6 +19,8 @@ class Bench {
   readonly letters: DeadLetter[] = [];
   readonly revokedStreams: string[] = [];
   readonly outcomes: string[] = [];
+  /** Lanes of the batches that were committed. */
+  readonly committed: Lane[] = [];
   #assignment = 1;
   #revoke = new AbortController();
   #queue: SegmentBatch[] = [];
@@ -63,19 +66,27 @@ class Bench {
   /** Hands out one batch and waits for its outcome. */
   async give(segments: readonly Segment[], rejected: readonly RejectedRecord[] = []): Promise<string> {
     const before = this.outcomes.length;
+    this.queue('bulk', segments, rejected);
+    await until(() => this.outcomes.length > before, 'the batch is done');
+    return this.outcomes.at(-1) ?? '';
+  }
+
+  /** Hands out one batch, and does not wait. */
+  queue(lane: Lane, segments: readonly Segment[], rejected: readonly RejectedRecord[] = []): void {
     this.#queue.push({
-      lane: 'bulk',
+      lane,
       partition: 0,
-      segments: segments.map((segment, i) => carried(segment, i)),
+      segments: segments.map((segment, i) => ({ ...carried(segment, i), lane })),
       rejected,
       assignment: this.#assignment,
       revoked: this.#revoke.signal,
-      commit: async () => void this.outcomes.push('commit'),
+      commit: async () => {
+        this.committed.push(lane);
+        this.outcomes.push('commit');
+      },
       release: () => void this.outcomes.push('release'),
     });
     this.#wake();
-    await until(() => this.outcomes.length > before, 'the batch is done');
-    return this.outcomes.at(-1) ?? '';
   }
 
   reassign(): void {
@@ -161,5 +172,51 @@ describe('Indexing', () => {
     bench.index.write = works;
     expect(await bench.give([segmentOf('one\ntwo\n')])).toBe('commit');
     expect(bench.messages).toEqual(['one']);
+  });
+
+  it('reads a large segment in pieces, and remembers it as if it had been read at once', async () => {
+    await using bench = new Bench();
+    const text = '{"step": 3, "loss": 2.5}\nTraceback (most recent call last):\n  File "x"\nValueError: x\n';
+    const segments = [segmentOf(text.repeat(4000)), segmentOf(text, { start: text.length * 4000 })];
+    expect(await bench.give(segments)).toBe('commit');
+    const now = bench.clock.now();
+    let document = null;
+    const closed = [];
+    for (const segment of segments) {
+      const reading = readSegment(document, carried(segment), { timeZone: 'UTC', now });
+      document = reading.document;
+      closed.push(...reading.closed);
+    }
+    expect(bench.index.documents.get('a'.repeat(32))).toEqual(document);
+    expect([...bench.index.events.keys()]).toEqual(closed.map(({ id }) => id));
+    expect(itemsOf(closed, []).length).toBeGreaterThan(7000);
+    expect(bench.facts).toHaveLength(4001);
+  });
+
+  it('takes in a line of the fast lane while a long batch of bulk is under way', async () => {
+    await using bench = new Bench();
+    const text = `${'x'.repeat(99)}\n`.repeat(8000);
+    const bulk = Array.from({ length: 20 }, (_, i) => segmentOf(text, { start: i * text.length }));
+    bench.queue('bulk', bulk);
+    await until(() => bench.index.events.size > 0, 'bulk is being taken in');
+    bench.queue('fast', [segmentOf('one\nTraceback\n', { stream: 'f'.repeat(32), path: '/logs/stderr' })]);
+    await until(() => bench.committed.length === 1, 'the first batch is done');
+    expect(bench.committed).toEqual(['fast']);
+    expect(bench.index.events.size).toBeLessThan(80_000);
+    await until(() => bench.committed.length === 2, 'the other batch is done', 60_000);
+    expect(bench.index.events.size).toBe(160_000);
+  });
+
+  it('shows what is open in the fast lane after a quarter of a second', async () => {
+    await using bench = new Bench();
+    const fast = { stream: 'f'.repeat(32), path: '/logs/stderr' };
+    bench.queue('fast', [segmentOf('ValueError: x\n', fast)]);
+    bench.queue('bulk', [segmentOf('open\n')]);
+    await until(() => bench.committed.length === 2, 'both are taken in');
+    expect(bench.messages).toEqual([]);
+    await bench.clock.advance(400);
+    expect(bench.messages).toEqual(['ValueError: x']);
+    await bench.clock.advance(800);
+    expect(bench.messages.toSorted()).toEqual(['ValueError: x', 'open']);
   });
 });

@@ -1,0 +1,94 @@
+import type { Clock } from '../../core/clock.ts';
+import type { LogEvent } from '../../core/event.ts';
+import type { EventIndex, IndexItem, WriteOptions } from '../../core/event-index.ts';
+import type { Fact } from '../../core/fact.ts';
+import type { DeadLetter, DeadLetterLog, FactLog } from '../../core/transport.ts';
+import { refusedLetter } from './letters.ts';
+import { itemsOf } from './reading.ts';
+import type { SegmentReading } from './reading.ts';
+
+/**
+ * What a batch gives, on its way into the index and the logs: in chunks, in order, each while the next is being read. A chunk is small
+ * enough that making its documents does not hold the event loop up.
+ */
+export interface StoringOptions extends WriteOptions {
+  index: EventIndex;
+  facts: FactLog;
+  deadLetters: DeadLetterLog;
+  clock: Clock;
+  signal: AbortSignal;
+  /** Told of each chunk, when it is stored. */
+  onStored: (closed: readonly LogEvent[], facts: number) => void;
+}
+
+interface Chunk {
+  closed: LogEvent[];
+  facts: Fact[];
+  letters: DeadLetter[];
+}
+
+const chunkItemsMax = 1_000;
+
+export class Storing {
+  /** All facts, and all letters, of the batch. */
+  readonly facts: Fact[] = [];
+  readonly letters: DeadLetter[] = [];
+  readonly #options: StoringOptions;
+  #chunk = emptyChunk();
+  #underWay: Promise<void> = Promise.resolve();
+
+  constructor(options: StoringOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with the failure of an earlier chunk. */
+  async add({ closed, facts, letters }: Pick<SegmentReading, 'closed' | 'facts' | 'letters'>): Promise<void> {
+    const chunk = this.#chunk;
+    for (const event of closed) chunk.closed.push(event);
+    for (const fact of facts) chunk.facts.push(fact);
+    chunk.letters.push(...letters);
+    if (chunk.closed.length + chunk.facts.length >= chunkItemsMax) await this.#storeNext();
+  }
+
+  /** Resolves when all of it is stored. */
+  async finish(): Promise<void> {
+    await this.#storeNext();
+    await this.#underWay;
+  }
+
+  async #storeNext(): Promise<void> {
+    const chunk = this.#chunk;
+    this.#chunk = emptyChunk();
+    await this.#underWay;
+    this.#underWay = this.#store(chunk);
+    // Whoever waits for it is told; until then it must not count as unhandled.
+    this.#underWay.catch(() => undefined);
+  }
+
+  async #store({ closed, facts, letters }: Chunk): Promise<void> {
+    const { deadLetters, onStored } = this.#options;
+    const told = [...letters, ...(await writeItems(this.#options, itemsOf(closed, facts)))];
+    if (facts.length > 0) await this.#options.facts.append(facts);
+    if (told.length > 0) await deadLetters.append(told);
+    for (const fact of facts) this.facts.push(fact);
+    this.letters.push(...told);
+    onStored(closed, facts.length);
+  }
+}
+
+/** Writes items and returns the letters of those that the index refuses for good. */
+export async function writeItems(
+  { index, clock, signal, soon }: Pick<StoringOptions, 'index' | 'clock' | 'signal' | 'soon'>,
+  items: readonly IndexItem[],
+): Promise<DeadLetter[]> {
+  if (items.length === 0) return [];
+  const results = await index.write(items, signal, soon === undefined ? {} : { soon });
+  return results.flatMap((result, i) => {
+    const item = items[i];
+    return result.status === 'rejected' && item ? [refusedLetter(item, result.reason, clock.now())] : [];
+  });
+}
+
+function emptyChunk(): Chunk {
+  return { closed: [], facts: [], letters: [] };
+}

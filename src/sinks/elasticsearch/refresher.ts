@@ -1,0 +1,56 @@
+import type { Clock } from '../../core/clock.ts';
+import { errorText } from '../../core/errors.ts';
+import type { Logger } from '../../core/logger.ts';
+
+export interface RefresherOptions {
+  refresh: (indices: string[]) => Promise<void>;
+  /** At most one refresh in so long. */
+  intervalMs: number;
+  clock: Clock;
+  logger: Logger;
+}
+
+/**
+ * Asks Elasticsearch to show what was written, before its own turn comes: at once when the last time is long enough ago, else when it
+ * is. Whoever asks does not wait. A refresh that fails is left to the server's own interval.
+ */
+export class Refresher {
+  readonly #options: RefresherOptions;
+  readonly #stopped = new AbortController();
+  #wanted = new Set<string>();
+  #running: Promise<void> | null = null;
+  #nextAt = -Infinity;
+
+  constructor(options: RefresherOptions) {
+    this.#options = options;
+  }
+
+  request(indices: Iterable<string>): void {
+    for (const index of indices) this.#wanted.add(index);
+    if (this.#wanted.size > 0) this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { refresh, intervalMs, clock, logger } = this.#options;
+    const { signal } = this.#stopped;
+    while (this.#wanted.size > 0) {
+      const waitMs = this.#nextAt - clock.monotonic();
+      if (waitMs > 0) await clock.sleep(waitMs, signal);
+      if (signal.aborted) break;
+      const indices = [...this.#wanted];
+      this.#wanted = new Set();
+      this.#nextAt = clock.monotonic() + intervalMs;
+      try {
+        await refresh(indices);
+      } catch (error) {
+        logger.debug({ indices, error: errorText(error) }, 'a refresh failed: the index shows it by itself');
+      }
+    }
+    this.#running = null;
+  }
+}
