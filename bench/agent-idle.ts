@@ -1,7 +1,7 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AgentProcess } from './agent-process.ts';
+import { AgentProcess, usedBy } from './agent-process.ts';
 import type { Bench, Figure } from './bench.ts';
 import { withTopicPrefix } from './kafka-topics.ts';
 import { trainingLines } from './training-lines.ts';
@@ -51,13 +51,3 @@ export const agentIdle: Bench = {
     return figures;
   },
 };
-
-/** CPU of the whole process (counted in ticks of 10 ms) and how often its main thread went to sleep. */
-async function usedBy(pid: number): Promise<{ cpuSeconds: number; switches: number }> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The name, in brackets, may hold spaces; utime and stime are fields 14 and 15, in ticks of 1/100 s.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const switches = Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? NaN);
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, switches };
-}

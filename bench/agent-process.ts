@@ -19,8 +19,9 @@ export interface AgentPlan {
   directory: string;
   /** Files to follow. */
   include: readonly string[];
-  broker: string;
-  topicPrefix: string;
+  /** host:port of Kafka; without it the agent ships to a local log in `transport` below its directory. */
+  broker?: string;
+  topicPrefix?: string;
   /** `src/main.ts`, or `dist/main.js` of a build. */
   main?: string;
   args?: readonly string[];
@@ -65,6 +66,11 @@ export class AgentProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new AgentProcess(child, directory);
+  }
+
+  /** Of the local log, if it ships to one. */
+  get transportDirectory(): string {
+    return join(this.#directory, 'transport');
   }
 
   /** Resolves with ms since its start when its log has the text. */
@@ -114,10 +120,21 @@ export class AgentProcess {
   }
 }
 
+/** CPU of the whole process (counted in ticks of 10 ms) and how often its main thread went to sleep. */
+export async function usedBy(pid: number): Promise<{ cpuSeconds: number; switches: number }> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name, in brackets, may hold spaces; utime and stime are fields 14 and 15, in ticks of 1/100 s.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const switches = Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? NaN);
+  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, switches };
+}
+
 function configOf({ include, broker, topicPrefix }: AgentPlan, directory: string): object {
+  const local = { dir: join(directory, 'transport') };
   return {
     source: { id: source, run: 'bench', include },
-    transport: { kafka: { brokers: [broker], topicPrefix } },
+    transport: broker === undefined ? { local } : { kafka: { brokers: [broker], topicPrefix } },
     state: { dir: join(directory, 'state') },
     http: { listen: '127.0.0.1:0' },
     agent: { cpuMax: 64 },

@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { startKafka } from '../test/servers/kafka.ts';
 import type { ServerProcess } from '../test/servers/server-process.ts';
 import { agentIdle } from './agent-idle.ts';
+import { agentManyFiles } from './agent-many-files.ts';
 import { agentThroughput } from './agent-throughput.ts';
 import { isMet, median } from './bench.ts';
 import type { Bench, Figure } from './bench.ts';
 import { parse } from './parse.ts';
 
-const benches: readonly Bench[] = [agentThroughput, agentIdle, parse];
+const benches: readonly Bench[] = [agentThroughput, agentIdle, agentManyFiles, parse];
 let broker: ServerProcess | null = null;
 
 const missed = await runAll(chosen(process.argv.slice(2)), Number(process.env['CABOOSE_BENCH_RUNS'] ?? 3));

@@ -5,8 +5,8 @@ import type { OpenFile } from './file-system.ts';
  * The bytes of a spool file: frames, one after the other, each with a checksum of its own. The first one says which stream it is,
  * the others are pieces of the stream. A damaged frame costs its own bytes only: the next whole one is looked for behind it.
  *
- * A frame is `magic` (4 bytes), kind (1), three zero bytes, start in the stream (u64), length (u32), crc32 of all that and of
- * the payload (u32), payload. Numbers are little-endian.
+ * A frame is `magic` (4 bytes), kind (1), three zero bytes, start in the stream (u64), length (u32), crc32 of the stream's id, of
+ * all that and of the payload (u32), payload: a frame that got into another stream's file is not whole there. Numbers are little-endian.
  */
 export interface Frame {
   kind: FrameKind;
@@ -27,14 +27,14 @@ export const frameHeaderBytes = 24;
 const magic = Buffer.from('CBSP', 'latin1');
 const windowBytes = 64 * 1024;
 
-export function encodeFrame(kind: FrameKind, start: number, payload: Buffer): Buffer {
+export function encodeFrame(stream: string, kind: FrameKind, start: number, payload: Buffer): Buffer {
   const frame = Buffer.alloc(frameHeaderBytes + payload.length);
   magic.copy(frame);
   frame.writeUInt8(kind, 4);
   frame.writeBigUInt64LE(BigInt(start), 8);
   frame.writeUInt32LE(payload.length, 16);
   payload.copy(frame, frameHeaderBytes);
-  frame.writeUInt32LE(checksumOf(frame), 20);
+  frame.writeUInt32LE(checksumOf(stream, frame), 20);
   return frame;
 }
 
@@ -46,11 +46,15 @@ export interface ScannedFrames {
   wholeBytes: number;
 }
 
-/** Finds the whole frames of a file of `size` bytes. Reads all of it once, a frame at a time. */
-export async function scanFrames(file: Pick<OpenFile, 'read'>, size: number): Promise<ScannedFrames> {
+/** Finds the whole frames of a stream's file of `size` bytes. Reads all of it once, a frame at a time. */
+export async function scanFrames(
+  stream: string,
+  file: Pick<OpenFile, 'read'>,
+  size: number,
+): Promise<ScannedFrames> {
   const found: ScannedFrames = { frames: [], stream: null, wholeBytes: 0 };
   for (let position = 0; position + frameHeaderBytes <= size;) {
-    const frame = await readFrame(file, position, size);
+    const frame = await readFrame(stream, file, position, size);
     if (frame) {
       const { payload, ...rest } = frame;
       if (frame.kind === frameKinds.stream) found.stream ??= payload;
@@ -65,6 +69,7 @@ export async function scanFrames(file: Pick<OpenFile, 'read'>, size: number): Pr
 }
 
 async function readFrame(
+  stream: string,
   file: Pick<OpenFile, 'read'>,
   position: number,
   size: number,
@@ -79,7 +84,7 @@ async function readFrame(
   if (!plausible || offset + length > size || !isKind(kind)) return null;
   const whole = Buffer.concat([header, Buffer.allocUnsafe(length)]);
   if ((await file.read(whole, frameHeaderBytes, length, offset)) < length) return null;
-  if (checksumOf(whole) !== header.readUInt32LE(20)) return null;
+  if (checksumOf(stream, whole) !== header.readUInt32LE(20)) return null;
   return { kind, start: Number(start), length, offset, payload: whole.subarray(frameHeaderBytes) };
 }
 
@@ -94,8 +99,8 @@ async function findMagic(file: Pick<OpenFile, 'read'>, from: number, size: numbe
   return size;
 }
 
-function checksumOf(frame: Buffer): number {
-  return crc32(frame.subarray(frameHeaderBytes), crc32(frame.subarray(0, 20)));
+function checksumOf(stream: string, frame: Buffer): number {
+  return crc32(frame.subarray(frameHeaderBytes), crc32(frame.subarray(0, 20), crc32(stream)));
 }
 
 function isKind(kind: number): kind is FrameKind {

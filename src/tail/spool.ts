@@ -157,7 +157,7 @@ export class Spool {
       for await (const { start, bytes } of pieces) {
         if (written.bytes + frameHeaderBytes + bytes.length > room) return { ...written, all: false };
         const offset = spooled.fileBytes + written.bytes + frameHeaderBytes;
-        await append(encodeFrame(frameKinds.bytes, start, bytes));
+        await append(encodeFrame(state.record.id, frameKinds.bytes, start, bytes));
         written.pieces.push({ start, end: start + bytes.length, offset });
       }
       return written;
@@ -169,7 +169,12 @@ export class Spool {
 
   #streamFrame(state: StreamState): Buffer {
     const { source } = this.#options;
-    return encodeFrame(frameKinds.stream, 0, Buffer.from(JSON.stringify({ v: 1, source, state })));
+    return encodeFrame(
+      state.record.id,
+      frameKinds.stream,
+      0,
+      Buffer.from(JSON.stringify({ v: 1, source, state })),
+    );
   }
 
   async #loadFile(id: string, name: string): Promise<FoundSpool | null> {
@@ -178,7 +183,7 @@ export class Spool {
     if (!file) return null;
     try {
       const { size } = await file.stat();
-      const { frames, stream, wholeBytes } = await scanFrames(file, size);
+      const { frames, stream, wholeBytes } = await scanFrames(id, file, size);
       const head = headOf(stream);
       if (head && (head.v !== 1 || head.source !== this.#options.source)) {
         const hint =

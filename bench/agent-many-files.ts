@@ -1,0 +1,113 @@
+import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../src/core/clock.ts';
+import { silentLogger } from '../src/core/logger.ts';
+import { createLocalTransport } from '../src/transport/local/transport.ts';
+import { AgentProcess, usedBy } from './agent-process.ts';
+import type { Bench, Figure } from './bench.ts';
+import { trainingLines } from './training-lines.ts';
+
+const directories = 100;
+const filesEach = 100;
+const liveFiles = 50;
+const idlePercentMax = 1;
+const liveMsMax = 1000;
+/** Files that were opened are polled for 10 s more; V8 tidies up for some seconds. */
+const settleMs = 30_000;
+const measuredMs = Number(process.env['CABOOSE_BENCH_IDLE_MS'] ?? 60_000);
+const rounds = 40;
+const roundMs = 250;
+
+/** A directory of a long training campaign: ten thousand files that are done, and fifty that are written to. */
+export const agentManyFiles: Bench = {
+  name: 'agent-many-files',
+  about: `an agent over ${directories * filesEach} files, of which ${liveFiles} are written to, to a local log`,
+  async measure({ runs, directory }) {
+    const idle: number[] = [];
+    const live: number[] = [];
+    const rssMiB: number[] = [];
+    const [middle, slow]: [number[], number[]] = [[], []];
+    for (let run = 0; run < runs; run += 1) {
+      const logs = join(directory, `logs-${run}`);
+      const paths = await writeFiles(logs);
+      const agent = await AgentProcess.start({ directory, include: [`${logs}/**/*.log`] });
+      await agent.logged('"following"', 120_000);
+      await sleep(settleMs);
+      const pid = agent.child.pid ?? 0;
+      idle.push(await percentOf(pid, async () => await sleep(measuredMs)));
+      const latencies: number[] = [];
+      const following = new AbortController();
+      const followed = follow(agent.transportDirectory, latencies, following.signal);
+      live.push(await percentOf(pid, async () => await writeLive(paths)));
+      await sleep(5000);
+      following.abort();
+      await followed;
+      if (latencies.length < liveFiles * rounds)
+        throw new Error(`only ${latencies.length} of ${liveFiles * rounds} lines were published`);
+      latencies.sort((a, b) => a - b);
+      middle.push(latencies[Math.floor(latencies.length * 0.5)] ?? NaN);
+      slow.push(latencies[Math.floor(latencies.length * 0.99)] ?? NaN);
+      const { rssBytesMax } = await agent.stop();
+      rssMiB.push(rssBytesMax / 2 ** 20);
+    }
+    const figures: Figure[] = [
+      { name: 'CPU of a core, idle', unit: '%', values: idle, budget: { max: idlePercentMax } },
+      { name: 'CPU of a core, 50 live', unit: '%', values: live },
+      { name: 'write to published, half within', unit: 'ms', values: middle, budget: { max: liveMsMax } },
+      { name: 'write to published, 99 % within', unit: 'ms', values: slow, budget: { max: liveMsMax } },
+      { name: 'RSS, most', unit: 'MiB', values: rssMiB },
+    ];
+    return figures;
+  },
+};
+
+async function writeFiles(logs: string): Promise<string[]> {
+  const content = trainingLines(10);
+  const paths: string[] = [];
+  for (let directory = 0; directory < directories; directory += 1) {
+    await mkdir(join(logs, `run-${directory}`), { recursive: true });
+    for (let file = 0; file < filesEach; file += 1) {
+      const path = join(logs, `run-${directory}`, `worker-${file}.log`);
+      await writeFile(path, content);
+      paths.push(path);
+    }
+  }
+  return paths;
+}
+
+/** A line each, with the time at which it was written. */
+async function writeLive(paths: readonly string[]): Promise<void> {
+  const step = Math.floor(paths.length / liveFiles);
+  const chosen = paths.filter((_, i) => i % step === 0).slice(0, liveFiles);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const path of chosen) await appendFile(path, `live ${Date.now()}\n`);
+    await sleep(roundMs);
+  }
+}
+
+/** Reads the local log as it grows, and notes how old each live line is when it can be read there. */
+async function follow(dir: string, latencies: number[], signal: AbortSignal): Promise<void> {
+  const retention = { bytesMax: 2 ** 40, ageMsMax: 2 ** 40 };
+  const transport = createLocalTransport({
+    dir,
+    segmentFileBytesMax: 64 * 1024 * 1024,
+    retention,
+    clock: systemClock,
+    logger: silentLogger,
+    group: 'bench',
+  });
+  for await (const { segment } of transport.scanner.scan({ follow: true, signal })) {
+    const now = Date.now();
+    for (const [, written] of segment.bytes.toString().matchAll(/live (\d+)\n/g))
+      latencies.push(now - Number(written));
+  }
+  await transport.close();
+}
+
+async function percentOf(pid: number, work: () => Promise<void>): Promise<number> {
+  const [before, began] = [await usedBy(pid), performance.now()];
+  await work();
+  const after = await usedBy(pid);
+  return ((after.cpuSeconds - before.cpuSeconds) * 100_000) / (performance.now() - began);
+}
