@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CabooseError } from '../../src/core/errors.ts';
 import type { Fact } from '../../src/core/fact.ts';
 import type { Lane, Segment } from '../../src/core/segment.ts';
@@ -126,6 +126,21 @@ export function transportSuite(name: string, createHarness: () => Promise<Transp
       await until(again, 'the revoked segments again', 30_000);
       const numbers = [...first.batches, ...second.batches].map((batch) => batch.assignment);
       for (const batch of revoked) expect(numbers.filter((n) => n === batch.assignment)).toHaveLength(1);
+    });
+
+    test('what a machine publishes whose clock is a day off comes like everything else', async () => {
+      const days = [1, -1];
+      for (const day of days) {
+        vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + day * 86_400_000 });
+        try {
+          await publish('bulk', series(`day ${day}`, 3));
+        } finally {
+          vi.useRealTimers();
+        }
+      }
+      const consumer = consume(open());
+      await until(() => consumer.segments.length >= 6, 'all segments', 30_000);
+      expect(consumer.inLane('bulk')).toEqual(days.flatMap((day) => series(`day ${day}`, 3)));
     });
 
     test('lag is what was published and not committed', async () => {

@@ -68,15 +68,16 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 5; i += 1) await new Promise<void>((resolve) => void setImmediate(resolve));
 }
 
-/** Waits until the condition holds, looking again every few ms; fails with `what` after `timeoutMs`. */
+/** Waits until the condition holds, looking again every `intervalMs`; fails with `what` after `timeoutMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
   timeoutMs = 10_000,
+  intervalMs = 10,
 ): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
-    await new Promise((resolve) => void setTimeout(resolve, 10));
+    await new Promise((resolve) => void setTimeout(resolve, intervalMs));
   }
 }

@@ -24,14 +24,24 @@ export interface TcpProxy {
   limitToClient(count: number, atLimit?: () => void): void;
   /** Every chunk arrives that much later. */
   delay(ms: number): void;
-  /** Looks at what goes to the server before it is sent; false swallows it. */
-  onToServer(look: ((chunk: Buffer) => boolean) | null): void;
+  /** At most so many bytes a second of each connection, each way; Infinity: no limit. */
+  throttle(bytesPerSecond: number): void;
+  /** Looks at what goes to the server before it is sent. */
+  onToServer(look: ((chunk: Buffer) => Treatment) | null): void;
   close(): Promise<void>;
 }
+
+/**
+ * What happens to a chunk on its way to the server: `true` forwards it and `false` swallows it. `mute` forwards it, and nothing that
+ * the server says on this connection reaches the client any more; `cut-answer` forwards it, and the connection is reset when the server
+ * answers; `half` forwards its first half, and resets the connection.
+ */
+export type Treatment = boolean | 'mute' | 'cut-answer' | 'half';
 
 interface Pair {
   client: Socket;
   server: Socket;
+  answers: 'pass' | 'mute' | 'cut';
 }
 
 class Proxy implements TcpProxy {
@@ -44,10 +54,12 @@ class Proxy implements TcpProxy {
   #isSilent = false;
   #delayMs = 0;
   #limit: { left: number; atLimit: () => void } | null = null;
-  #look: ((chunk: Buffer) => boolean) | null = null;
+  #bytesPerSecond = Infinity;
+  #look: ((chunk: Buffer) => Treatment) | null = null;
 
-  constructor(target: { host: string; port: number }) {
+  constructor(target: { host: string; port: number }, port: number) {
     this.#target = target;
+    this.port = port;
   }
 
   get address(): string {
@@ -80,11 +92,7 @@ class Proxy implements TcpProxy {
   }
 
   cut(): void {
-    for (const pair of this.#pairs) {
-      pair.client.resetAndDestroy();
-      pair.server.destroy();
-    }
-    this.#pairs.clear();
+    for (const pair of this.#pairs) this.#reset(pair);
   }
 
   limitToClient(count: number, atLimit = (): void => this.cut()): void {
@@ -95,7 +103,11 @@ class Proxy implements TcpProxy {
     this.#delayMs = ms;
   }
 
-  onToServer(look: ((chunk: Buffer) => boolean) | null): void {
+  throttle(bytesPerSecond: number): void {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
+  onToServer(look: ((chunk: Buffer) => Treatment) | null): void {
     this.#look = look;
   }
 
@@ -106,7 +118,7 @@ class Proxy implements TcpProxy {
   #accept(client: Socket): void {
     this.accepted += 1;
     const server = connect(this.#target);
-    const pair = { client, server };
+    const pair: Pair = { client, server, answers: 'pass' };
     this.#pairs.add(pair);
     const end = (): void => {
       this.#pairs.delete(pair);
@@ -121,12 +133,38 @@ class Proxy implements TcpProxy {
       socket.on('close', end);
     }
     client.on('data', (chunk: Buffer) => {
-      if (this.#look?.(chunk) !== false) this.#forward(server, chunk);
+      this.#hold(client, chunk);
+      this.#toServer(pair, chunk, this.#look?.(chunk) ?? true);
     });
     server.on('data', (chunk: Buffer) => {
       this.received += chunk.length;
-      this.#toClient(client, chunk);
+      this.#hold(server, chunk);
+      if (pair.answers === 'pass') this.#toClient(client, chunk);
+      if (pair.answers === 'cut') this.#reset(pair);
     });
+  }
+
+  #toServer(pair: Pair, chunk: Buffer, treatment: Treatment): void {
+    if (treatment === false) return;
+    if (treatment === 'mute') pair.answers = 'mute';
+    if (treatment === 'cut-answer' && pair.answers === 'pass') pair.answers = 'cut';
+    if (treatment !== 'half') return this.#forward(pair.server, chunk);
+    this.#forward(pair.server, chunk.subarray(0, Math.floor(chunk.length / 2)));
+    // After the write is out, so that the server has the half frame.
+    setImmediate(() => this.#reset(pair));
+  }
+
+  #reset(pair: Pair): void {
+    this.#pairs.delete(pair);
+    pair.client.resetAndDestroy();
+    pair.server.destroy();
+  }
+
+  /** Reads no more from where this chunk came for as long as it takes at the allowed rate. */
+  #hold(from: Socket, chunk: Buffer): void {
+    if (this.#bytesPerSecond === Infinity) return;
+    from.pause();
+    setTimeout(() => from.resume(), (chunk.length / this.#bytesPerSecond) * 1000);
   }
 
   #toClient(client: Socket, chunk: Buffer): void {
@@ -148,10 +186,10 @@ class Proxy implements TcpProxy {
   }
 }
 
-/** Listens on a free port of the loopback. `target`: host:port. */
-export async function tcpProxy(target: string): Promise<TcpProxy> {
+/** Listens on that port of the loopback (0: any free one). `target`: host:port. */
+export async function tcpProxy(target: string, port = 0): Promise<TcpProxy> {
   const colon = target.lastIndexOf(':');
-  const proxy = new Proxy({ host: target.slice(0, colon), port: Number(target.slice(colon + 1)) });
+  const proxy = new Proxy({ host: target.slice(0, colon), port: Number(target.slice(colon + 1)) }, port);
   await proxy.pass();
   return proxy;
 }

@@ -7,27 +7,44 @@ const main = resolve(import.meta.dirname, '../../src/main.ts');
 
 /** One long-running caboose command as a real process, which a scenario kills and starts again. */
 export class CabooseProcess {
+  readonly configFile: string;
   readonly #args: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   readonly #logFile: string;
   #child: ChildProcess | null = null;
   kills = 0;
   /** Length of the log when the one that runs now was started. */
   #logStart = 0;
 
-  /** `dir` takes the config file and the log. */
-  constructor(name: string, command: string, config: string, dir: string) {
-    const configFile = join(dir, `${name}.yaml`);
-    writeFileSync(configFile, config);
+  /** `dir` takes the config file and the log. `preload`: a module that is imported first; `env`: more of the environment. */
+  constructor(
+    name: string,
+    command: string,
+    config: string,
+    dir: string,
+    { preload, env = {} }: { preload?: string; env?: Readonly<Record<string, string>> } = {},
+  ) {
+    this.configFile = join(dir, `${name}.yaml`);
+    writeFileSync(this.configFile, config);
     this.#logFile = join(dir, `${name}.out`);
-    this.#args = [main, command, '--config', configFile];
+    const imports = preload === undefined ? [] : ['--import', preload];
+    this.#args = [...imports, main, command, '--config', this.configFile];
+    this.#env = env;
   }
 
   start(): void {
     this.#logStart = this.log.length;
-    const child = spawn(process.execPath, this.#args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, this.#args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...this.#env },
+    });
     child.stdout.on('data', (chunk: Buffer) => appendFileSync(this.#logFile, chunk));
     child.stderr.on('data', (chunk: Buffer) => appendFileSync(this.#logFile, chunk));
     this.#child = child;
+    // It does not outlive who started it, however a run ends short of kill -9.
+    const end = (): void => void child.kill('SIGKILL');
+    process.once('exit', end);
+    child.once('exit', () => process.removeListener('exit', end));
   }
 
   get pid(): number {
@@ -45,14 +62,17 @@ export class CabooseProcess {
     return told?.[1] ?? null;
   }
 
-  /** The value of an unlabelled metric; null while it does not answer. */
+  /** The value of a metric, summed over its labels; null while it does not answer. */
   async metric(name: string): Promise<number | null> {
     const { url } = this;
     if (url === null) return null;
     try {
       const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(500) });
-      const line = (await response.text()).split('\n').find((row) => row.startsWith(`${name} `));
-      return line === undefined ? null : Number(line.slice(name.length + 1));
+      const rows = (await response.text())
+        .split('\n')
+        .filter((row) => row.startsWith(`${name} `) || row.startsWith(`${name}{`));
+      if (rows.length === 0) return null;
+      return rows.reduce((sum, row) => sum + Number(row.slice(row.lastIndexOf(' ') + 1)), 0);
     } catch (error) {
       if (error instanceof Error) return null;
       throw error;

@@ -6,15 +6,20 @@ interface Hits {
 
 const pageSize = 10_000;
 
-/** The messages of all events in the indices; or as many empty texts as there are events, which is cheaper. */
+/**
+ * The messages of all events in the indices, but those of the `leftOut` paths; or as many empty texts as there are events, which is
+ * cheaper.
+ */
 export async function elasticDocuments(
   node: string,
   indices: string,
   what: 'messages' | 'count',
+  leftOut: readonly string[] = [],
 ): Promise<string[]> {
   await post(node, `/${indices}/_refresh`);
+  const query = { bool: { must_not: { terms: { 'log.file.path': leftOut } } } };
   if (what === 'count') {
-    const { count } = (await post(node, `/${indices}/_count`, { query: { match_all: {} } })) as {
+    const { count } = (await post(node, `/${indices}/_count`, { query })) as {
       count?: number;
     };
     return Array.from({ length: count ?? 0 }, () => '');
@@ -28,6 +33,7 @@ export async function elasticDocuments(
     const { _shards: shards, hits } = (await post(node, '/_search', {
       size: pageSize,
       pit: { id, keep_alive: '1m' },
+      query,
       sort: [{ _shard_doc: 'asc' }],
       _source: ['message'],
       ...(after ? { search_after: after } : {}),

@@ -9,12 +9,18 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 export interface WriterOptions {
   path: string;
+  /** At most so many; Infinity: until the signal aborts. */
   lines: number;
   /** Lines per second. */
   rate: number;
   /** Renames the file away so often. */
   rotations: number;
+  /** Renames it away whenever it has so many lines, instead. */
+  rotateEvery?: number;
   seed: number;
+  signal?: AbortSignal;
+  /** Takes the lines as they are written, for one who looks on. */
+  written?: string[];
 }
 
 export function lineOf(path: string, sequence: number, random: () => number): string {
@@ -32,18 +38,22 @@ export function randomOf(seed: number): () => number {
   };
 }
 
+const tickMs = 20;
+
 /** Writes the lines live, with torn writes and rename rotation; returns all that was written, oldest first. */
-export async function writeLive({ path, lines, rate, rotations, seed }: WriterOptions): Promise<string[]> {
+export async function writeLive(options: WriterOptions): Promise<string[]> {
+  const { path, lines, rate, rotations, seed, signal, written = [] } = options;
   const random = randomOf(seed);
-  const written: string[] = [];
-  const tickMs = 20;
-  const perTick = Math.max(1, Math.round((rate * tickMs) / 1000));
-  const rotateEvery = Math.ceil(lines / (rotations + 1));
+  const rotateEvery = options.rotateEvery ?? Math.ceil(lines / (rotations + 1));
+  const began = performance.now();
   let generation = 0;
   await mkdir(dirname(path), { recursive: true });
   while (written.length < lines) {
+    if (signal?.aborted) break;
+    // A busy machine wakes us late: what is due by then is written, at most a second's worth.
+    const due = ((performance.now() - began + tickMs) * rate) / 1000 - written.length;
     const batch: string[] = [];
-    for (let i = 0; i < perTick && written.length + batch.length < lines; i += 1) {
+    for (let i = 1; i <= Math.min(due, rate) && written.length + batch.length < lines; i += 1) {
       batch.push(lineOf(path, written.length + batch.length, random));
     }
     const text = batch.map((line) => `${line}\n`).join('');

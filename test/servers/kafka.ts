@@ -20,6 +20,9 @@ const jvmOptions = [
 export interface KafkaOptions {
   /** More lines of server.properties. */
   properties?: Readonly<Record<string, string | number>>;
+  /** The address that clients are told instead of a broker's own, such as that of a proxy before it. Brokers talk to each other directly. */
+  advertised?: (address: string) => Promise<string>;
+  heapMb?: number;
 }
 
 export async function startKafka(options: KafkaOptions = {}): Promise<ServerProcess> {
@@ -36,13 +39,23 @@ export async function startKafkaCluster(
   const parts = await kafkaParts();
   const ports = await freePorts(brokers);
   const controllerPorts = await freePorts(brokers);
+  const internalPorts = options.advertised ? await freePorts(brokers) : [];
   const cluster = {
     id: randomBytes(16).toString('base64url'),
     size: brokers,
     voters: controllerPorts.map((port, i) => `${i + 1}@127.0.0.1:${port}`).join(','),
   };
+  const told = await Promise.all(
+    ports.map(async (port) => (await options.advertised?.(`127.0.0.1:${port}`)) ?? `127.0.0.1:${port}`),
+  );
   const plans = ports.map((port, i) =>
-    plan(parts, options, cluster, { id: i + 1, port, controllerPort: controllerPorts[i] ?? 0 }),
+    plan(parts, options, cluster, {
+      id: i + 1,
+      port,
+      controllerPort: controllerPorts[i] ?? 0,
+      internalPort: internalPorts[i] ?? null,
+      advertised: told[i] ?? '',
+    }),
   );
   // None is ready before a majority of the controllers runs.
   const started = await Promise.all(plans.map((each) => ServerProcess.start(each, { ready: false })));
@@ -80,11 +93,20 @@ interface Cluster {
   voters: string;
 }
 
+interface Broker {
+  id: number;
+  port: number;
+  controllerPort: number;
+  /** Where the other brokers reach it, if clients are told another address. */
+  internalPort: number | null;
+  advertised: string;
+}
+
 function plan(
   parts: KafkaParts,
-  { properties = {} }: KafkaOptions,
+  { properties = {}, heapMb = 768 }: KafkaOptions,
   cluster: Cluster,
-  broker: { id: number; port: number; controllerPort: number },
+  broker: Broker,
 ): ServerPlan {
   const classpath = ['-cp', join(parts.directory, 'lib', '*')];
   const address = `127.0.0.1:${broker.port}`;
@@ -102,7 +124,13 @@ function plan(
     },
     command: (directory) => ({
       file: parts.java,
-      args: ['-Xmx768m', ...jvmOptions, ...classpath, 'kafka.Kafka', join(directory, 'server.properties')],
+      args: [
+        `-Xmx${heapMb}m`,
+        ...jvmOptions,
+        ...classpath,
+        'kafka.Kafka',
+        join(directory, 'server.properties'),
+      ],
     }),
     probe: async () => (await liveBrokers(broker.port)) === cluster.size,
   };
@@ -110,19 +138,21 @@ function plan(
 
 function serverProperties(
   cluster: Cluster,
-  { id, port, controllerPort }: { id: number; port: number; controllerPort: number },
+  { id, port, controllerPort, internalPort, advertised }: Broker,
   directory: string,
 ): Record<string, string | number> {
   const replicas = Math.min(3, cluster.size);
   const inSync = Math.min(2, cluster.size);
+  const internal = internalPort === null ? '' : `,INTERNAL://127.0.0.1:${internalPort}`;
   return {
     'process.roles': 'broker,controller',
     'node.id': id,
     'controller.quorum.voters': cluster.voters,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${internal}`,
+    'advertised.listeners': `PLAINTEXT://${advertised}${internal}`,
+    'inter.broker.listener.name': internalPort === null ? 'PLAINTEXT' : 'INTERNAL',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT',
     'log.dirs': join(directory, 'data'),
     'offsets.topic.replication.factor': replicas,
     'offsets.topic.num.partitions': 5,

@@ -40,6 +40,13 @@ export function kafkaProblem(error: unknown, foreign: ReadonlyMap<string, string
       hint: "set the topic's max.message.bytes to at least 1048588",
     });
   }
+  if (type === 'INVALID_TIMESTAMP') {
+    return new CabooseError('KAFKA_TIMESTAMP', `the broker refuses the time of a record: ${text}`, {
+      cause: error,
+      retriable: true,
+      hint: "set this machine's clock, or the topic's message.timestamp.type to LogAppendTime",
+    });
+  }
   if (type.endsWith('AUTHORIZATION_FAILED')) {
     return new CabooseError('KAFKA_AUTHORIZATION', `Kafka does not allow it: ${text}`, {
       cause: error,

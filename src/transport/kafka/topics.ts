@@ -16,6 +16,12 @@ export interface TopicOptions {
 
 const dayMs = 24 * 60 * 60 * 1000;
 
+/**
+ * Records carry the broker's time. With the sender's, which is Kafka's default, a broker refuses what comes from a clock more than an hour
+ * ahead, and drops what comes from one that is more than the retention behind, before anybody has read it.
+ */
+const brokersTime = { 'message.timestamp.type': 'LogAppendTime' } as const;
+
 /** What a send of 900 KiB and its overhead need; Kafka's own default. */
 const maxMessageBytes = '1048588';
 
@@ -50,7 +56,7 @@ export function topicSpecs(options: TopicOptions): ITopicConfig[] {
     topic,
     numPartitions: partitions,
     replicationFactor: replicationFactor ?? -1,
-    configEntries: Object.entries({ ...config, 'max.message.bytes': maxMessageBytes }).map(
+    configEntries: Object.entries({ ...config, ...brokersTime, 'max.message.bytes': maxMessageBytes }).map(
       ([name, value]) => ({
         name,
         value,

@@ -119,6 +119,7 @@ test('errors say what to do', () => {
   );
   expect(problem({ name: 'KafkaJSSASLAuthenticationError' })).toBe('KAFKA_AUTHENTICATION');
   expect(problem({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })).toBe('KAFKA_TLS');
+  expect(problem({ type: 'INVALID_TIMESTAMP' })).toBe('KAFKA_TIMESTAMP');
   expect(problem({ code: 'ECONNREFUSED' })).toBe('KAFKA_UNAVAILABLE');
 });
 
@@ -142,4 +143,5 @@ test('topics: two lanes that take a whole send, incidents compacted', () => {
   expect(settings.get('caboose.incidents')?.get('cleanup.policy')).toBe('compact');
   for (const topic of settings.values())
     expect(Number(topic.get('max.message.bytes'))).toBeGreaterThan(960 * 1024);
+  for (const topic of settings.values()) expect(topic.get('message.timestamp.type')).toBe('LogAppendTime');
 });

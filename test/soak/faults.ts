@@ -1,0 +1,104 @@
+/**
+ * `npm run soak -- faults [NAME…] [--minutes N] [--kills N] [--rate N] [--seed N] [--json] [--list]`: harms real servers and processes
+ * while lines are written, and compares at the end what is in the index with what was written.
+ *
+ * The servers are started once: three brokers of one quorum, three ZooKeeper servers, one Elasticsearch, each behind proxies. Each
+ * scenario has its own names, processes and files. The exit code is 1 if one failed; the files of that one are kept.
+ */
+import { parseArgs } from 'node:util';
+import { play } from './faults/play.ts';
+import type { Report } from './faults/play.ts';
+import { paragraph, table } from './faults/report.ts';
+import { scenarios } from './faults/scenarios.ts';
+import type { Scenario } from './faults/scenario.ts';
+import { FaultServers } from './faults/servers.ts';
+
+const usage =
+  'usage: npm run soak -- faults [NAME…] [--minutes N] [--kills N] [--rate LINES_PER_SECOND] [--seed N] [--json] [--list]';
+const minuteMs = 60_000;
+
+/** The exit code. */
+export async function run(args: readonly string[]): Promise<number> {
+  const options = parse(args);
+  if (options === null) {
+    console.error(usage);
+    return 2;
+  }
+  if (options.list) {
+    for (const { name, fault, how, minutes } of scenarios)
+      console.log(`${name.padEnd(16)} ${fault} (${how}); ${minutes} min`);
+    return 0;
+  }
+  const reports = await playAll(options);
+  if (options.json) console.log(JSON.stringify(reports, null, 2));
+  else console.log(`\n${table(reports)}`);
+  return reports.some(({ result }) => result === 'failed') ? 1 : 0;
+}
+
+interface Options {
+  chosen: readonly Scenario[];
+  minutes: number | null;
+  kills: number | null;
+  rate: number | null;
+  seed: number;
+  json: boolean;
+  list: boolean;
+}
+
+/** Null if the arguments are none that we know. */
+function parse(args: readonly string[]): Options | null {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        minutes: { type: 'string' },
+        kills: { type: 'string' },
+        rate: { type: 'string' },
+        seed: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+      },
+    });
+    const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+    if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; --list names all`);
+    const { json, list } = values;
+    return {
+      chosen: scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),
+      minutes: positive('--minutes', values.minutes),
+      kills: positive('--kills', values.kills),
+      rate: positive('--rate', values.rate),
+      seed: positive('--seed', values.seed) ?? Date.now() % 1_000_000,
+      json,
+      list,
+    };
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+}
+
+function positive(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`${name} takes a number above 0, not ${text}`);
+  return value;
+}
+
+async function playAll({ chosen, minutes, kills, rate, seed }: Options): Promise<Report[]> {
+  const servers = await FaultServers.start({ brokers: 3, zookeepers: 3 });
+  const reports: Report[] = [];
+  try {
+    for (const scenario of chosen) {
+      const durationMs = (minutes ?? scenario.minutes) * minuteMs;
+      console.error(`${new Date().toISOString()} ${scenario.name}, ${durationMs / 1000} s, seed ${seed}`);
+      const shape = rate === null ? {} : { linesPerSecond: rate };
+      const report = await play(servers, scenario, { seed, durationMs, kills, shape });
+      console.error(paragraph(report));
+      reports.push(report);
+    }
+  } finally {
+    await servers.stop();
+  }
+  return reports;
+}
