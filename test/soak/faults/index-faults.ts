@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Admin } from 'kafkajs';
 import { until } from '../../fakes/clock.ts';
 import type { Answer } from './index-proxy.ts';
 import type { Figure, Scenario } from './scenario.ts';
@@ -98,13 +99,7 @@ export const indexRefuses: Scenario = {
       // Its successor, which ends the event.
       await stage.write('refused.log', [`2026-01-01 00:00:00 taken ${times}`], { apart: true });
       const began = performance.now();
-      const wanted = times;
-      await until(
-        async () => (await deadLetters(stage)) >= wanted,
-        `${wanted} dead letters of ${stage.id}`,
-        60_000,
-        200,
-      );
+      await untilDeadLetters(stage, times);
       slowestMs = Math.max(slowestMs, performance.now() - began);
       await delay(3_000);
     }
@@ -169,15 +164,19 @@ async function untilItMoves(stage: Stage, secondsMax: number): Promise<Figure> {
   };
 }
 
-async function deadLetters(stage: Stage): Promise<number> {
-  const admin = stage.kafka().admin();
-  await admin.connect();
-  try {
+async function untilDeadLetters(stage: Stage, wanted: number): Promise<void> {
+  const count = async (admin: Admin): Promise<number> => {
     const offsets = await admin.fetchTopicOffsets(stage.topic('dead-letters'));
     return offsets.reduce((sum, { high }) => sum + Number(high), 0);
-  } finally {
-    await admin.disconnect();
-  }
+  };
+  await stage.askKafka(async (admin) => {
+    await until(
+      async () => (await count(admin)) >= wanted,
+      `${wanted} dead letters of ${stage.id}`,
+      60_000,
+      200,
+    );
+  });
 }
 
 /** In the order of the file. */

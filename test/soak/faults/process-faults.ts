@@ -139,22 +139,20 @@ async function killAgent(stage: Stage, { random }: Spell): Promise<number> {
 /** Kills one and starts it again; ms until every partition is committed to where it stood at the kill. */
 async function killIndexer(stage: Stage, { random }: Spell): Promise<number> {
   await delay(100 + random() * 3_000);
-  const admin = stage.kafka().admin();
-  await admin.connect();
-  try {
-    const topic = stage.topic('segments.bulk');
-    const victim = pick(stage.indexers, random);
-    await untilItReceives(victim);
+  const topic = stage.topic('segments.bulk');
+  const victim = pick(stage.indexers, random);
+  await untilItTakesIn(victim);
+  return await stage.askKafka(async (admin) => {
+    const ends = await admin.fetchTopicOffsets(topic);
     await victim.kill();
     victim.start();
     const began = performance.now();
-    const ends = await admin.fetchTopicOffsets(topic);
     await until(
       async () => {
         const [committed] = await admin.fetchOffsets({ groupId: stage.id, topics: [topic] });
         return ends.every(({ partition, high }) => {
           const offset = committed?.partitions.find((one) => one.partition === partition)?.offset ?? '0';
-          return Number(offset) >= Number(high) || high === '0';
+          return Number(offset) >= Number(high);
         });
       },
       'the partitions of the killed indexer are back at work',
@@ -162,13 +160,11 @@ async function killIndexer(stage: Stage, { random }: Spell): Promise<number> {
       lookMs,
     );
     return performance.now() - began;
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 /** One that has not joined the group yet holds no partition. */
-async function untilItReceives(indexer: CabooseProcess): Promise<void> {
+async function untilItTakesIn(indexer: CabooseProcess): Promise<void> {
   await until(
     async () => ((await indexer.metric('caboose_indexed_events_total')) ?? 0) > 0,
     'the indexer takes in',
