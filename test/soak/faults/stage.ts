@@ -201,6 +201,16 @@ export class Stage {
     }
   }
 
+  /** Asks Elasticsearch, past the proxies. */
+  async askIndex(method: string, path: string, body?: object): Promise<unknown> {
+    const response = await fetch(new URL(path, this.servers.elasticsearch), {
+      method,
+      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return await response.json();
+  }
+
   topic(name: string): string {
     return `${this.id}.${name}`;
   }
@@ -230,9 +240,9 @@ export class Stage {
     await Promise.all(this.leaseLinks.flat().map(async (link) => await link.close()));
     if (this.shape.stateBytesMax !== null)
       for (let i = 0; i < this.shape.agents; i += 1) await unmount(this.stateDir(i));
-    await fetch(new URL(`/${this.id}-*?expand_wildcards=all`, this.servers.elasticsearch), {
-      method: 'DELETE',
-    });
+    // By name: Elasticsearch refuses to delete by a pattern.
+    const indices = (await this.askIndex('GET', `/${this.id}-*/_alias`)) as object;
+    for (const index of Object.keys(indices)) await this.askIndex('DELETE', `/${index}`);
   }
 
   async removeFiles(): Promise<void> {
