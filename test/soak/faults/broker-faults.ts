@@ -141,9 +141,7 @@ function isProduceRequest(chunk: Buffer): boolean {
 
 /** The node id of a broker that leads a partition with data. */
 async function leaderOfUsedPartition(stage: Stage, { random }: Spell): Promise<number> {
-  const admin = stage.kafka().admin();
-  await admin.connect();
-  try {
+  return await stage.askKafka(async (admin) => {
     const topic = stage.topic('segments.bulk');
     const offsets = await admin.fetchTopicOffsets(topic);
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
@@ -151,9 +149,7 @@ async function leaderOfUsedPartition(stage: Stage, { random }: Spell): Promise<n
     const { partition } = used[Math.floor(random() * used.length)] ?? { partition: 0 };
     const found = topics[0]?.partitions.find(({ partitionId }) => partitionId === partition);
     return found?.leader ?? 1;
-  } finally {
-    await admin.disconnect();
-  }
+  });
 }
 
 /** How fast agents and index make up for an outage that is over now, in multiples of the load. */

@@ -11,6 +11,8 @@ export interface PlayOptions {
   kills: number | null;
   /** Over what the scenario asks for. */
   shape?: Partial<StageShape>;
+  /** Times may be so many times as long as a scenario allows: for a machine that does other work as well. */
+  slack?: number;
 }
 
 export interface Report {
@@ -27,14 +29,13 @@ export interface Report {
   reason: string | null;
   /** Where the logs of a failed one are. */
   dir: string | null;
+  /** To repeat it. */
+  command: string;
 }
 
 /** One scenario from start to verdict. Does not reject: what goes wrong is the result. */
-export async function play(
-  servers: FaultServers,
-  scenario: Scenario,
-  { seed, durationMs, kills, shape }: PlayOptions,
-): Promise<Report> {
+export async function play(servers: FaultServers, scenario: Scenario, options: PlayOptions): Promise<Report> {
+  const { seed, durationMs, kills, shape, slack = 1 } = options;
   const { name, fault, how } = scenario;
   const report: Report = {
     scenario: name,
@@ -47,6 +48,7 @@ export async function play(
     figures: [],
     reason: null,
     dir: null,
+    command: commandOf(scenario, options),
   };
   let stage: Stage | null = null;
   try {
@@ -57,7 +59,9 @@ export async function play(
     report.times = injected.times;
     report.figures = injected.figures;
     report.verdict = await stage.settle(injected);
-    report.figures = [...injected.figures, ...((await injected.afterwards?.()) ?? [])];
+    report.figures = [...injected.figures, ...((await injected.afterwards?.()) ?? [])].map((figure) =>
+      loosened(figure, slack),
+    );
     report.reason = failureOf(report.verdict, report.figures);
     report.result = report.reason === null ? 'ok' : 'failed';
   } catch (error) {
@@ -70,6 +74,23 @@ export async function play(
   if (report.result === 'failed') report.dir = stage?.dir ?? null;
   else await stage?.removeFiles();
   return report;
+}
+
+function commandOf(
+  { name, minutes }: Scenario,
+  { seed, durationMs, kills, shape, slack = 1 }: PlayOptions,
+): string {
+  const given = [
+    durationMs === minutes * 60_000 ? '' : ` --minutes ${durationMs / 60_000}`,
+    kills === null ? '' : ` --kills ${kills}`,
+    shape?.linesPerSecond === undefined ? '' : ` --rate ${shape.linesPerSecond}`,
+    slack === 1 ? '' : ` --slack ${slack}`,
+  ];
+  return `npm run soak -- faults ${name} --seed ${seed}${given.join('')}`;
+}
+
+function loosened(figure: Figure, slack: number): Figure {
+  return figure.unit === 's' && figure.max !== undefined ? { ...figure, max: figure.max * slack } : figure;
 }
 
 function failureOf({ missing, duplicate, wrong, audit }: Verdict, figures: readonly Figure[]): string | null {

@@ -20,7 +20,7 @@ export function paragraph(report: Report): string {
   for (const figure of figures) lines.push(`        figure   ${figureText(figure)}`);
   if (reason !== null) lines.push(`        reason   ${reason}`);
   if (dir !== null) lines.push(`        logs     ${dir}`);
-  lines.push(`        again    ${commandOf(report)}`);
+  lines.push(`        again    ${report.command}`);
   return lines.join('\n');
 }
 
@@ -31,7 +31,7 @@ export function table(reports: readonly Report[]): string {
     const judged = verdict
       ? `${result}: ${verdict.lines} lines, ${verdict.missing} / ${verdict.duplicate} / ${verdict.wrong}`
       : result;
-    const cells = [fault, how, times, judged, figures.map(figureText).join('; '), `\`${commandOf(report)}\``];
+    const cells = [fault, how, times, judged, figures.map(figureText).join('; '), `\`${report.command}\``];
     return `| ${cells.join(' | ')} |`;
   });
   return [
@@ -49,8 +49,4 @@ function figureText(figure: Figure): string {
 
 function shown(value: number): string {
   return Number.isInteger(value) ? String(value) : value.toFixed(value < 10 ? 2 : 1);
-}
-
-function commandOf({ scenario, seed }: Report): string {
-  return `npm run soak -- faults ${scenario} --seed ${seed}`;
 }

@@ -1,7 +1,9 @@
 import { brokerLinks, brokersAway, leaderKills, lostReplies } from './broker-faults.ts';
-import { hugeLine, indexAway, indexErrors, indexReadOnly, indexRefuses } from './index-faults.ts';
+import { hugeLine, indexRefuses } from './document-faults.ts';
+import { indexAway, indexErrors, indexReadOnly } from './index-faults.ts';
+import { kills } from './kills.ts';
 import { leaderStopped, leaseLinks, quorumLost } from './lease-faults.ts';
-import { clockJumps, kills, rebalanceStorm, stateDiskFull } from './process-faults.ts';
+import { clockJumps, rebalanceStorm, stateDiskFull } from './process-faults.ts';
 import type { Scenario } from './scenario.ts';
 
 export const scenarios: readonly Scenario[] = [

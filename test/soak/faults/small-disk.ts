@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { appendFile, mkdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,11 +15,17 @@ export async function mountSmall(dir: string, bytesMax: number): Promise<void> {
   } catch (error) {
     throw new Skipped(`a file system of our own cannot be mounted (root can): ${String(error).trim()}`);
   }
+  mounted.add(dir);
 }
 
+const mounted = new Set<string>();
+// However the run ends, short of kill -9.
+process.once('exit', () => {
+  for (const dir of mounted) execFileSync('umount', ['--lazy', dir]);
+});
+
 export async function unmount(dir: string): Promise<void> {
-  // Not mounted, if mounting was refused.
-  await run('umount', [dir]).catch(() => undefined);
+  if (mounted.delete(dir)) await run('umount', [dir]);
 }
 
 const filler = 'filler';

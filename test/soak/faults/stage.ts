@@ -7,7 +7,9 @@ import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
+import { silentLogger } from '../../../src/core/logger.ts';
+import { createClient } from '../../../src/transport/kafka/client.ts';
 import { until } from '../../fakes/clock.ts';
 import { tcpProxy } from '../../fakes/tcp-proxy.ts';
 import type { TcpProxy } from '../../fakes/tcp-proxy.ts';
@@ -187,9 +189,26 @@ export class Stage {
     return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
   }
 
-  /** A client of the brokers, through their proxies. */
-  kafka(): Kafka {
-    return new Kafka({ brokers: [...this.servers.kafka], clientId: 'soak', logLevel: logLevel.NOTHING });
+  /** Asks the brokers something, through their proxies. */
+  async askKafka<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
+    const { kafka: brokers } = this.servers;
+    const admin = createClient({ brokers, clientId: 'soak', logger: silentLogger }, new Map()).admin();
+    await admin.connect();
+    try {
+      return await ask(admin);
+    } finally {
+      await admin.disconnect();
+    }
+  }
+
+  /** Asks Elasticsearch, past the proxies. */
+  async askIndex(method: string, path: string, body?: object): Promise<unknown> {
+    const response = await fetch(new URL(path, this.servers.elasticsearch), {
+      method,
+      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return await response.json();
   }
 
   topic(name: string): string {
@@ -203,7 +222,7 @@ export class Stage {
     for (const link of this.leaseLinks.flat()) await link.pass();
     const expected = written.length + this.#extra.length;
     const deadline = performance.now() + arrivalTimeoutMs;
-    while ((await this.indexed()) < expected && performance.now() < deadline) await delay(500);
+    while ((await this.indexed()) < expected && performance.now() < deadline) await delay(1000);
     const configs = this.agents.map(({ configFile }) => configFile);
     const found = await this.#documents('messages');
     return await judge({ written: [...written, ...this.#extra], found, configs, refused });
@@ -221,9 +240,9 @@ export class Stage {
     await Promise.all(this.leaseLinks.flat().map(async (link) => await link.close()));
     if (this.shape.stateBytesMax !== null)
       for (let i = 0; i < this.shape.agents; i += 1) await unmount(this.stateDir(i));
-    await fetch(new URL(`/${this.id}-*?expand_wildcards=all`, this.servers.elasticsearch), {
-      method: 'DELETE',
-    });
+    // By name: Elasticsearch refuses to delete by a pattern.
+    const indices = (await this.askIndex('GET', `/${this.id}-*/_alias`)) as object;
+    for (const index of Object.keys(indices)) await this.askIndex('DELETE', `/${index}`);
   }
 
   async removeFiles(): Promise<void> {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Figure } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
-const intervalMs = 250;
+const intervalMs = 1000;
 
 /** Looks on while a fault goes on: how much memory the agents take, and for how long nothing moves. */
 export class Watch {
