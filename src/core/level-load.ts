@@ -65,7 +65,7 @@ export function levelLoad({
     });
     for (const { key, load } of free) take(key, load, leastBusyWith(workers, load));
     // Each move makes a busier member less busy; the bound is for what rounding may do.
-    for (let moves = 0; moves < 2 * slots.length; moves += 1) {
+    for (let moves = 0; moves < workers.length * slots.length; moves += 1) {
       const move = bestMove(workers, slots, result, { mayMove, gain });
       if (!move) break;
       move.from.load -= move.load;
