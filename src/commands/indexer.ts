@@ -25,15 +25,16 @@ export const command: Command = {
     });
     const logger = openLogger(context, config);
     const { clock, signal } = context;
+    const identity = `${hostname()} ${process.pid}`;
     const metrics = createMetrics();
     const transport = await openTransport(config, { clock, logger });
     const index = await openIndex(config, { clock, logger, metrics });
     try {
       if (once) {
-        await indexOnce(config, { transport, index, clock, logger, metrics }, signal);
+        await indexOnce(config, { transport, index, identity, clock, logger, metrics }, signal);
         return exitCodes.ok;
       }
-      const lease = await openLease(config, { clock, logger, identity: `${hostname()} ${process.pid}` });
+      const lease = await openLease(config, { clock, logger, identity });
       const http = await openHttp(config, {
         defaultListen: '127.0.0.1:7071',
         version: context.version,
@@ -45,7 +46,7 @@ export const command: Command = {
         const { connected, reason } = lease.status();
         return connected ? null : (reason ?? 'not connected');
       });
-      await runIndexer(config, { transport, index, lease, clock, logger, metrics }, signal);
+      await runIndexer(config, { transport, index, lease, identity, clock, logger, metrics }, signal);
       await http.close();
       return exitCodes.ok;
     } finally {

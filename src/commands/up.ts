@@ -38,7 +38,8 @@ export const command: Command = {
     const index = await openIndex(config, { clock, logger, metrics });
     // Alone in its process, it needs no election.
     const alone = { ...config, lease: config.lease ?? { inProcess: {} } };
-    const lease = await openLease(alone, { clock, logger, identity: `up ${process.pid}` });
+    const identity = `up ${process.pid}`;
+    const lease = await openLease(alone, { clock, logger, identity });
     const { publisher } = transport;
     const { tail, measure, release } = await openTail(config, {
       publisher,
@@ -62,7 +63,7 @@ export const command: Command = {
       const indexing = new AbortController();
       const indexer = runIndexer(
         config,
-        { transport, index, lease, clock, logger, metrics },
+        { transport, index, lease, identity, clock, logger, metrics },
         indexing.signal,
       );
       await tail.start();

@@ -2,6 +2,8 @@
  * The contract of an election: of all candidates under one path, at most one acts at any time. lease/zookeeper and
  * lease/in-process pass one suite (test/contract/lease.suite.ts).
  */
+import type { PlanStore } from './assignment-plan.ts';
+
 export interface Tenure {
   /**
    * Fencing token, a safe integer: larger than that of every earlier tenure. Only a tenure that follows one of the same
@@ -21,6 +23,8 @@ export interface Lease {
    */
   tenures(signal: AbortSignal): AsyncIterable<Tenure>;
   status(): LeaseStatus;
+  /** What the leader has decided about the partitions, for all candidates. */
+  readonly plans: PlanStore;
 }
 
 export interface LeaseStatus {

@@ -3,6 +3,7 @@
  * within (lane, partition). Two implementations, transport/kafka and transport/local, pass one suite
  * (test/contract/transport.suite.ts).
  */
+import type { GroupMember, Sharing, Slot } from './assignment-plan.ts';
 import type { CarriedSegment, Lane, Segment, SegmentHeader } from './segment.ts';
 import type { Fact } from './fact.ts';
 import type { IncidentDocument } from './incident.ts';
@@ -61,6 +62,13 @@ export interface LagReport {
   records: number;
 }
 
+/** All members that share the partitions, and all partitions, as the transport knows them. */
+export interface GroupView {
+  members: readonly (GroupMember & { slots: readonly Slot[] })[];
+  /** `end` counts all records that were ever published to the partition; `records` as in LagReport. */
+  partitions: readonly (LagReport & { end: number })[];
+}
+
 export interface Subscriber {
   /**
    * The batches of all partitions that this member is assigned, until the signal aborts. Batches of different partitions
@@ -69,6 +77,8 @@ export interface Subscriber {
   batches(signal: AbortSignal): AsyncIterable<SegmentBatch>;
   /** Lag of the partitions assigned to this member. */
   lag(): Promise<LagReport[]>;
+  /** Null while the group is not settled. Absent where one member takes all. */
+  group?(): Promise<GroupView | null>;
 }
 
 export interface ScanOptions {
@@ -135,7 +145,8 @@ export interface ConnectionState {
 /** Everything that a transport offers; a command uses the parts that it needs. Connects on first use. */
 export interface Transport {
   readonly publisher: Publisher;
-  subscriber(): Subscriber;
+  /** `sharing`: what this member brings to the sharing of partitions, where several share them. */
+  subscriber(sharing?: Sharing): Subscriber;
   readonly scanner: SegmentScanner;
   readonly facts: FactLog;
   readonly incidents: IncidentLog;

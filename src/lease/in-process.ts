@@ -7,12 +7,14 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Lease, LeaseStatus, Tenure } from '../core/lease.ts';
+import { InProcessPlans } from './in-process-plans.ts';
 
 export function inProcessLease({ clock }: { clock: Clock }): Lease {
   return new InProcessLease(clock);
 }
 
 class InProcessLease implements Lease {
+  readonly plans = new InProcessPlans();
   readonly #clock: Clock;
   /** The last candidate's place in the queue: fulfilled when it has left. */
   #tail: Promise<void> = Promise.resolve();

@@ -105,6 +105,27 @@ export function createMetrics() {
       labelNames: ['lane'] as const,
       registers,
     }),
+    assignedPartitions: new Gauge({
+      name: 'caboose_assigned_partitions',
+      help: 'Partitions that this indexer takes.',
+      labelNames: ['lane'] as const,
+      registers,
+    }),
+    planVersion: new Gauge({
+      name: 'caboose_assignment_plan_version',
+      help: "Version of the leader's assignment plan that this indexer knows; 0 without one.",
+      registers,
+    }),
+    planAge: new Gauge({
+      name: 'caboose_assignment_plan_age_seconds',
+      help: 'Age of that plan; 0 without one.',
+      registers,
+    }),
+    assignmentImbalance: new Gauge({
+      name: 'caboose_assignment_imbalance',
+      help: 'On the leader: what the busiest indexer has to work off, over what an even share would be. 1 is even.',
+      registers,
+    }),
     endToEnd: new Histogram({
       name: 'caboose_end_to_end_seconds',
       help: 'Time from the moment a line was observed by the agent until it can be searched.',

@@ -3,24 +3,29 @@ import type { Clock } from '../../core/clock.ts';
 import type { EventIndex } from '../../core/event-index.ts';
 import type { Lease } from '../../core/lease.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { Transport } from '../../core/transport.ts';
+import { lanes } from '../../core/segment.ts';
+import type { Subscriber, Transport } from '../../core/transport.ts';
 import { createTrainGauges } from '../../sinks/prometheus.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { balance } from './balancing.ts';
 import { Indexing } from './indexing.ts';
 import type { IndexingOptions } from './indexing.ts';
 import { lead } from './leading.ts';
+import type { LeadingOptions } from './leading.ts';
 
 /** The consuming half, as `indexer` and `up` run it: indexing, and the duties of the leader when this one is it. */
 export interface IndexerParts {
   transport: Transport;
   index: EventIndex;
   lease: Lease;
+  /** Who this indexer is, in its group and for people: host and pid. */
+  identity: string;
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
 }
 
-const lagIntervalMs = 10_000;
+const measureIntervalMs = 10_000;
 const onceIntervalMs = 200;
 /** A run's gauges go when nothing was heard of it for so long. */
 const runIdleMs = 3_600_000;
@@ -37,7 +42,8 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
   });
   await index.prepare(signal);
   if (signal.aborted) return;
-  const subscriber = transport.subscriber();
+  const member = { id: parts.identity, weight: config.indexer.weight };
+  const subscriber = transport.subscriber({ member, plans: lease.plans });
   const indexing = new Indexing({
     ...indexingOptions(config, parts),
     subscriber,
@@ -55,12 +61,30 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
     logger,
     metrics,
   };
+  const isShared = config.indexer.mode === 'shared';
+  const planning = planningWork(config, parts, subscriber);
+  const whileLeading = isShared
+    ? planning
+    : async (tenureSignal: AbortSignal): Promise<void> => await indexing.run(tenureSignal);
   await Promise.all([
-    config.indexer.mode === 'shared'
-      ? Promise.all([indexing.run(signal), lead(leading, signal)])
-      : lead({ ...leading, whileLeading: async (tenure) => await indexing.run(tenure) }, signal),
-    measureLag(subscriber.lag.bind(subscriber), parts, signal),
+    isShared ? indexing.run(signal) : null,
+    lead({ ...leading, ...(whileLeading && { whileLeading }) }, signal),
+    measure(subscriber, parts, signal),
   ]);
+}
+
+/** Undefined where one member takes all. */
+function planningWork(
+  config: Config,
+  { lease: { plans }, clock, logger, metrics }: IndexerParts,
+  subscriber: Subscriber,
+): LeadingOptions['whileLeading'] {
+  if (!subscriber.group) return undefined;
+  const group = subscriber.group.bind(subscriber);
+  const { planIntervalMs } = config.indexer;
+  const isEachLeader = config.lease?.zookeeper === undefined;
+  return async (signal, tenure) =>
+    await balance({ group, plans, isEachLeader, planIntervalMs, clock, logger, metrics }, tenure, signal);
 }
 
 /** Takes in what the transport holds now, and commits it, as a member of the group. */
@@ -71,7 +95,7 @@ export async function indexOnce(
 ): Promise<void> {
   const { transport, index, clock } = parts;
   await index.prepare(signal);
-  const subscriber = transport.subscriber();
+  const subscriber = transport.subscriber({ member: { id: parts.identity, weight: config.indexer.weight } });
   const indexing = new Indexing({
     ...indexingOptions(config, parts),
     subscriber,
@@ -110,19 +134,27 @@ function indexingOptions(
   };
 }
 
-async function measureLag(
-  lag: () => Promise<{ lane: 'fast' | 'bulk'; records: number }[]>,
-  { clock, metrics, logger }: IndexerParts,
+async function measure(
+  subscriber: Subscriber,
+  { lease, clock, metrics, logger }: IndexerParts,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    await clock.sleep(lagIntervalMs, signal);
+    await clock.sleep(measureIntervalMs, signal);
     if (signal.aborted) return;
+    const plan = lease.plans.current();
+    metrics.planVersion.set(plan?.version ?? 0);
+    metrics.planAge.set(plan ? Math.max(0, clock.now() - plan.madeAt) / 1000 : 0);
     try {
-      const sums = { fast: 0, bulk: 0 };
-      for (const { lane, records } of await lag()) sums[lane] += records;
-      metrics.consumerLag.set({ lane: 'fast' }, sums.fast);
-      metrics.consumerLag.set({ lane: 'bulk' }, sums.bulk);
+      const reports = await subscriber.lag();
+      for (const lane of lanes) {
+        const ofLane = reports.filter((report) => report.lane === lane);
+        metrics.assignedPartitions.set({ lane }, ofLane.length);
+        metrics.consumerLag.set(
+          { lane },
+          ofLane.reduce((sum, { records }) => sum + records, 0),
+        );
+      }
     } catch (error) {
       logger.debug({ error }, 'the lag cannot be measured now');
     }

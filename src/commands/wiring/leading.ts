@@ -25,8 +25,8 @@ export interface LeadingOptions {
   silentAfterMs: number;
   /** Zone of times that are written without one. */
   timeZone: string;
-  /** Work that only the leader does (active-standby): ends when its signal aborts. */
-  whileLeading?: (signal: AbortSignal) => Promise<void>;
+  /** Work that only the leader does besides: ends when its signal aborts. */
+  whileLeading?: (signal: AbortSignal, tenure: Tenure) => Promise<void>;
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
@@ -48,7 +48,7 @@ export async function lead(options: LeadingOptions, signal: AbortSignal): Promis
     logger.info({ token: tenure.token }, 'leading');
     metrics.leader.set(1);
     try {
-      const work = options.whileLeading?.(AbortSignal.any([signal, tenure.signal]));
+      const work = options.whileLeading?.(AbortSignal.any([signal, tenure.signal]), tenure);
       await Promise.all([new Leadership(options, tenure).run(), work]);
     } finally {
       metrics.leader.set(0);

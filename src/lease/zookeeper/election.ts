@@ -27,6 +27,8 @@ export interface Candidate {
 
 /** Who leads, for a status. */
 export interface LeaderInfo {
+  /** The name of its node. */
+  node: string;
   /** The text that the leader has stored in its node. */
   identity: string;
   token: number;
@@ -150,6 +152,7 @@ export async function readLeader(session: Session, directory: string): Promise<L
     if (!node) continue;
     const { czxid, ctime } = node.stat;
     return {
+      node: first.name,
       identity: node.data.toString('utf8'),
       token: tokenOf(czxid),
       since: ctime,

@@ -24,6 +24,8 @@ import { checkPath, parseServers } from './address.ts';
 import { enrol, readLeader, standing, tokenOf, watchNode } from './election.ts';
 import type { Candidacy, LeaderInfo } from './election.ts';
 import type { DigestAuth } from './greeting.ts';
+import { ZookeeperPlans } from './plan-store.ts';
+import type { Acl } from './protocol.ts';
 import { Session } from './session.ts';
 import type { SessionOptions } from './session.ts';
 import { beginTenure } from './tenure.ts';
@@ -76,6 +78,7 @@ export async function readZookeeperLeader(
 }
 
 class SessionLease implements ZookeeperLease {
+  readonly plans: ZookeeperPlans;
   readonly #options: ZookeeperLeaseOptions;
   readonly #directory: string;
   readonly #sessionOptions: SessionOptions;
@@ -89,6 +92,14 @@ class SessionLease implements ZookeeperLease {
   constructor(options: ZookeeperLeaseOptions) {
     this.#options = options;
     this.#directory = electionDirectory(options.path);
+    const { path, clock, logger } = options;
+    this.plans = new ZookeeperPlans({
+      path,
+      electionDirectory: this.#directory,
+      acl: aclOf(options),
+      clock,
+      logger,
+    });
     this.#sessionOptions = {
       ...sessionOptions(options),
       onTrouble: (reason) => {
@@ -148,6 +159,7 @@ class SessionLease implements ZookeeperLease {
   async #openSession(signal: AbortSignal): Promise<Session | null> {
     try {
       this.#session = await Session.open(this.#sessionOptions, signal);
+      this.plans.attach(this.#session);
       return this.#session;
     } catch (error) {
       if (signal.aborted) return null;
@@ -156,12 +168,12 @@ class SessionLease implements ZookeeperLease {
   }
 
   async *#tenuresOf(session: Session, signal: AbortSignal): AsyncGenerator<Tenure> {
-    const { identity, auth } = this.#options;
+    const { identity } = this.#options;
     const candidacy: Candidacy = {
       directory: this.#directory,
       guid: randomUUID(),
       identity: identity.slice(0, 1024),
-      acl: auth ? 'creator' : 'open',
+      acl: aclOf(this.#options),
     };
     const left = new AbortController();
     signal.addEventListener('abort', () => void this.#leave(session, left.signal), { signal: left.signal });
@@ -249,6 +261,10 @@ function shuffled<T>(items: readonly T[]): T[] {
     .map((item) => ({ item, order: Math.random() }))
     .sort((a, b) => a.order - b.order)
     .map(({ item }) => item);
+}
+
+function aclOf({ auth }: ZookeeperOptions): Acl {
+  return auth ? 'creator' : 'open';
 }
 
 function electionDirectory(path: string): string {

@@ -15,6 +15,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { WakeUp } from '../wake-up.ts';
 import type { Connectivity } from './connectivity.ts';
+import type { PlanAssigner } from './plan-assigner.ts';
 import { errorType } from './problems.ts';
 import { withTimeout } from './send-queue.ts';
 
@@ -27,6 +28,8 @@ export interface PullConsumerOptions {
   outstandingMax?: number;
   /** Where to begin in a partition, instead of the committed offset. */
   startOffset?: (topic: string, partition: number) => string | null;
+  /** How the group shares the partitions; without it, by turns. */
+  assigner?: PlanAssigner | null;
   /** Waits until the topics are there. */
   ready: (signal: AbortSignal) => Promise<unknown>;
   wakeUp: WakeUp;
@@ -177,7 +180,7 @@ export class PullConsumer {
   }
 
   async #session(signal: AbortSignal): Promise<void> {
-    const { groupId, sessionTimeoutMs, clock, createClient } = this.#options;
+    const { groupId, sessionTimeoutMs, clock, createClient, assigner } = this.#options;
     const consumer = createClient().consumer({
       groupId,
       sessionTimeout: sessionTimeoutMs,
@@ -187,6 +190,7 @@ export class PullConsumer {
       maxBytesPerPartition: 1024 * 1024,
       maxBytes: 8 * 1024 * 1024,
       allowAutoTopicCreation: false,
+      ...(assigner ? { partitionAssigners: assigner.assigners() } : {}),
     });
     this.#consumer = consumer;
     this.#lastSignOfLife = clock.monotonic();
@@ -214,7 +218,7 @@ export class PullConsumer {
 
   /** `reason` resolves when the signal aborts, and rejects when the session crashed or stalls. */
   #watch(consumer: Consumer, signal: AbortSignal): { reason: Promise<void>; stop: () => void } {
-    const { clock, sessionTimeoutMs, logger, groupId } = this.#options;
+    const { clock, sessionTimeoutMs, logger, groupId, assigner } = this.#options;
     const over = new AbortController();
     const crashed = new Promise<never>((_resolve, reject) => {
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
@@ -225,6 +229,7 @@ export class PullConsumer {
     const { events } = consumer;
     consumer.on(events.GROUP_JOIN, ({ payload }) => {
       alive();
+      assigner?.joined(payload.memberAssignment, payload.isLeader, payload.groupProtocol);
       this.#assign(consumer, payload.memberAssignment);
     });
     consumer.on(events.REBALANCING, () => {
@@ -236,7 +241,12 @@ export class PullConsumer {
       const nodeId = String((payload as { nodeId?: unknown }).nodeId);
       this.#fetches.set(nodeId, { assignment: this.#generation, began: clock.monotonic() });
     });
-    consumer.on(events.HEARTBEAT, alive);
+    consumer.on(events.HEARTBEAT, () => {
+      alive();
+      if (!assigner?.isOutdated()) return;
+      logger.info({ groupId }, 'the assignment plan has changed: the group shares its partitions anew');
+      throw rejoin();
+    });
     consumer.on(events.FETCH, alive);
     consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
       const { topic, partition, lastOffset, batchSize } = payload;
@@ -345,6 +355,14 @@ export class PullConsumer {
 
 function keyOf({ topic, partition }: { topic: string; partition: number }): string {
   return `${topic}/${partition}`;
+}
+
+/**
+ * Thrown from a heartbeat's event it is to kafkajs as if the broker had answered so: it ends the fetches, tells of the rebalance, and
+ * joins anew as the same member, without leaving first.
+ */
+function rejoin(): Error {
+  return Object.assign(new Error('the assignment plan has changed'), { type: 'REBALANCE_IN_PROGRESS' });
 }
 
 /** The group has moved on without us: the batch comes again, to whoever owns its partition now. */

@@ -1,10 +1,13 @@
 import type { Kafka } from 'kafkajs';
+import type { Sharing } from '../../core/assignment-plan.ts';
 import { backoffMs } from '../../core/retry.ts';
 import { lanes } from '../../core/segment.ts';
 import type { CarriedSegment, Lane } from '../../core/segment.ts';
-import type { LagReport, RejectedRecord, SegmentBatch, Subscriber } from '../../core/transport.ts';
+import type { GroupView, LagReport, RejectedRecord, SegmentBatch, Subscriber } from '../../core/transport.ts';
 import { receive } from '../received-segment.ts';
 import { WakeUp } from '../wake-up.ts';
+import { readGroup, topicLags } from './group-view.ts';
+import { PlanAssigner } from './plan-assigner.ts';
 import { PullConsumer } from './pull-consumer.ts';
 import type { FetchedBatch, PullConsumerOptions } from './pull-consumer.ts';
 import { receivedRecord } from './received-record.ts';
@@ -12,9 +15,11 @@ import { segmentTopic } from './topics.ts';
 
 export interface KafkaSubscriberOptions extends Omit<
   PullConsumerOptions,
-  'topics' | 'wakeUp' | 'startOffset'
+  'topics' | 'wakeUp' | 'startOffset' | 'assigner'
 > {
   topicPrefix: string;
+  /** Without it partitions are shared by turns. */
+  sharing: Sharing | undefined;
   admin: () => ReturnType<Kafka['admin']>;
 }
 
@@ -32,6 +37,7 @@ export class KafkaSubscriber implements Subscriber {
   readonly #options: KafkaSubscriberOptions;
   readonly #wakeUp = new WakeUp();
   readonly #lanes: ReadonlyMap<string, Lane>;
+  readonly #assigner: PlanAssigner | null;
   #consumer: PullConsumer | null = null;
   /** Releases in a row by partition; each lengthens the pause. */
   readonly #releases = new Map<string, number>();
@@ -39,6 +45,8 @@ export class KafkaSubscriber implements Subscriber {
   constructor(options: KafkaSubscriberOptions) {
     this.#options = options;
     this.#lanes = new Map(lanes.map((lane) => [segmentTopic(options.topicPrefix, lane), lane]));
+    const { sharing, topicPrefix, clock } = options;
+    this.#assigner = sharing ? new PlanAssigner({ sharing, topicPrefix, clock }) : null;
   }
 
   async *batches(signal: AbortSignal): AsyncIterable<SegmentBatch> {
@@ -46,6 +54,7 @@ export class KafkaSubscriber implements Subscriber {
       ...this.#options,
       topics: [...this.#lanes.keys()],
       outstandingMax: batchesUnderWayMax,
+      assigner: this.#assigner,
       wakeUp: this.#wakeUp,
     });
     const over = new AbortController();
@@ -75,27 +84,24 @@ export class KafkaSubscriber implements Subscriber {
   async lag(): Promise<LagReport[]> {
     const assigned = this.#consumer?.assigned() ?? [];
     if (assigned.length === 0) return [];
+    const mine = new Set(assigned.map(({ topic, partition }) => `${topic}/${partition}`));
+    const topics = [...new Set(assigned.map(({ topic }) => topic))];
+    const lags = await this.#ask(async (admin) => await topicLags(admin, this.#options.groupId, topics));
+    return lags
+      .filter(({ topic, partition }) => mine.has(`${topic}/${partition}`))
+      .map(({ topic, partition, records }) => ({ lane: this.#laneOf(topic), partition, records }));
+  }
+
+  async group(): Promise<GroupView | null> {
+    const { groupId, topicPrefix } = this.#options;
+    return await this.#ask(async (admin) => await readGroup(admin, groupId, topicPrefix));
+  }
+
+  async #ask<T>(question: (admin: ReturnType<Kafka['admin']>) => Promise<T>): Promise<T> {
     const admin = this.#options.admin();
     await admin.connect();
     try {
-      const topics = [...new Set(assigned.map(({ topic }) => topic))];
-      const committed = await admin.fetchOffsets({ groupId: this.#options.groupId, topics });
-      const reports: LagReport[] = [];
-      for (const topic of topics) {
-        const ends = await admin.fetchTopicOffsets(topic);
-        const offsets = committed.find((found) => found.topic === topic)?.partitions ?? [];
-        for (const { partition } of assigned.filter((mine) => mine.topic === topic)) {
-          const end = ends.find((found) => found.partition === partition);
-          const offset = Number(offsets.find((found) => found.partition === partition)?.offset ?? -1);
-          const from = Math.max(offset, Number(end?.low ?? 0));
-          reports.push({
-            lane: this.#laneOf(topic),
-            partition,
-            records: Math.max(0, Number(end?.high ?? 0) - from),
-          });
-        }
-      }
-      return reports;
+      return await question(admin);
     } finally {
       await admin.disconnect();
     }

@@ -104,7 +104,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
         await queue.send(lane, segmentTopic(topicPrefix, lane), partition, () => encodeSegment(segment)),
       stop: async (signal) => await queue.stop(signal),
     },
-    subscriber: () => new KafkaSubscriber({ ...reading, groupId }),
+    subscriber: (sharing) => new KafkaSubscriber({ ...reading, groupId, sharing }),
     scanner: { scan: (scan) => scanSegments(reading, scan) },
     facts: {
       append: async (facts) =>

@@ -4,6 +4,7 @@ import { readSegment } from '../../../src/commands/wiring/reading.ts';
 import type { IncidentDocument } from '../../../src/core/incident.ts';
 import type { Lease, Tenure } from '../../../src/core/lease.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
+import { InProcessPlans } from '../../../src/lease/in-process-plans.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { FakeClock, settle } from '../../fakes/clock.ts';
 import { FakeEventIndex } from '../../fakes/event-index.ts';
@@ -32,6 +33,7 @@ class Bench {
         yield tenure;
       },
       status: () => ({ role: 'leader', token, connected: true }),
+      plans: new InProcessPlans(),
     };
     this.#running = lead(
       {
