@@ -7,6 +7,7 @@ import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { followedFile, hasUnread, isDrained, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
+import { noZeros } from './holes.ts';
 import { hasAnchor, hasHead, holds } from './identity.ts';
 
 /**
@@ -126,6 +127,7 @@ export class Catalog {
     file.waitsFor = orphan;
     file.resend = false;
     file.unterminatedSince = null;
+    file.zeros = noZeros();
   }
 
   /** No path leads to it any more. `now` is monotonic ms. */
