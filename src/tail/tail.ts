@@ -77,9 +77,9 @@ export class Tail {
     const { fs, patterns, logger, cutLog } = options;
     this.#discovery = new Discovery(fs, patterns, logger);
     this.#compressed = new CompressedFiles(options);
-    this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed });
-    const buffers = new ReadBuffers();
     const descriptors = new Descriptors(options.openFilesMax, logger);
+    this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed, descriptors });
+    const buffers = new ReadBuffers();
     const catalog = this.#catalog;
     const cutter = new Cutter(options, this.#discovery, catalog, buffers, descriptors);
     const sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
@@ -412,8 +412,7 @@ export class Tail {
       const settled = !state || (state.final && state.pending.length === 0);
       const quietLong = now - file.changedAt >= goneWaitMs || this.#descriptors.shortage > 0;
       const isOver = file.gone && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
-      // It is not forgotten while a compressed copy of it may be found.
-      if (isOver && !this.#compressed.isPending(file.path)) {
+      if (isOver) {
         await this.#descriptors.close(file);
         this.#catalog.drop(file);
       }
