@@ -63,7 +63,8 @@ export const command: Command = {
 
 async function print({ stdout }: CommandContext, account: Account, json: boolean): Promise<void> {
   const faults = account.findings.filter(isFault);
-  const pending = account.findings.filter((finding) => !isFault(finding));
+  const pending = account.findings.filter(({ kind }) => kind === 'pending');
+  const holes = account.findings.filter(({ kind }) => kind === 'hole');
   if (json) {
     for (const finding of account.findings) await stdout.write(`${JSON.stringify(finding)}\n`);
     const { streams, bytes, events } = account;
@@ -73,7 +74,7 @@ async function print({ stdout }: CommandContext, account: Account, json: boolean
     );
     return;
   }
-  for (const finding of [...faults, ...pending]) await stdout.write(`${line(finding)}\n`);
+  for (const finding of [...faults, ...holes, ...pending]) await stdout.write(`${line(finding)}\n`);
   await stdout.write(`${verdict(account, faults.length, pending)}\n`);
 }
 

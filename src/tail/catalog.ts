@@ -3,10 +3,12 @@ import { familyOf } from './compressed-files.ts';
 import type { CompressedFiles, Contents } from './compressed-files.ts';
 import type { CutLog } from './cut-log.ts';
 import type { StreamState } from './cut-state.ts';
+import type { Descriptors } from './descriptors.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { followedFile, hasUnread, isDrained, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
+import { noZeros } from './holes.ts';
 import { hasAnchor, hasHead, holds } from './identity.ts';
 
 /**
@@ -26,6 +28,7 @@ export interface CatalogOptions {
   fs: FileSystem;
   cutLog: CutLog;
   compressed: CompressedFiles;
+  descriptors: Descriptors;
   logger: Logger;
 }
 
@@ -126,6 +129,7 @@ export class Catalog {
     file.waitsFor = orphan;
     file.resend = false;
     file.unterminatedSince = null;
+    file.zeros = noZeros();
   }
 
   /** No path leads to it any more. `now` is monotonic ms. */
@@ -177,10 +181,11 @@ export class Catalog {
     return this.#orphans.some((orphan) => !this.#awaitsSurvey(orphan));
   }
 
-  /** No longer followed; its stream is no longer remembered. */
+  /** No longer followed; its stream is no longer remembered, unless a compressed copy of it may yet be found. */
   drop(file: FollowedFile): void {
     this.#remove(file);
-    if (file.stream) this.#options.cutLog.forget(file.stream);
+    if (file.stream && !this.#options.compressed.isPending(file.path))
+      this.#options.cutLog.forget(file.stream);
   }
 
   #remove(file: FollowedFile): void {
@@ -338,16 +343,20 @@ export class Catalog {
         return true;
       }
       if (this.#orphans.some((orphan) => orphan.stream === stream)) return true;
-      const isClosed = original?.gone === true && original.handle === null;
-      if (original && !isClosed && (!original.gone || !isDrained(original))) return true;
-      if (original) {
-        this.#remove(original);
-        await original.handle?.close();
-      }
-      this.#attach(candidate, stream, original?.resend ?? false, now);
+      if (original && (!original.gone || !isDrained(original))) return true;
+      const file = this.#attach(candidate, stream, original?.resend ?? false, now);
+      if (original) await this.#replace(original, file);
       return true;
     }
     return false;
+  }
+
+  /** The stream is another file's now. */
+  async #replace(original: FollowedFile, by: FollowedFile): Promise<void> {
+    for (const file of this.files.values()) if (file.predecessor === original) file.predecessor = by;
+    this.#remove(original);
+    original.stream = null;
+    await this.#options.descriptors.close(original);
   }
 
   /** Whether the original has, where the compressed file ends, the bytes with which that ends: then it is older, or unfinished. */

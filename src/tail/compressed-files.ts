@@ -130,8 +130,8 @@ export class CompressedFiles {
       if (!(await pass.advance(sliceBytesMax))) return;
       const { size: bytes, mtimeMs } = await file.stat();
       if (bytes === entry.stat.size && mtimeMs === entry.stat.mtimeMs && entry.codec !== null) {
-        const { size, damage, anchor, holds, beginsAs } = pass;
-        const place = { codec: entry.codec, bytes, mtimeMs, size, damage };
+        const { size, hasTextHead, damage, anchor, holds, beginsAs } = pass;
+        const place = { codec: entry.codec, bytes, mtimeMs, size, hasTextHead, damage };
         entry.contents = { place, anchor, holds, beginsAs };
         entry.isUnreadable = false;
         this.#hasNews = true;

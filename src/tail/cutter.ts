@@ -12,7 +12,8 @@ import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { Discovery } from './discovery.ts';
 import type { FileSystem } from './file-system.ts';
-import { hasUnread, noteStat, offsetOf } from './followed-file.ts';
+import { hasUnread, isQuiet, noteStat, offsetOf } from './followed-file.ts';
+import { judgeZeros, noZeros } from './holes.ts';
 import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, hashOf, headOf } from './identity.ts';
 import type { ReadBuffers } from './read-buffers.ts';
@@ -58,6 +59,14 @@ const slowPollMs = 1000;
 
 const nothing: Polled = { made: [], more: false };
 
+/** How a file's end is taken. */
+export interface Ending {
+  /** An unterminated rest does not wait for its line end. */
+  cutAnywhere: boolean;
+  /** Nothing will come behind what is there now. */
+  isWhole: boolean;
+}
+
 export class Cutter {
   readonly #options: CutterOptions;
   readonly #discovery: Discovery;
@@ -79,13 +88,10 @@ export class Cutter {
     this.#descriptors = descriptors;
   }
 
-  /**
-   * `cutAnywhere`: an unterminated rest does not wait for its line end. `bytesMax`: of a cut. Does not reject: a file that fails is
-   * told once.
-   */
-  async poll(file: FollowedFile, cutAnywhere: boolean, bytesMax = segmentBytesMax): Promise<Polled> {
+  /** `bytesMax`: of a cut. Does not reject: a file that fails is told once. */
+  async poll(file: FollowedFile, ending: Ending, bytesMax = segmentBytesMax): Promise<Polled> {
     try {
-      const polled = await this.#look(file, cutAnywhere, bytesMax);
+      const polled = await this.#look(file, ending, bytesMax);
       // Nothing is written to the spool any more: no reason to hold it open.
       if (file.spooled && !polled.more) await this.#descriptors.close(file);
       return polled;
@@ -118,7 +124,7 @@ export class Cutter {
     }
   }
 
-  async #look(file: FollowedFile, cutAnywhere: boolean, bytesMax: number): Promise<Polled> {
+  async #look(file: FollowedFile, ending: Ending, bytesMax: number): Promise<Polled> {
     const now = this.#options.clock.monotonic();
     file.lastPolledAt = now;
     file.nextPollAt = Infinity;
@@ -138,21 +144,23 @@ export class Cutter {
     const lack = file.spooled?.lackAt(offsetOf(file));
     if (lack) return { made: this.#cutGap(file, lack), more: true };
     if (!hasUnread(file)) return nothing;
-    return await this.#read(file, lastSize, cutAnywhere, bytesMax);
+    if (file.zeros.seenTo > offsetOf(file) && stat.size >= file.zeros.seenTo)
+      return await this.#zeros(file, now, ending);
+    return await this.#read(file, lastSize, ending, bytesMax);
   }
 
-  async #read(file: FollowedFile, lastSize: number, cutAnywhere: boolean, bytesMax: number): Promise<Polled> {
+  async #read(file: FollowedFile, lastSize: number, ending: Ending, bytesMax: number): Promise<Polled> {
     const { clock, metrics } = this.#options;
     if (!file.handle) return nothing;
     const { size, lastPolledAt: now } = file;
     file.behindSince ??= clock.now();
-    const waited = file.unterminatedSince !== null && now - file.unterminatedSince >= unterminatedMaxMs;
     const request = {
       offset: offsetOf(file),
       anchor: file.stream?.anchor ?? null,
       available: (file.spooled?.runEnd(offsetOf(file)) ?? size) - offsetOf(file),
       bytesMax,
-      cutAnywhere: waited || cutAnywhere,
+      cutAnywhere: hasWaited(file, now) || ending.cutAnywhere,
+      zerosAreBytes: file.zeros.areBytes || file.spooled !== null,
     };
     const reading = await readNext(file.handle, request, this.#buffers);
     if (reading.kind === 'rewritten') return this.#rewritten(file, lastSize);
@@ -162,6 +170,7 @@ export class Cutter {
       await this.#noteRest(file, reading.unterminatedBytes, now);
       return nothing;
     }
+    if (reading.kind === 'zeros') return await this.#zeros(file, now, ending);
     metrics.readBytes.inc(reading.bytes.length);
     const made = this.#cut(file, reading.bytes, reading.anchor);
     file.unterminatedSince = null;
@@ -172,6 +181,61 @@ export class Cutter {
       file.nextPollAt = Math.min(file.nextPollAt, dueAt);
     }
     return { made: [made], more: reading.more };
+  }
+
+  /** Zeros behind the offset: a hole, or bytes like any other. */
+  async #zeros(file: FollowedFile, now: number, ending: Ending): Promise<Polled> {
+    const { handle, size, compressed, zeros } = file;
+    if (!handle) return nothing;
+    const offset = offsetOf(file);
+    const verdict = await judgeZeros(handle, {
+      offset,
+      seenTo: zeros.seenTo,
+      size,
+      hasTextHead: compressed?.hasTextHead ?? null,
+      isWhole: ending.isWhole || compressed !== null || (file.leaving && isQuiet(file, now)),
+      hasWaited: hasWaited(file, now) || ending.cutAnywhere,
+    });
+    switch (verdict.kind) {
+      case 'bytes':
+        file.zeros = { ...noZeros(), areBytes: true };
+        return { made: [], more: true };
+      case 'midway':
+        zeros.seenTo = verdict.end;
+        return this.#midway(file);
+      case 'held':
+        zeros.areHeld = true;
+        return await this.#done(file);
+      case 'unterminated':
+        await this.#noteRest(file, verdict.bytes, now);
+        return nothing;
+      case 'hole':
+        return { made: [this.#cutHole(file, verdict)], more: true };
+    }
+  }
+
+  #cutHole(file: FollowedFile, hole: { end: number; anchor: string; head: Buffer }): MadeCut {
+    const { clock, cutLog, logger, metrics } = this.#options;
+    const state = this.begin(file, hole.head);
+    file.predecessor = null;
+    const { end: start } = state;
+    const { end, anchor } = hole;
+    const observed = Math.max(clock.now(), state.observed);
+    const cut: Cut = { start, end, observed, anchor, gap: 'hole', final: false };
+    cutLog.cut(state, cut);
+    file.zeros = noZeros();
+    file.unterminatedSince = null;
+    metrics.gapBytes.inc({ reason: 'hole' }, end - start);
+    logger.warn(
+      {
+        path: file.path,
+        start,
+        end,
+        hint: 'nobody wrote these bytes: let the writer append (>>, mode "a"), or rotate by rename instead of truncating',
+      },
+      'a hole of zeros in a file: a gap is published in its place',
+    );
+    return { state, cut, bytes: Buffer.alloc(0) };
   }
 
   /** Nothing to cut now. An unterminated rest waits a second for its line end. */
@@ -358,11 +422,16 @@ export class Cutter {
   }
 }
 
+function hasWaited({ unterminatedSince }: FollowedFile, now: number): boolean {
+  return unterminatedSince !== null && now - unterminatedSince >= unterminatedMaxMs;
+}
+
 /** Decompresses up to where it is read next; false while it is on the way. */
 async function comesNear(file: FollowedFile): Promise<boolean> {
   const { handle, stream } = file;
   if (!(handle instanceof DecompressedFile)) return true;
   const first = file.resend ? stream?.pending[0] : null;
-  const offset = first ? Math.min(first.start, first.end - anchorLength(first.end)) : offsetOf(file);
+  const next = Math.max(offsetOf(file), file.zeros.seenTo);
+  const offset = first ? Math.min(first.start, first.end - anchorLength(first.end)) : next;
   return await handle.approach(offset - anchorLength(offset));
 }

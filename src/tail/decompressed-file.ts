@@ -8,6 +8,8 @@ export interface CompressedPlace {
   bytes: number;
   mtimeMs: number;
   size: number;
+  /** Whether its first bytes are text, see holes.ts. */
+  hasTextHead: boolean;
   /** Why it cannot be decompressed further; null when it is whole. */
   damage: string | null;
 }

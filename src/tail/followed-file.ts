@@ -1,5 +1,7 @@
 import type { CompressedPlace } from './decompressed-file.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
+import { noZeros } from './holes.ts';
+import type { Zeros } from './holes.ts';
 import type { StreamState } from './cut-state.ts';
 import type { SpooledFile } from './spooled-file.ts';
 
@@ -31,6 +33,7 @@ export interface FollowedFile {
   doneMtimeMs: number;
   /** Monotonic ms: when bytes without a line end were first seen behind the last cut; null if there are none. */
   unterminatedSince: number | null;
+  zeros: Zeros;
   /** Monotonic ms of the last change seen. */
   changedAt: number;
   /** Wall ms since when bytes wait to be acknowledged; null when all are. */
@@ -96,6 +99,7 @@ export function followedFile(
     doneSize: 0,
     doneMtimeMs: 0,
     unterminatedSince: null,
+    zeros: noZeros(),
     changedAt: now,
     behindSince: null,
     // Whoever compresses a file is done with it.
@@ -124,6 +128,13 @@ export function noteStat(file: FollowedFile, stat: FileStat, now: number): void 
   if (stat.size !== file.size || stat.mtimeMs !== file.mtimeMs) file.changedAt = now;
   file.size = stat.size;
   file.mtimeMs = stat.mtimeMs;
+}
+
+/** A rotated or deleted file is final after so long without a change. */
+const rotateWaitMs = 5000;
+
+export function isQuiet(file: FollowedFile, now: number): boolean {
+  return now - file.changedAt >= rotateWaitMs;
 }
 
 /** The offset up to which the file is cut. */

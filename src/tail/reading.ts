@@ -1,16 +1,20 @@
 import { anchorLength, hashOf } from './identity.ts';
 import type { OpenFile } from './file-system.ts';
+import { zerosIn } from './holes.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
 /**
  * Reads what is new behind an offset, and decides where to cut it: at the last `\n`, else the last `\r`, else, when there is
- * none and the bytes have waited long enough or fill a segment, where they stand. Looks at no single line.
+ * none and the bytes have waited long enough or fill a segment, where they stand; before zeros that may be a hole. Looks at no
+ * single line.
  */
 export type Reading =
   /** Nothing to cut: the end, or an unterminated rest which may wait. */
   | { kind: 'nothing'; unterminatedBytes: number }
   /** The bytes before the offset are others now: the file was truncated or rewritten. */
   | { kind: 'rewritten' }
+  /** The new bytes begin with zeros that may be a hole. */
+  | { kind: 'zeros' }
   /** `more`: a segment was filled, so more may be there at once. */
   | { kind: 'cut'; bytes: Buffer; anchor: string; more: boolean };
 
@@ -23,6 +27,8 @@ export interface ReadRequest {
   bytesMax: number;
   /** Cut an unterminated rest where it stands. */
   cutAnywhere: boolean;
+  /** Zeros are bytes like any other. */
+  zerosAreBytes: boolean;
 }
 
 /** The bytes of a cut are a part of one of `buffers`: give it back when they are sent. */
@@ -37,17 +43,26 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     return { kind: 'rewritten' };
   }
   const fresh = buffer.subarray(before, got);
-  const length = cutLength(fresh, request.cutAnywhere || fresh.length >= bytesMax);
+  const isFull = fresh.length >= bytesMax;
+  const zeros = request.zerosAreBytes ? null : zerosIn(fresh, offset === 0);
+  if (zeros?.start === 0) {
+    buffers.giveBack(buffer);
+    return { kind: 'zeros' };
+  }
+  // Where a hole begins, a line ends; zeros at the end of the file may yet be written over.
+  const more = isFull || (zeros !== null && zeros.end < fresh.length);
+  const length =
+    zeros && more ? zeros.start : cutLength(fresh.subarray(0, zeros?.start), request.cutAnywhere || isFull);
   if (length === 0) {
     buffers.giveBack(buffer);
-    return { kind: 'nothing', unterminatedBytes: fresh.length };
+    return { kind: 'nothing', unterminatedBytes: zeros?.start ?? fresh.length };
   }
   const end = before + length;
   return {
     kind: 'cut',
     bytes: fresh.subarray(0, length),
     anchor: hashOf(buffer.subarray(end - anchorLength(offset + length), end)),
-    more: fresh.length >= bytesMax,
+    more,
   };
 }
 

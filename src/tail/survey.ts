@@ -2,6 +2,7 @@ import type { StreamState } from './cut-state.ts';
 import type { Codec } from '../core/decompressor.ts';
 import { Decompressor } from '../core/decompressor.ts';
 import type { OpenFile } from './file-system.ts';
+import { isTextHead } from './holes.ts';
 import { anchorBytesMax, anchorLength, hashOf, headBytesMax } from './identity.ts';
 
 /**
@@ -22,6 +23,7 @@ export class Survey {
   /** The last bytes of what was seen: enough for an anchor. */
   #tail = Buffer.alloc(0);
   #size = 0;
+  #hasTextHead = true;
 
   constructor(file: OpenFile, codec: Codec, known: Iterable<StreamState>) {
     this.#decompressor = new Decompressor(file, codec);
@@ -31,6 +33,10 @@ export class Survey {
   /** Bytes that it decompresses to, as far as was seen. */
   get size(): number {
     return this.#size;
+  }
+
+  get hasTextHead(): boolean {
+    return this.#hasTextHead;
   }
 
   /** Of all that was seen. */
@@ -73,6 +79,7 @@ export class Survey {
   /** The head is there: now it is clear which streams it can be. */
   #see(head: Buffer, bytes: Buffer): void {
     this.#first = null;
+    this.#hasTextHead = isTextHead(head.subarray(0, headBytesMax));
     const hashes = new Map<number, string>();
     for (const { state, end, anchor } of this.#known) {
       const { headBytes, headHash } = state.record;

@@ -13,7 +13,7 @@ import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
 import { finalMarker, lostEnding } from './endings.ts';
 import type { OpenFile } from './file-system.ts';
-import { hasUnread, isDrained, offsetOf } from './followed-file.ts';
+import { hasUnread, isDrained, isQuiet, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
@@ -48,8 +48,6 @@ export interface TailOptions extends CutterOptions {
   host?: string;
 }
 
-/** A rotated or deleted file is final after so long without a change. */
-const rotateWaitMs = 5000;
 /** Files that found no free descriptor are tried again after this. */
 const starvedWaitMs = 100;
 const scanIntervalMinMs = 1000;
@@ -79,9 +77,9 @@ export class Tail {
     const { fs, patterns, logger, cutLog } = options;
     this.#discovery = new Discovery(fs, patterns, logger);
     this.#compressed = new CompressedFiles(options);
-    this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed });
-    const buffers = new ReadBuffers();
     const descriptors = new Descriptors(options.openFilesMax, logger);
+    this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed, descriptors });
+    const buffers = new ReadBuffers();
     const catalog = this.#catalog;
     const cutter = new Cutter(options, this.#discovery, catalog, buffers, descriptors);
     const sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
@@ -245,11 +243,15 @@ export class Tail {
     const mayBegin = perLane((lane) => budget.pauseMs(lane) === 0);
     const mayRead = (lane: Lane): boolean =>
       mayBegin[lane] && (!budget.limitsBytes || budget.pauseMs(lane) === 0);
+    const ending = {
+      cutAnywhere: this.#cutAnywhere,
+      isWhole: this.#cutAnywhere && !this.#stopping.signal.aborted,
+    };
     this.#order.begin(this.#due());
     for (;;) {
       const file = this.#order.next(hasRoom, mayRead);
       if (!file) break;
-      const cuts = await this.#cutter.poll(file, this.#cutAnywhere, budget.bytesAtOnce);
+      const cuts = await this.#cutter.poll(file, ending, budget.bytesAtOnce);
       const taken = cuts.made.reduce((sum, cut) => sum + cut.bytes.length, 0);
       const lane = this.#laneOf(file);
       bytes += taken;
@@ -397,7 +399,11 @@ export class Tail {
     for (const file of this.#catalog.files.values()) {
       if (!file.leaving || !isDrained(file)) continue;
       const state = file.stream;
-      const quiet = now - file.changedAt >= rotateWaitMs;
+      const quiet = isQuiet(file, now);
+      if (quiet && file.zeros.areHeld) {
+        lookAgain(file);
+        continue;
+      }
       if (state && !state.final && quiet) {
         const marker = finalMarker(state, clock.now(), file.compressed?.damage == null ? null : 'gone');
         cutLog.cut(state, marker.cut);
@@ -406,8 +412,7 @@ export class Tail {
       const settled = !state || (state.final && state.pending.length === 0);
       const quietLong = now - file.changedAt >= goneWaitMs || this.#descriptors.shortage > 0;
       const isOver = file.gone && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
-      // It is not forgotten while a compressed copy of it may be found.
-      if (isOver && !this.#compressed.isPending(file.path)) {
+      if (isOver) {
         await this.#descriptors.close(file);
         this.#catalog.drop(file);
       }
@@ -473,6 +478,13 @@ function oneCompressed(due: readonly FollowedFile[]): FollowedFile[] {
   );
   const next = waiting.find(({ handle }) => handle !== null) ?? waiting[0];
   return due.filter((file) => file === next || !waiting.includes(file));
+}
+
+/** At the zeros at its end: nothing will be written over them. */
+function lookAgain(file: FollowedFile): void {
+  file.zeros.areHeld = false;
+  file.doneSize = -1;
+  file.nextPollAt = 0;
 }
 
 function canBeRead(file: FollowedFile): boolean {

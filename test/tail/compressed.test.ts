@@ -242,6 +242,25 @@ describe('compressed files', () => {
     expect(t.publisher.streams.size).toBe(2);
   });
 
+  it('of a file that vanished into the spool take its place when that is read to its end', async () => {
+    await using t = await TailHarness.create();
+    t.publisher.acks = false;
+    const text = lines(0, 300_000);
+    await write(t.path('a.log'), text);
+    await t.start(include);
+    await compress(t.path('a.log'));
+    await t.pass(200_000);
+    t.crash();
+    await t.start(include);
+    await t.pass(200_000);
+    t.crash();
+    await t.start(include);
+    await t.pass(10_000);
+    expect(t.publisher.text() === text).toBe(true);
+    expect(t.publisher.streams.size).toBe(1);
+    expect(t.publisher.of('')[0]?.gaps).toEqual([]);
+  });
+
   it('with the head of a live file, and other bytes, are files of their own', async () => {
     await using t = await TailHarness.create();
     await write(t.path('metrics.csv.log'), 'step,loss\n' + lines(0, 1000));

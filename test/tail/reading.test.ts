@@ -59,6 +59,7 @@ async function read(content: string | Buffer, request: Partial<ReadRequest> = {}
     available: bytes.length - offset,
     bytesMax: 1000,
     cutAnywhere: false,
+    zerosAreBytes: false,
   };
   const reading = await readNext(fileOf(bytes), { ...whole, ...request }, new ReadBuffers());
   return reading.kind === 'cut' ? { ...reading, bytes: reading.bytes.toString() } : reading;
@@ -107,6 +108,21 @@ describe('readNext', () => {
     expect(await read(content, { offset: 5000, anchor })).toEqual({ kind: 'rewritten' });
   });
 
+  it('cuts before zeros that may be a hole, and says when it stands at them', async () => {
+    const zeros = '\0'.repeat(64);
+    expect(await read(`one\ntw${zeros}three\n`)).toMatchObject({ bytes: 'one\ntw', more: true });
+    expect(await read(`one\ntw${zeros}`)).toMatchObject({ bytes: 'one\n', more: false });
+    expect(await read(`tw${zeros}`)).toEqual({ kind: 'nothing', unterminatedBytes: 2 });
+    expect(await read(`${zeros}three\n`)).toEqual({ kind: 'zeros' });
+    expect(await read(`one\n${zeros}three\n`, { offset: 4 })).toEqual({ kind: 'zeros' });
+    expect(await read('\0\0\0\0\0\0\0\0x\n')).toEqual({ kind: 'zeros' });
+    expect(await read(`${zeros}x\n`, { zerosAreBytes: true })).toMatchObject({ bytes: `${zeros}x\n` });
+  });
+
+  it.each(['\0'.repeat(7), `a\n${'\0'.repeat(63)}`])('takes few zeros for bytes', async (text) => {
+    expect(await read(`${text}b\n`)).toMatchObject({ bytes: `${text}b\n` });
+  });
+
   it('takes what is there when the file is shorter than it was said to be', async () => {
     expect(await read('one\n', { available: 999 })).toMatchObject({ bytes: 'one\n' });
     expect(await read('one\n', { offset: 4, available: -3 })).toMatchObject({ kind: 'nothing' });
@@ -120,7 +136,8 @@ describe('readNext', () => {
         const pieces: Buffer[] = [];
         let anchor: string | null = null;
         for (let offset = 0; offset < bytes.length;) {
-          const request = { offset, anchor, available: bytes.length - offset, bytesMax, cutAnywhere: true };
+          const available = bytes.length - offset;
+          const request = { offset, anchor, available, bytesMax, cutAnywhere: true, zerosAreBytes: false };
           const reading = await readNext(fileOf(bytes), request, new ReadBuffers());
           if (reading.kind !== 'cut') throw new Error(`${reading.kind} at ${offset}`);
           expect(reading.bytes.length).toBeLessThanOrEqual(bytesMax);

@@ -172,7 +172,7 @@ function* compareRanges({ subject, ranges, document }: Carried): Generator<Findi
     if (reason === 'missing' || known || end === start) continue;
     yield {
       ...about(subject),
-      kind: 'lost',
+      kind: reason === 'hole' ? 'hole' : 'lost',
       where: 'file',
       start,
       end,

@@ -63,7 +63,7 @@ function* compare({ stream, run, path, state, document, file }: Subject): Genera
     yield { ...about, kind: 'pending', where: 'index', start: state.end, end: indexed, detail };
   }
   for (const { start, end, reason } of document?.gaps ?? []) {
-    const kind = reason === 'missing' ? 'gap' : 'lost';
+    const kind = reason === 'missing' ? 'gap' : reason === 'hole' ? 'hole' : 'lost';
     const where = reason === 'missing' ? 'transport' : 'file';
     const detail =
       reason === 'missing'

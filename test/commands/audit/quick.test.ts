@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { isFault } from '../../../src/commands/audit/findings.ts';
 import { quickAudit } from '../../../src/commands/audit/quick.ts';
 import type { Subject } from '../../../src/commands/audit/subjects.ts';
 import { itemsOf, openItems, readSegment } from '../../../src/commands/wiring/reading.ts';
@@ -50,6 +51,13 @@ describe('the quick audit', () => {
     expect(await findings(subject({ size: 20 }))).toEqual([['pending', 'file', 14, 20]]);
     expect(await findings(subject({ acked: 14, end: 16 }))).toEqual([['pending', 'transport', 14, 16]]);
     expect(await findings(subject({ document: null }))).toEqual([['pending', 'index', 0, 14]]);
+  });
+
+  it('names a hole, which is no fault', async () => {
+    const holed = { ...document, gaps: [{ start: 2, end: 9, reason: 'hole' as const }] };
+    const account = await quickAudit([subject({ document: holed })], [], index, later);
+    expect(account.findings.map(({ kind, start, end }) => [kind, start, end])).toEqual([['hole', 2, 9]]);
+    expect(account.findings.some(isFault)).toBe(false);
   });
 
   it('counts documents: one that was deleted is a gap, one too many an overlap', async () => {
