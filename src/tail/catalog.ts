@@ -52,8 +52,9 @@ export class Catalog {
   /** The files of a rotation family, by its bare path. */
   readonly #families = new Map<string, Set<FollowedFile>>();
   readonly #paths = new Map<string, FollowedFile>();
-  /** Every path of the last walk. */
+  /** Every path of the last walk, and the size of every file, by dev:ino. */
   #present: ReadonlySet<string> = new Set();
+  #sizes: ReadonlyMap<string, number> = new Map();
   /** Streams of an earlier process that no file was found for yet; by dev:ino. */
   readonly #missing = new Map<string, StreamState[]>();
   /** Families of an earlier process, until every compressed file that was there at the start is known. */
@@ -80,31 +81,44 @@ export class Catalog {
     this.#scan += 1;
   }
 
-  /** Takes in the result of a walk. Returns the streams that are given up. `now` is monotonic ms. */
-  async reconcile(candidates: readonly Candidate[], now: number): Promise<Orphan[]> {
+  /**
+   * Takes in the result of a walk. Returns the streams that are given up. `now` is monotonic ms; `isHidden` says where the walk could
+   * not look.
+   */
+  async reconcile(
+    candidates: readonly Candidate[],
+    now: number,
+    isHidden: (path: string) => boolean = () => false,
+  ): Promise<Orphan[]> {
     const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
     this.#present = new Set(candidates.flatMap(({ paths }) => paths));
+    this.#sizes = new Map(candidates.map(({ stat }) => [stat.key, stat.size]));
     const unknown: Candidate[] = [];
     for (const candidate of candidates) {
       const file = this.files.get(candidate.stat.key);
       if (file && isAnother(file, candidate)) {
-        this.#remove(file);
+        this.#lose(file);
         this.#replaced.push(file);
         unknown.push(candidate);
-      } else if (file) this.#see(file, candidate, now);
-      else unknown.push(candidate);
+      } else if (file && (await this.#isStill(file, candidate))) this.#see(file, candidate, now);
+      else {
+        if (file) this.#lose(file);
+        unknown.push(candidate);
+      }
     }
     for (const file of this.files.values()) {
-      if (byKey.has(file.key)) continue;
+      if (byKey.has(file.key) || isHidden(file.path)) continue;
       this.leave(file, now);
       file.missedScans += 1;
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
-    let rest = unknown.filter((candidate) => !this.#continue(candidate, now));
-    this.#orphanMissing();
+    let rest = await this.#filter(unknown, async (candidate) => !(await this.#continue(candidate, now)));
+    this.#orphanMissing(isHidden);
+    for (const candidate of candidates) await this.#adoptRewritten(candidate);
     rest = await this.#filter(rest, async (candidate) => !(await this.#adopt(candidate, now)));
-    rest = await this.#filter(rest, async (candidate) => !(await this.#hold(candidate, now)));
-    for (const candidate of rest) if (!this.#awaitsKin(candidate)) this.#follow(candidate, now);
+    // One by one, oldest first: a copy may be found in the same walk as its original.
+    for (const candidate of rest)
+      if (!(await this.#hold(candidate, now)) && !this.#awaitsKin(candidate)) this.#follow(candidate, now);
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
     for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
     this.#markRotated();
@@ -200,6 +214,32 @@ export class Catalog {
     }
   }
 
+  /**
+   * A file that nobody holds open and that is found under another name was renamed, or was deleted and its inode given out again: its
+   * bytes tell. Of one that was not read yet nobody can tell, and it is all the same: it is looked at anew.
+   */
+  async #isStill(file: FollowedFile, candidate: Candidate): Promise<boolean> {
+    if (file.handle !== null || candidate.compressed || candidate.paths.includes(file.path)) return true;
+    return file.stream ? await this.#mayHold(candidate, file.stream) : file.previous !== null;
+  }
+
+  /** Another file has its inode. */
+  #lose(file: FollowedFile): void {
+    file.gone = true;
+    this.#remove(file);
+    const { stream, size, resend } = file;
+    if (!stream) return;
+    const scan = this.#scan + confirmingScans;
+    this.#orphans.push({
+      stream,
+      lastSize: Math.max(size, stream.end),
+      successor: null,
+      unsent: resend,
+      unwatched: true,
+      scan,
+    });
+  }
+
   #see(file: FollowedFile, candidate: Candidate, now: number): void {
     const { stat, paths } = candidate;
     if (!paths.includes(file.path)) {
@@ -225,12 +265,14 @@ export class Catalog {
   }
 
   /** A file of an earlier process, youngest stream first. Whether its bytes are still the same is seen at the first read. */
-  #continue(candidate: Candidate, now: number): boolean {
+  async #continue(candidate: Candidate, now: number): Promise<boolean> {
     const known = this.#missing.get(candidate.stat.key);
     const stream = known
       ?.filter((state) => isItsPlace(candidate, state))
       .toSorted((a, b) => b.record.created - a.record.created)[0];
     if (!stream) return false;
+    const isInPlace = candidate.compressed !== undefined || candidate.paths.includes(stream.record.path);
+    if (!isInPlace && !(await this.#mayHold(candidate, stream))) return false;
     this.#noLongerMissing(stream);
     this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
     this.#attach(candidate, stream, true, now);
@@ -253,12 +295,13 @@ export class Catalog {
   }
 
   /**
-   * After the first walk: streams whose files were not in it. One walk can miss a file that is renamed meanwhile, so they are
-   * looked for again before they are given up.
+   * Streams of an earlier process whose files were not in the walk, though it could look there. One walk can miss a file that is
+   * renamed meanwhile, so they are looked for again before they are given up.
    */
-  #orphanMissing(): void {
-    if (this.#scan > 1) return;
+  #orphanMissing(isHidden: (path: string) => boolean): void {
+    const orphaned = new Set(this.#orphans.map(({ stream }) => stream));
     for (const stream of [...this.#missing.values()].flat()) {
+      if (orphaned.has(stream) || isHidden(stream.record.path)) continue;
       const scan = this.#scan + confirmingScans;
       this.#orphans.push({
         stream,
@@ -272,35 +315,63 @@ export class Catalog {
   }
 
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
-    if (this.#orphans.length === 0) return false;
-    const { compressed } = candidate;
-    if (compressed) {
-      const orphan = this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end);
-      if (orphan) this.#giveTo(candidate, orphan, now);
-      return orphan !== undefined;
-    }
-    return await this.#opened(pathOf(candidate), async (file) => {
-      for (const orphan of this.#orphans) {
+    const orphan = await this.#orphanIn(candidate, null);
+    if (orphan) this.#giveTo(candidate, orphan, now);
+    return orphan !== null;
+  }
+
+  /** A file that was rewritten and has not begun its new stream may be a copy, too: a deleted file's inode is given out again. */
+  async #adoptRewritten(candidate: Candidate): Promise<void> {
+    const file = this.files.get(candidate.stat.key);
+    if (!file?.waitsFor || candidate.compressed) return;
+    const orphan = await this.#orphanIn(candidate, file.waitsFor);
+    if (!orphan) return;
+    const { stream, unsent } = orphan;
+    this.#noLongerMissing(stream);
+    file.stream = stream;
+    file.previous = null;
+    file.waitsFor = null;
+    file.resend = unsent && stream.pending.length > 0;
+    file.unwatched = unsent;
+    this.#options.cutLog.setPlace(stream, file);
+    this.#placed(orphan, file);
+  }
+
+  /** The stream without a place whose bytes the candidate holds. */
+  async #orphanIn(candidate: Candidate, except: Orphan | null): Promise<Orphan | null> {
+    const { compressed, stat } = candidate;
+    if (compressed)
+      return this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end) ?? null;
+    const possible = this.#orphans.filter(
+      (orphan) => orphan !== except && orphan.stream.end > 0 && stat.size >= orphan.stream.end,
+    );
+    if (possible.length === 0) return null;
+    let found: Orphan | null = null;
+    await this.#opened(pathOf(candidate), async (file) => {
+      for (const orphan of possible) {
         const { record, end, anchor } = orphan.stream;
-        if (candidate.stat.size < end || end === 0) continue;
         if (!(await holds(file, { headBytes: record.headBytes, headHash: record.headHash, end, anchor })))
           continue;
-        this.#giveTo(candidate, orphan, now);
+        found = orphan;
         return true;
       }
       return false;
     });
+    return found;
   }
 
-  #giveTo(candidate: Candidate, orphan: Orphan, now: number): void {
-    const adopter = this.#attach(candidate, orphan.stream, orphan.unsent, now);
+  #placed(orphan: Orphan, adopter: FollowedFile): void {
     adopter.leaving = true;
     if (orphan.successor) {
       orphan.successor.waitsFor = null;
       orphan.successor.predecessor = adopter;
     }
     this.#orphans = this.#orphans.filter((other) => other !== orphan);
+  }
+
+  #giveTo(candidate: Candidate, orphan: Orphan, now: number): void {
     this.#noLongerMissing(orphan.stream);
+    this.#placed(orphan, this.#attach(candidate, orphan.stream, orphan.unsent, now));
     this.#held.delete(candidate.stat.key);
   }
 
@@ -382,7 +453,8 @@ export class Catalog {
     if (family === path) return null;
     for (const file of this.#families.get(family) ?? []) {
       const older = file.birthtimeMs <= candidate.stat.birthtimeMs;
-      if (file.path === family && !file.gone && older && offsetOf(file) > 0) return file;
+      const hasBytes = offsetOf(file) > 0 || (this.#sizes.get(file.key) ?? 0) > 0;
+      if (file.path === family && !file.gone && older && hasBytes) return file;
     }
     return null;
   }
@@ -478,6 +550,22 @@ export class Catalog {
     }
   }
 
+  /** Whether the candidate holds the stream's bytes, as far as can be seen. */
+  async #mayHold(candidate: Candidate, { record, end, anchor }: StreamState): Promise<boolean> {
+    let refused = true;
+    const held = await this.#opened(pathOf(candidate), async (file) => {
+      const holdsAll = await holds(file, {
+        headBytes: record.headBytes,
+        headHash: record.headHash,
+        end,
+        anchor,
+      });
+      refused = false;
+      return holdsAll;
+    });
+    return held || refused;
+  }
+
   async #filter<T>(items: readonly T[], keep: (item: T) => Promise<boolean>): Promise<T[]> {
     const kept: T[] = [];
     for (const item of items) if (await keep(item)) kept.push(item);
@@ -507,7 +595,8 @@ function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
 
 async function isCopy(file: OpenFile, candidate: Candidate, original: FollowedFile): Promise<boolean> {
   const state = original.stream;
-  if (!state || candidate.stat.size > original.size) return false;
+  // Before the original's first cut nothing is known of it: that comes first.
+  if (!state) return true;
   if (!(await hasHead(file, state.record))) return candidate.stat.size < state.record.headBytes;
   if (candidate.stat.size < state.end || state.anchor === null) return true;
   return await hasAnchor(file, state.end, state.anchor);

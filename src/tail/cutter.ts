@@ -11,11 +11,11 @@ import type { CutLog } from './cut-log.ts';
 import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { Discovery } from './discovery.ts';
-import type { FileSystem } from './file-system.ts';
+import type { FileSystem, OpenFile } from './file-system.ts';
 import { hasUnread, isQuiet, noteStat, offsetOf } from './followed-file.ts';
 import { judgeZeros, noZeros } from './holes.ts';
 import type { FollowedFile } from './followed-file.ts';
-import { anchorLength, hashOf, headOf } from './identity.ts';
+import { anchorLength, hasAnchor, hashOf, headOf } from './identity.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
 import { resendPending } from './resend.ts';
@@ -140,7 +140,7 @@ export class Cutter {
     else if (file.gone) file.nextPollAt = now + slowPollMs;
     if (stat.size < offsetOf(file)) return this.#rewritten(file, lastSize);
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
-    if (file.resend) return { made: await this.#resend(file), more: true };
+    if (file.resend) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
     if (lack) return { made: this.#cutGap(file, lack), more: true };
     if (!hasUnread(file)) return nothing;
@@ -352,15 +352,20 @@ export class Cutter {
     return [{ state, cut, bytes: Buffer.alloc(0) }];
   }
 
-  async #resend(file: FollowedFile): Promise<MadeCut[]> {
+  /** If the bytes are others now, a copy may have those that were cut. */
+  async #resend(file: FollowedFile, lastSize: number): Promise<Polled> {
+    const { stream, handle, spooled, compressed } = file;
+    if (!stream || !handle) return nothing;
+    const isBare = !spooled && !compressed;
+    if (isBare && stream.anchor !== null && !(await hasAnchor(handle, stream.end, stream.anchor)))
+      return this.#rewritten(file, lastSize);
+    const made = await resendPending(stream, handle);
     file.resend = false;
-    if (!file.stream || !file.handle) return [];
-    const made = await resendPending(file.stream, file.handle);
     this.#tellGaps(
       file,
       made.map(({ cut }) => cut),
     );
-    return made;
+    return { made, more: true };
   }
 
   #tellGaps({ path }: FollowedFile, cuts: readonly Cut[]): void {
@@ -394,18 +399,28 @@ export class Cutter {
     if (file.spooled) return await this.#openSpooled(file, file.spooled);
     const handle = await fs.open(file.path);
     if (!handle) return false;
-    const stat = await handle.stat();
-    if (
-      stat.kind !== 'file' ||
-      stat.key !== file.key ||
-      !(await this.#discovery.allows(file.path, await handle.realPath()))
-    ) {
-      // Another file has the name now: the next walk tells them apart.
-      await handle.close();
-      return false;
+    if (await this.#leadsTo(handle, file)) {
+      this.#descriptors.opened(
+        file,
+        file.compressed ? new DecompressedFile(handle, file.compressed) : handle,
+      );
+      return true;
     }
-    this.#descriptors.opened(file, file.compressed ? new DecompressedFile(handle, file.compressed) : handle);
-    return true;
+    // Another file has the name now: the next walk tells them apart.
+    await handle.close();
+    return false;
+  }
+
+  /** Whether the descriptor is the file's, and of where it may be. Closes it when that cannot be found out. */
+  async #leadsTo(handle: OpenFile, file: FollowedFile): Promise<boolean> {
+    try {
+      const stat = await handle.stat();
+      if (stat.kind !== 'file' || stat.key !== file.key) return false;
+      return await this.#discovery.allows(file.path, await handle.realPath());
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   async #openSpooled(file: FollowedFile, spooled: SpooledFile): Promise<boolean> {

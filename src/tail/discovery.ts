@@ -28,7 +28,8 @@ export class Discovery {
   readonly #patterns: Patterns;
   readonly #logger: Logger;
   readonly #told = new Set<string>();
-  #walk: { directories: number; found: Map<string, Candidate>; allowed: string[] } = emptyWalk();
+  #walk: { directories: number; found: Map<string, Candidate>; allowed: string[]; hidden: string[] } =
+    emptyWalk();
 
   constructor(fs: FileSystem, patterns: Patterns, logger: Logger) {
     this.#fs = fs;
@@ -48,6 +49,11 @@ export class Discovery {
       else if (stat && this.#patterns.matches(root)) this.#take(root, stat);
     }
     return [...this.#walk.found.values()];
+  }
+
+  /** Whether the last walk could not look there: what it did not find below is not gone. */
+  isHidden(path: string): boolean {
+    return this.#walk.hidden.some((above) => isBelow(path, above));
   }
 
   /** Whether a descriptor leads where it may; told once if not. */
@@ -120,6 +126,7 @@ export class Discovery {
           ? 'let the user that runs Caboose read it; it is tried again all the time'
           : 'it is tried again all the time';
       this.#tell(path, errorText(error), hint, `error ${path}`);
+      this.#walk.hidden.push(path);
       return null;
     }
   }
@@ -134,5 +141,10 @@ export class Discovery {
 }
 
 function emptyWalk() {
-  return { directories: 0, found: new Map<string, Candidate>(), allowed: [] as string[] };
+  return {
+    directories: 0,
+    found: new Map<string, Candidate>(),
+    allowed: [] as string[],
+    hidden: [] as string[],
+  };
 }

@@ -31,10 +31,12 @@ export interface KnownBytes {
   anchor: string | null;
 }
 
-/** Whether the file begins with the same head, reaches the offset, and has the same bytes before it. */
+/**
+ * Whether the file begins with the same head, reaches the offset, and has the same bytes before it. False when nothing is known of
+ * these: any file would do.
+ */
 export async function holds(file: OpenFile, known: KnownBytes): Promise<boolean> {
-  if (!(await hasHead(file, known))) return false;
-  if (known.anchor === null) return (await file.stat()).size >= known.end;
+  if (known.anchor === null || !(await hasHead(file, known))) return false;
   return await hasAnchor(file, known.end, known.anchor);
 }
 

@@ -26,6 +26,8 @@ export interface SenderOptions {
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
+  /** In [0, 1), as Math.random: for the pauses between attempts. */
+  random?: () => number;
 }
 
 /** A cut that is under way. */
@@ -159,7 +161,7 @@ export class Sender {
     refusal: unknown,
     work: () => Promise<void>,
   ): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, random } = this.#options;
     const signal = this.#stopped.signal;
     if (signal.aborted) throw refusal;
     this.#tellRefusal(segment, refusal);
@@ -169,7 +171,8 @@ export class Sender {
       await work();
     };
     const taken = before.then(
-      async () => await retry(again, { clock, signal, initialMs: 1_000, maxMs: 30_000 }),
+      async () =>
+        await retry(again, { clock, signal, initialMs: 1_000, maxMs: 30_000, ...(random ? { random } : {}) }),
     );
     const settled = taken.catch(() => undefined);
     this.#refused.set(state, settled);

@@ -46,10 +46,14 @@ export interface TailOptions extends CutterOptions {
   inFlightBytesMax: number;
   openFilesMax: number;
   host?: string;
+  /** In [0, 1), as Math.random. */
+  random?: () => number;
 }
 
 /** Files that found no free descriptor are tried again after this. */
 const starvedWaitMs = 100;
+/** No file has this inode. */
+const nowhere = { dev: '', ino: '' };
 const scanIntervalMinMs = 1000;
 /** A walk may take this share of the time. The first one, which also warms everything up, does not count. */
 const scanShare = 0.02;
@@ -215,7 +219,9 @@ export class Tail {
     const began = clock.monotonic();
     this.#catalog.beginScan();
     const candidates = await this.#compressed.show(await this.#discovery.scan(), this.#catalog.files);
-    const lost = await this.#catalog.reconcile(candidates, clock.monotonic());
+    const lost = await this.#catalog.reconcile(candidates, clock.monotonic(), (path) =>
+      this.#discovery.isHidden(path),
+    );
     for (const orphan of lost) await this.#giveUp(orphan);
     for (const file of this.#catalog.takeLost()) await this.#giveUpFile(file);
     if (!this.#sender.room.isAmpleForAll) await this.#holdUnread();
@@ -305,6 +311,9 @@ export class Tail {
     }
     if (successor === null && (await this.#isStillThere(stream))) return;
     const { unsent, marker } = lostEnding(orphan, clock.now());
+    if (successor === null && stream.final) return await this.#commitAndSend(unsent);
+    // Nothing is known of the bytes before its end any more, so no file may be taken for it after a restart.
+    cutLog.setPlace(stream, { path: stream.record.path, ...nowhere });
     cutLog.cut(stream, marker.cut);
     const gaps = [...unsent, marker].flatMap(({ cut }) => (cut.gap === null ? [] : [cut]));
     for (const { gap, start, end } of gaps) metrics.gapBytes.inc({ reason: gap ?? 'gone' }, end - start);

@@ -348,7 +348,7 @@ describe('Tail after a crash', () => {
     await t.start();
     await t.pass(2000);
     const [old, fresh] = t.publisher.of('a.log');
-    expect(old?.gaps[0]).toEqual({ start: 0, end: 8, reason: 'gone' });
+    expect(old?.gaps[0]).toEqual({ start: 0, end: 8, reason: 'truncated' });
     expect(fresh?.bytes.toString()).toBe('entirely other\n');
   });
 

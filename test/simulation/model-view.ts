@@ -1,0 +1,161 @@
+import { dirname } from 'node:path';
+import type { DirectoryEntry, FileStat, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
+import type { Read } from './ledger.ts';
+import type { Inode, ModelFileSystem, Node } from './model-file-system.ts';
+import type { Life } from './scheduler.ts';
+
+/** The model file system as one life of the agent sees it, through system calls that take time and fail. */
+export class ModelView implements FileSystem {
+  readonly #fs: ModelFileSystem;
+  readonly #life: Life;
+  readonly #descriptors = new Map<OpenFile, Inode>();
+  /** What the last read of a descriptor read. */
+  lastRead: Read | null = null;
+  /** Told when descriptors were opened or closed. */
+  onDescriptors: () => void = () => undefined;
+
+  constructor(fs: ModelFileSystem, life: Life) {
+    this.#fs = fs;
+    this.#life = life;
+  }
+
+  get openFiles(): number {
+    return this.#descriptors.size;
+  }
+
+  heldFiles(): Iterable<Inode> {
+    return this.#descriptors.values();
+  }
+
+  /** The kernel closes what a dead process had open. */
+  closeAll(): void {
+    for (const file of [...this.#descriptors.keys()]) this.#close(file);
+  }
+
+  async stat(path: string): Promise<FileStat | null> {
+    return await this.#life.step(() => {
+      const node = this.#resolve(path, 0);
+      return node && statOf(node.node, this.#fs);
+    });
+  }
+
+  async realPath(path: string): Promise<string | null> {
+    return await this.#life.step(() => this.#resolve(path, 0)?.path ?? null);
+  }
+
+  async readDirectory(path: string): Promise<DirectoryEntry[] | null> {
+    return await this.#life.step(() => {
+      const found = this.#resolve(path, 0);
+      if (found?.node.kind !== 'directory') return null;
+      if (!found.node.readable) throw systemError('EACCES', path);
+      const entries: DirectoryEntry[] = [];
+      for (const [below, node] of this.#fs.nodes) {
+        if (dirname(below) === found.path)
+          entries.push({ name: below.slice(found.path.length + 1), kind: node.kind });
+      }
+      return entries;
+    });
+  }
+
+  async open(path: string): Promise<OpenFile | null> {
+    return await this.#life.step(() => {
+      const found = this.#resolve(path, 0);
+      if (!found) return null;
+      const { node } = found;
+      if (this.#fs.openFailure !== null) throw systemError(this.#fs.openFailure, path);
+      if (node.kind !== 'file') throw systemError('EISDIR', path);
+      if (!node.inode.readable) throw systemError('EACCES', path);
+      return this.#opened(node.inode, found.path);
+    });
+  }
+
+  #opened(inode: Inode, path: string): OpenFile {
+    const life = this.#life;
+    const check = () => {
+      if (inode.failure !== null) throw systemError(inode.failure, path);
+    };
+    const file: OpenFile = {
+      stat: async () =>
+        await life.step(() => {
+          check();
+          const { epoch } = inode;
+          if (epoch.seen.life !== life.number || epoch.seen.size < epoch.size)
+            epoch.seen = { life: life.number, size: epoch.size, at: life.monotonic() };
+          return statOf({ kind: 'file', inode }, this.#fs);
+        }),
+      read: async (buffer, bufferOffset, length, position) =>
+        await life.step(() => {
+          check();
+          const { epoch } = inode;
+          const bytes = epoch.content.copy(buffer, bufferOffset, position, position + length);
+          this.lastRead = { epoch, start: position, bytes };
+          return bytes;
+        }),
+      realPath: async () =>
+        await life.step(() => {
+          const at = this.#fs.pathOf(inode);
+          return at ?? `${path} (deleted)`;
+        }),
+      close: async () =>
+        await life.step(() => {
+          this.#close(file);
+        }),
+    };
+    this.#descriptors.set(file, inode);
+    inode.readers += 1;
+    this.onDescriptors();
+    return file;
+  }
+
+  #close(file: OpenFile): void {
+    const inode = this.#descriptors.get(file);
+    if (!inode) return;
+    this.#descriptors.delete(file);
+    inode.readers -= 1;
+    this.onDescriptors();
+    this.#fs.release(inode);
+  }
+
+  #resolve(path: string, depth: number): { path: string; node: Node } | null {
+    if (depth > 8) return null;
+    for (let above = dirname(path); above !== '/'; above = dirname(above)) {
+      const node = this.#fs.nodes.get(above);
+      if (node?.kind !== 'directory') return null;
+      if (!node.readable) throw systemError('EACCES', path);
+    }
+    const node = this.#fs.nodes.get(path);
+    if (node?.kind === 'link') return this.#resolve(node.target, depth + 1);
+    return node ? { path, node } : null;
+  }
+}
+
+function statOf(node: Node, fs: ModelFileSystem): FileStat {
+  if (node.kind !== 'file') {
+    return {
+      key: '1:2',
+      dev: '1',
+      ino: '2',
+      size: 0,
+      mtimeMs: 0,
+      birthtimeMs: 0,
+      links: 2,
+      kind: 'directory',
+    };
+  }
+  const { inode } = node;
+  const [dev, ino] = [String(inode.dev), String(inode.number)];
+  return {
+    key: `${dev}:${ino}`,
+    dev,
+    ino,
+    size: inode.epoch.size,
+    mtimeMs: inode.mtime,
+    birthtimeMs: fs.traits.hasBirthTimes ? inode.birth : 0,
+    links: inode.links,
+    kind: 'file',
+  };
+}
+
+function systemError(code: string, path: string): Error {
+  return Object.assign(new Error(`${code}, ${path}`), { code });
+}

@@ -1,0 +1,95 @@
+import type { Publisher } from '../../src/core/transport.ts';
+import type { CutLog } from '../../src/tail/cut-log.ts';
+import type { FileSystem, OpenFile } from '../../src/tail/file-system.ts';
+import type { JournalStore } from '../../src/tail/journal-store.ts';
+
+/** A defect, put between the tail and its models: the simulation must find it, or it is worth nothing. */
+export interface Mutation {
+  store?: (store: JournalStore) => JournalStore;
+  cutLog?: (cutLog: CutLog) => void;
+  publisher?: (publisher: Publisher) => Publisher;
+  fs?: (fs: FileSystem) => FileSystem;
+}
+
+export const mutations: Readonly<Record<string, Mutation>> = {
+  'cuts are not written before they are published': {
+    store: (store) => ({
+      ...store,
+      append: async (name, length) => ({
+        ...(await store.append(name, length)),
+        write: async () => undefined,
+      }),
+    }),
+  },
+
+  'cuts are written and not synced': {
+    store: (store) => ({
+      ...store,
+      append: async (name, length) => ({
+        ...(await store.append(name, length)),
+        sync: async () => undefined,
+      }),
+    }),
+  },
+
+  'a segment is acknowledged before it is stored': {
+    publisher: (publisher) => ({
+      ...publisher,
+      publish: async (lane, partition, segment) => {
+        publisher.publish(lane, partition, segment).catch(() => undefined);
+      },
+    }),
+  },
+
+  'the anchor is not kept': {
+    cutLog: (cutLog) => {
+      const cut = cutLog.cut.bind(cutLog);
+      cutLog.cut = (state, made) => cut(state, { ...made, anchor: null });
+    },
+  },
+
+  'a deleted file is not read to its end': {
+    fs: (fs) => ({
+      stat: async (path) => await fs.stat(path),
+      readDirectory: async (path) => await fs.readDirectory(path),
+      realPath: async (path) => await fs.realPath(path),
+      open: async (path) => {
+        const file = await fs.open(path);
+        return file && withoutDeletedBytes(file);
+      },
+    }),
+  },
+
+  'a generation is used again': {
+    cutLog: (cutLog) => {
+      cutLog.nextGeneration = () => 0;
+    },
+  },
+
+  'a stream is forgotten when it is final': {
+    cutLog: (cutLog) => {
+      const ack = cutLog.ack.bind(cutLog);
+      cutLog.ack = (state, cut) => {
+        ack(state, cut);
+        if (cut.final) cutLog.forget(state);
+      };
+    },
+  },
+
+  'the time of a cut is not kept': {
+    cutLog: (cutLog) => {
+      const cut = cutLog.cut.bind(cutLog);
+      cutLog.cut = (state, made) => cut(state, { ...made, observed: made.observed + state.pending.length });
+    },
+  },
+};
+
+function withoutDeletedBytes(file: OpenFile): OpenFile {
+  return {
+    ...file,
+    read: async (buffer, bufferOffset, length, position) => {
+      const { links } = await file.stat();
+      return links === 0 ? 0 : await file.read(buffer, bufferOffset, length, position);
+    },
+  };
+}

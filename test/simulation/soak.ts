@@ -1,0 +1,80 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { addTo, emptyReport, reportText } from './report.ts';
+import { shrink } from './shrink.ts';
+import { simulate } from './simulation.ts';
+import type { Outcome } from './simulation.ts';
+
+/**
+ * `npm run soak -- [simulation]`: many seeds on all processors, or one of them again.
+ *
+ *     --seeds N     so many seeds (1,000)
+ *     --from N      from this one on (1)
+ *     --seed N      this one alone, with the end of its trace
+ *     --verbose     the whole trace
+ *     --shrink      also the smallest part of the program that fails
+ *     --workers N   processors to use (all)
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seeds: { type: 'string', default: '1000' },
+      from: { type: 'string', default: '1' },
+      seed: { type: 'string' },
+      verbose: { type: 'boolean', default: false },
+      shrink: { type: 'boolean', default: false },
+      workers: { type: 'string', default: String(availableParallelism()) },
+    },
+  });
+  const held =
+    values.seed === undefined
+      ? await runMany(Number(values.from), Number(values.seeds), Number(values.workers))
+      : await replay(Number(values.seed), values.verbose, values.shrink);
+  return held ? 0 : 1;
+}
+
+const traceLinesMax = 60;
+
+async function replay(seed: number, verbose: boolean, shrunk: boolean): Promise<boolean> {
+  const outcome = await simulate(seed, { traced: true });
+  const failed = outcome.violations.length > 0;
+  const shown = failed && shrunk ? await shrink(outcome) : outcome;
+  print(shown, verbose);
+  return !failed;
+}
+
+function print({ trace, violations, fates, program, bytesWritten }: Outcome, verbose: boolean): void {
+  console.log(JSON.stringify(program.settings));
+  console.log((verbose ? trace : trace.slice(-traceLinesMax)).join('\n'));
+  console.log({ bytesWritten, ...fates });
+  for (const { kind, detail } of violations) console.log(`VIOLATION ${kind}: ${detail}`);
+  if (violations.length === 0) console.log('no violation');
+}
+
+async function runMany(from: number, seeds: number, workers: number): Promise<boolean> {
+  const began = performance.now();
+  const total = emptyReport();
+  let told = 0;
+  const tell = () => {
+    const seconds = (performance.now() - began) / 1000;
+    if (seconds < told + 30) return;
+    told = seconds;
+    console.log(`${total.seeds} of ${seeds} seeds in ${seconds.toFixed(0)} s, ${total.failed.length} failed`);
+  };
+  const share = async (worker: number) =>
+    await new Promise<void>((resolve, reject) => {
+      const workerData = { from: from + worker, to: from + seeds, step: workers };
+      const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
+      thread.on('message', (report) => {
+        addTo(total, report);
+        tell();
+      });
+      thread.on('error', reject);
+      thread.on('exit', () => resolve());
+    });
+  await Promise.all(Array.from({ length: workers }, async (_, worker) => await share(worker)));
+  console.log(reportText(total, (performance.now() - began) / 1000));
+  return total.failed.length === 0;
+}

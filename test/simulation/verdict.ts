@@ -1,0 +1,180 @@
+import type { Epoch } from './epoch.ts';
+import type { HeldStream, Ledger } from './ledger.ts';
+
+/** So long may it take until bytes that can be read are stored by the transport. */
+export const readableMsMax = 8_000;
+/** What was first seen in the look during which it was truncated may be of either side of the truncation. */
+const lookMs = 30;
+/** A copy beside its original is held back for 10 s after its last change. */
+const copyMsMax = 22_000;
+
+/** Each byte that was written, once; all but the first two are missing, and excused. */
+export const fates = [
+  'shipped',
+  /** Told as a gap, and not readable for long enough. */
+  'told',
+  /** Nobody could read it after it was written. */
+  'neverReadable',
+  /** Gone before the agent looked. */
+  'unseen',
+  /** Seen, and gone after a crash that took the memory of it. */
+  'forgotten',
+  /** Gone before a stream was begun: told in the log. */
+  'streamless',
+  /** Of two files that begin alike, when a stream went on from one in the other. */
+  'equal',
+  /** In a stream whose decisions were lost with the full state disk. */
+  'stateLost',
+] as const;
+
+export type Fates = Record<(typeof fates)[number], number>;
+
+export interface Lives {
+  /** When this life ended, model ms; Infinity if it did not. */
+  endOf(life: number): number;
+}
+
+/** What became of every byte at the end of a run, when all faults are over and the agent had time to catch up. */
+export function judge(epochs: readonly Epoch[], ledger: Ledger, lives: Lives, now: number): Fates {
+  const total = Object.fromEntries(fates.map((fate) => [fate, 0])) as Fates;
+  for (const epoch of epochs) {
+    for (const { start, end, fate } of fatesOf(epoch, ledger, lives, now)) total[fate] += end - start;
+  }
+  return total;
+}
+
+interface Range {
+  start: number;
+  end: number;
+}
+
+function* fatesOf(
+  epoch: Epoch,
+  ledger: Ledger,
+  lives: Lives,
+  now: number,
+): Generator<Range & { fate: (typeof fates)[number] }> {
+  for (const write of rangesOf(epoch)) {
+    for (const piece of epoch.pieces(write.start, write.end)) {
+      for (const { start, end, shipped, told } of runsOf(piece)) {
+        if (shipped) {
+          if (piece.epoch === epoch) yield { start, end, fate: 'shipped' };
+          continue;
+        }
+        const range = { start, end, at: write.at, told };
+        yield { start, end, fate: excuse(epoch, range, ledger, lives, now) };
+      }
+    }
+  }
+}
+
+/** The ranges that came in one write. */
+function* rangesOf(epoch: Epoch): Generator<Range & { at: number }> {
+  let start = 0;
+  for (const { end, at } of epoch.writes) {
+    if (end > start) yield { start, end, at };
+    start = Math.max(start, end);
+  }
+}
+
+/** Neighbouring bytes with the same fate. */
+function* runsOf({
+  epoch,
+  start,
+  end,
+}: Range & { epoch: Epoch }): Generator<Range & { shipped: boolean; told: boolean }> {
+  for (let from = start; from < end;) {
+    const [shipped, told] = [(epoch.shipped[from] ?? 0) > 0, epoch.told[from] === 1];
+    let to = from + 1;
+    while (to < end && epoch.shipped[to]! > 0 === shipped && (epoch.told[to] === 1) === told) to += 1;
+    yield { start: from, end: to, shipped, told };
+    from = to;
+  }
+}
+
+/** Why the bytes are missing. If they need not be, that is a violation. */
+function excuse(
+  epoch: Epoch,
+  range: Range & { at: number; told: boolean },
+  ledger: Ledger,
+  lives: Lives,
+  now: number,
+): (typeof fates)[number] {
+  const { start, end, at, told } = range;
+  const cutOf = [...ledger.streams.values()].filter(({ parts }) =>
+    parts.some((part) => part.epoch === epoch),
+  );
+  if (wentOnElsewhere(epoch, range, ledger) || isThereAlready(epoch, range, ledger)) return 'equal';
+  if (ledger.atLeastOnce && (cutOf.length > 0 || told)) return 'stateLost';
+  const patience = epoch.parent && epoch.shared > 0 ? copyMsMax : readableMsMax;
+  const what = `[${start}, ${end}) of ${epoch.name} (epoch ${epoch.index})${told ? ', told as a gap,' : ''}`;
+  const longest = Math.max(
+    0,
+    ...epoch.unimpeded.map(({ from, to }) => Math.min(to, now) - Math.max(from, at)),
+  );
+  if (longest >= patience) {
+    ledger.violate('lost', `${what} could be read for ${longest} ms`);
+  }
+  for (const { from, to, cause } of epoch.reachable) {
+    const ms = to - Math.max(from, at);
+    if (cause === 'unlinked' && ms >= patience)
+      ledger.violate('dropped', `${what} could be read for ${ms} ms and was not held open`);
+  }
+  if (told) return 'told';
+  if (!epoch.reachable.some(({ to }) => to > at)) return 'neverReadable';
+  if (end > epoch.seen.size || epoch.endedAt - epoch.seen.at < lookMs) return 'unseen';
+  const goneAt = Math.max(...epoch.reachable.map(({ to }) => to));
+  if (lives.endOf(epoch.seen.life) < goneAt + readableMsMax) return 'forgotten';
+  if (cutOf.length === 0) return 'streamless';
+  ledger.violate('silent', `${what} was seen, is lost, and no gap tells of it`);
+  return 'told';
+}
+
+/**
+ * A stream went on from one file in another that begins with the same bytes: nobody can tell the two apart. So the second one's
+ * beginning is not taken in again, and what the first one had beyond is not missed.
+ */
+function wentOnElsewhere(epoch: Epoch, { start, end }: Range, ledger: Ledger): boolean {
+  for (const { parts } of ledger.streams.values()) {
+    const first = parts.findIndex((part) => part.epoch === epoch);
+    if (first === -1) continue;
+    const begun = parts[first]?.start ?? 0;
+    const next = parts.find((part, i) => i > first && part.epoch !== epoch);
+    const isBeginning = begun > 0 && end <= begun;
+    const isBeyond = next !== undefined && next.epoch !== null && next.start <= start;
+    if (!isBeginning && !isBeyond) continue;
+    const other = isBeginning ? epoch : (next?.epoch ?? epoch);
+    if (holdsEqual(other, parts.slice(0, isBeginning ? first : parts.indexOf(next ?? parts[0]!))))
+      return true;
+  }
+  return false;
+}
+
+/**
+ * A stream of the same inode number, or one that has lost its file, holds the same bytes from the start on: for all that can be seen
+ * this is that file, under another name or as it was.
+ */
+function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger): boolean {
+  for (const { parts, end: held } of ledger.streams.values()) {
+    const last = parts.at(-1)?.epoch;
+    if (held < end || !last || (last.inode !== epoch.inode && last.endedAt === Infinity)) continue;
+    const before = parts.filter((part) => part.start < end);
+    if (
+      holdsEqual(
+        epoch,
+        before.map((part) => ({ ...part, end: Math.min(part.end, end) })),
+      )
+    )
+      return true;
+  }
+  return false;
+}
+
+function holdsEqual(epoch: Epoch, parts: HeldStream['parts']): boolean {
+  return parts.every(
+    ({ gap, epoch: other, start, end }) =>
+      gap === null &&
+      other !== null &&
+      other.content.subarray(start, end).equals(epoch.content.subarray(start, end)),
+  );
+}
