@@ -63,8 +63,8 @@ export const command: Command = {
 
 async function print({ stdout }: CommandContext, account: Account, json: boolean): Promise<void> {
   const faults = account.findings.filter(isFault);
-  const pending = account.findings.filter(({ kind }) => kind === 'pending');
-  const holes = account.findings.filter(({ kind }) => kind === 'hole');
+  const others = account.findings.filter((finding) => !isFault(finding));
+  const pending = others.filter(({ kind }) => kind === 'pending');
   if (json) {
     for (const finding of account.findings) await stdout.write(`${JSON.stringify(finding)}\n`);
     const { streams, bytes, events } = account;
@@ -74,12 +74,12 @@ async function print({ stdout }: CommandContext, account: Account, json: boolean
     );
     return;
   }
-  for (const finding of [...faults, ...holes, ...pending]) await stdout.write(`${line(finding)}\n`);
+  for (const finding of [...faults, ...others]) await stdout.write(`${line(finding)}\n`);
   await stdout.write(`${verdict(account, faults.length, pending)}\n`);
 }
 
 function line({ kind, where, path, stream, start, end, detail }: Finding): string {
-  return `${kind.padEnd(8)} ${where.padEnd(9)} ${path} [${start}, ${end}) ${detail}${stream === '' ? '' : ` (stream ${stream})`}`;
+  return `${kind.padEnd(10)} ${where.padEnd(9)} ${path} [${start}, ${end}) ${detail}${stream === '' ? '' : ` (stream ${stream})`}`;
 }
 
 function verdict({ streams, bytes, events }: Account, faults: number, pending: readonly Finding[]): string {

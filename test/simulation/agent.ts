@@ -149,6 +149,7 @@ export class Agent {
       source: 's',
       host: 'h',
       patterns,
+      isSnapshot: () => false,
       laneOf: (path) => (path.includes('err') ? 'fast' : 'bulk'),
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher: mutation?.publisher?.(publisher) ?? publisher,
