@@ -111,7 +111,7 @@ await describeStarting(['kafka'], 'kafka transport, with a broker of its own', (
   test('one broker is one copy: told once by each transport, as a warning unless the config has decided it', async () => {
     const levels: string[] = [];
     const note = (level: string) => (_fields: object, message: string) =>
-      void (message.startsWith('acknowledged records could be lost') && levels.push(level));
+      void (message.startsWith('the topics do not keep enough copies') && levels.push(level));
     const noting = { ...logger, info: note('info'), warn: note('warn') };
     const topicPrefix = `copies-${randomUUID().slice(0, 8)}`;
     await open({ topicPrefix, logger: noting }).publisher.partitionFor('bulk', source);

@@ -32,7 +32,7 @@ export async function tellRedundancy(
       ? 'transport.kafka.replicationFactor is 1: with that broker, what it has acknowledged is lost'
       : 'use three brokers, replication factor 3 and min.insync.replicas=2 for these topics; with one broker on purpose, set transport.kafka.replicationFactor: 1',
   };
-  const sentence = 'acknowledged records could be lost with one broker, or cannot be written';
+  const sentence = 'the topics do not keep enough copies of acknowledged records';
   if (isDecided) logger.info(fields, sentence);
   else logger.warn(fields, sentence);
 }
