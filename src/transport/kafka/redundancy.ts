@@ -1,7 +1,9 @@
-import { ConfigResourceTypes } from 'kafkajs';
-import type { Admin, ITopicMetadata } from 'kafkajs';
+import type { Admin, ConfigResourceTypes, ITopicMetadata } from 'kafkajs';
 import { errorText } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
+
+/** `ConfigResourceTypes.TOPIC`, which kafkajs does not export by name to modules. */
+const topicResource: ConfigResourceTypes = 2;
 
 /** How many copies a topic has: the fewest over its partitions. */
 export interface TopicCopies {
@@ -81,7 +83,7 @@ async function readInSyncMins(
   try {
     const { resources } = await admin.describeConfigs({
       includeSynonyms: false,
-      resources: topics.map((name) => ({ type: ConfigResourceTypes.TOPIC, name, configNames: [setting] })),
+      resources: topics.map((name) => ({ type: topicResource, name, configNames: [setting] })),
     });
     return new Map(
       resources.flatMap(({ resourceName, configEntries }) => {
