@@ -25,6 +25,8 @@ export interface AgentPlan {
   /** `src/main.ts`, or `dist/main.js` of a build. */
   main?: string;
   args?: readonly string[];
+  /** Of the config's `agent`; by default no ceiling that would slow it down. */
+  limits?: object;
   nodeArgs?: readonly string[];
 }
 
@@ -120,23 +122,29 @@ export class AgentProcess {
   }
 }
 
-/** CPU of the whole process (counted in ticks of 10 ms) and how often its main thread went to sleep. */
-export async function usedBy(pid: number): Promise<{ cpuSeconds: number; switches: number }> {
+/** CPU of the whole process (counted in ticks of 10 ms) , how often its main thread went to sleep, and the most that was resident. */
+export async function usedBy(
+  pid: number,
+): Promise<{ cpuSeconds: number; switches: number; rssBytesMax: number }> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   // The name, in brackets, may hold spaces; utime and stime are fields 14 and 15, in ticks of 1/100 s.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const switches = Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? NaN);
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, switches };
+  const rssBytesMax = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? NaN) * 1024;
+  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, switches, rssBytesMax };
 }
 
-function configOf({ include, broker, topicPrefix }: AgentPlan, directory: string): object {
+function configOf(
+  { include, broker, topicPrefix, limits = { cpuMax: 64 } }: AgentPlan,
+  directory: string,
+): object {
   const local = { dir: join(directory, 'transport') };
   return {
     source: { id: source, run: 'bench', include },
     transport: broker === undefined ? { local } : { kafka: { brokers: [broker], topicPrefix } },
     state: { dir: join(directory, 'state') },
     http: { listen: '127.0.0.1:0' },
-    agent: { cpuMax: 64 },
+    agent: limits,
   };
 }

@@ -16,6 +16,8 @@ export interface BenchContext {
   directory: string;
   /** host:port of a broker; started when it is first asked for, unless CABOOSE_TEST_KAFKA names one. */
   kafka: () => Promise<string>;
+  /** URL of an Elasticsearch, likewise; CABOOSE_TEST_ELASTICSEARCH. */
+  elasticsearch: () => Promise<string>;
 }
 
 export interface Bench {

@@ -1,10 +1,12 @@
 /**
  * `npm run bench [-- NAME…]`: measures, prints a table, and ends with 1 when a budget is missed. CABOOSE_BENCH_RUNS says how often
- * each figure is taken (default 3); the median counts. Needs Kafka: CABOOSE_TEST_KAFKA names a broker, else one is started.
+ * each figure is taken (default 3); the median counts. Some need Kafka, or Elasticsearch: CABOOSE_TEST_KAFKA and
+ * CABOOSE_TEST_ELASTICSEARCH name servers, else they are started.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startElasticsearch } from '../test/servers/elasticsearch.ts';
 import { startKafka } from '../test/servers/kafka.ts';
 import type { ServerProcess } from '../test/servers/server-process.ts';
 import { agentIdle } from './agent-idle.ts';
@@ -12,10 +14,13 @@ import { agentManyFiles } from './agent-many-files.ts';
 import { agentThroughput } from './agent-throughput.ts';
 import { isMet, median } from './bench.ts';
 import type { Bench, Figure } from './bench.ts';
+import { compression } from './compression.ts';
+import { latency } from './latency.ts';
 import { parse } from './parse.ts';
 
-const benches: readonly Bench[] = [agentThroughput, agentIdle, agentManyFiles, parse];
+const benches: readonly Bench[] = [agentThroughput, agentIdle, agentManyFiles, parse, compression, latency];
 let broker: ServerProcess | null = null;
+let index: ServerProcess | null = null;
 
 const missed = await runAll(chosen(process.argv.slice(2)), Number(process.env['CABOOSE_BENCH_RUNS'] ?? 3));
 if (missed > 0) process.exitCode = 1;
@@ -38,6 +43,7 @@ async function runAll(selected: readonly Bench[], runs: number): Promise<number>
     }
   } finally {
     await broker?.stop();
+    await index?.stop();
   }
   if (missedCount > 0) console.log(`\n${missedCount} budgets missed`);
   return missedCount;
@@ -46,7 +52,7 @@ async function runAll(selected: readonly Bench[], runs: number): Promise<number>
 async function measure(bench: Bench, runs: number): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'caboose-bench-'));
   try {
-    return await bench.measure({ runs, directory, kafka });
+    return await bench.measure({ runs, directory, kafka, elasticsearch });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -57,6 +63,13 @@ async function kafka(): Promise<string> {
   if (given !== undefined && given !== '') return given;
   broker ??= await startKafka();
   return broker.address;
+}
+
+async function elasticsearch(): Promise<string> {
+  const given = process.env['CABOOSE_TEST_ELASTICSEARCH'];
+  if (given !== undefined && given !== '') return given;
+  index ??= await startElasticsearch();
+  return index.address;
 }
 
 function row(figure: Figure): string {

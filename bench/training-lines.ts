@@ -15,6 +15,28 @@ export function trainingLines(lines: number, seed = 1): Buffer {
   return Buffer.from(parts.join(''));
 }
 
+const words =
+  'allreduce barrier batch bucket cache checkpoint connection cuda dataloader device epoch gradient memory miss nccl optimizer ' +
+  'parallel prefetch queue rank reserved restored retry saved shard state sync tensor timeout warning worker world';
+
+/** Lines as programs write them that say what they do, ~130 bytes each: few numbers, the same words in another order. */
+export function wordyLines(lines: number, seed = 1): Buffer {
+  const random = generator(seed);
+  const known = words.split(' ');
+  const word = () => known[Math.floor(random() * known.length)] ?? '';
+  const parts: string[] = [];
+  let time = Date.UTC(2026, 0, 1);
+  for (let i = 0; i < lines; i += 1) {
+    time += Math.floor(random() * 50);
+    const said = Array.from({ length: 6 + Math.floor(random() * 10) }, word).join(' ');
+    const level = random() < 0.9 ? 'INFO' : 'WARNING';
+    parts.push(
+      `${new Date(time).toISOString()} ${level} [rank${Math.floor(random() * 8)}] trainer.${word()}: ${said}\n`,
+    );
+  }
+  return Buffer.from(parts.join(''));
+}
+
 const blockLines = 300_000;
 
 /** Writes a file of at least so many bytes: a block of lines, far longer than any codec's window, again and again. */

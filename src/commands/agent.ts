@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { CompressionChoice } from '../tail/compression-choice.ts';
 import { exitCodes, flag } from './command.ts';
 import type { Command } from './command.ts';
 import { openHttp } from './wiring/http.ts';
@@ -30,10 +31,16 @@ export const command: Command = {
     const metrics = createMetrics();
     lowerPriority(logger);
     keepYoungHeapSmall();
-    const transport = await openTransport(config, { clock, logger });
+    const compression = new CompressionChoice(clock);
+    const transport = await openTransport(config, {
+      clock,
+      logger,
+      compressionLevel: () => compression.level,
+    });
     const { publisher } = transport;
     const { tail, measure, release } = await openTail(config, {
       publisher,
+      compression,
       env,
       clock,
       logger,

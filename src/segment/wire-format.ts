@@ -10,7 +10,7 @@ import { CabooseError } from '../core/errors.ts';
 import { segmentBytesMax } from '../core/segment.ts';
 import type { Segment, SegmentHeader } from '../core/segment.ts';
 import { compress, decompress, hasOwnChecksum, wrongChecksum } from './compression.ts';
-import type { Codec } from './compression.ts';
+import type { Codec, CompressionLevel } from './compression.ts';
 import { checkHeader, ownChecksum, readCodec, readHeader, readSum, writeHeader } from './header-fields.ts';
 
 export { codecs } from './compression.ts';
@@ -38,7 +38,10 @@ export const headerBytesMax = 64 * 1024;
  * Throws SEGMENT_INVALID when the segment is not one (the caller's fault). A segment that does not shrink is sent as it is,
  * with codec `none`.
  */
-export function encodeSegment(segment: Segment, options: { codec?: Codec } = {}): WireRecord {
+export function encodeSegment(
+  segment: Segment,
+  options: { codec?: Codec; level?: CompressionLevel } = {},
+): WireRecord {
   const { bytes } = segment;
   checkHeader(segment);
   if (bytes.length !== rawLength(segment)) {
@@ -47,7 +50,7 @@ export function encodeSegment(segment: Segment, options: { codec?: Codec } = {})
       `segment ${place(segment)} carries ${bytes.length} bytes instead of ${rawLength(segment)}`,
     );
   }
-  const packed = options.codec === 'none' ? null : compress(bytes);
+  const packed = options.codec === 'none' ? null : compress(bytes, options.level);
   const headers = writeHeader(segment);
   headers['codec'] = packed === null ? 'none' : 'zstd';
   headers['sum'] = packed === null ? checksum(bytes) : ownChecksum;

@@ -77,6 +77,11 @@ export class Budget {
     return this.#options.cpuMax !== null && this.#cpuDebt > 0;
   }
 
+  /** Whether more bytes were read than the ceiling allows. */
+  get isOverBytes(): boolean {
+    return this.limitsBytes && this.#bytesDebt > 0;
+  }
+
   /** Takes in what was used, and earned, since the last time. */
   #settle(): void {
     const { cpuMax, bytesPerSecondMax, clock } = this.#options;

@@ -50,6 +50,8 @@ export class Sender {
   readonly #stopped = new AbortController();
   /** Raw bytes sent and not acknowledged. */
   readonly room: Room;
+  /** So far. */
+  acks = 0;
   #refusal: CabooseError | null = null;
   readonly #refusedOnce = new AbortController();
   #waiters: (() => void)[] = [];
@@ -228,6 +230,7 @@ export class Sender {
   #acknowledged(state: StreamState, cut: Cut, bytes: Buffer): void {
     const { cutLog, metrics, buffers } = this.#options;
     cutLog.ack(state, cut);
+    this.acks += 1;
     metrics.ackedBytes.inc({ lane: state.record.lane }, bytes.length);
     buffers.giveBack(bytes);
     metrics.segments.inc({ lane: state.record.lane });

@@ -6,6 +6,7 @@ import type { Budget } from './budget.ts';
 import { Catalog } from './catalog.ts';
 import { CompressedFiles } from './compressed-files.ts';
 import type { MadeCut, StreamState } from './cut-state.ts';
+import type { Pressure } from './compression-choice.ts';
 import { Cutter } from './cutter.ts';
 import { DecompressedFile } from './decompressed-file.ts';
 import { Descriptors } from './descriptors.ts';
@@ -46,6 +47,8 @@ export interface TailOptions extends SnapshotOptions {
   /** Raw bytes that may be sent and not acknowledged. */
   inFlightBytesMax: number;
   openFilesMax: number;
+  /** Told, before each rest, of what holds reading up. */
+  onPressure?: (pressure: Pressure) => void;
   host?: string;
   /** In [0, 1), as Math.random. */
   random?: () => number;
@@ -80,6 +83,7 @@ export class Tail {
   /** Cut an unterminated rest at once: at the end (once, drain). */
   #cutAnywhere = false;
   #waits = 0;
+  #acksSeen = 0;
 
   constructor(options: TailOptions) {
     this.#options = options;
@@ -197,6 +201,7 @@ export class Tail {
         const looks = this.#sender.room.isAmpleForAll && this.#pauseMs() === 0;
         const sentBytes = await this.#round();
         await this.#finish();
+        this.#tellPressure();
         const waiting = await this.#keepVanished();
         await this.#lookThrough();
         const files = [...this.#catalog.files.values()];
@@ -479,6 +484,7 @@ export class Tail {
   /** Sleeps until something is due, woken by the watcher or, when a lane has no room, by an ack. */
   async #rest(): Promise<void> {
     const { clock } = this.#options;
+    this.#tellPressure();
     this.#wake = new AbortController();
     const now = clock.monotonic();
     const dueAt = this.#dueAt(now);
@@ -489,6 +495,18 @@ export class Tail {
     if (this.#sender.room.isAmpleForAll) await sleeping;
     else await Promise.race([this.#sender.nextAck(woken), sleeping]);
     over.abort();
+  }
+
+  /** The link holds reading up when there is no room although acks come; without any it is away. */
+  #tellPressure(): void {
+    const { budget, onPressure } = this.#options;
+    const { room, acks } = this.#sender;
+    const isAway = acks === this.#acksSeen;
+    this.#acksSeen = acks;
+    onPressure?.({
+      cpu: budget.isCpuSpent,
+      link: budget.isOverBytes || (!room.isAmpleForAll && !isAway),
+    });
   }
 
   /** Monotonic ms: the next walk, or the next look at a file that can be read then. */

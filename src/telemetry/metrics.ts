@@ -70,6 +70,12 @@ export function createMetrics() {
       help: 'Age of the oldest byte that was seen but is not acknowledged by the transport.',
       registers,
     }),
+    compressionLevel: new Gauge({
+      name: 'caboose_compression_level',
+      help: '1 for the level at which segments are compressed now: cheap, normal or strong.',
+      labelNames: ['level'] as const,
+      registers,
+    }),
 
     // transport, indexer
     takenInBytes: new Counter({

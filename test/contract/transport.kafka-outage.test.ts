@@ -6,6 +6,7 @@ import type { Logger } from '../../src/core/logger.ts';
 import type { Transport } from '../../src/core/transport.ts';
 import { segmentBytesMax } from '../../src/core/segment.ts';
 import { createKafkaTransport } from '../../src/transport/kafka/transport.ts';
+import type { KafkaTransportOptions } from '../../src/transport/kafka/transport.ts';
 import { until } from '../fakes/clock.ts';
 import { exampleSegment } from '../segment/arbitrary-segment.ts';
 import { startKafka } from '../servers/kafka.ts';
@@ -29,7 +30,7 @@ await describeStarting(['kafka'], 'kafka transport, with a broker of its own', (
     await broker.stop();
   });
 
-  const open = (over: { topicPrefix?: string; createTopics?: boolean } = {}): Transport => {
+  const open = (over: Partial<KafkaTransportOptions> = {}): Transport => {
     const transport = createKafkaTransport({
       brokers: [broker.address],
       partitions: 3,
@@ -105,6 +106,20 @@ await describeStarting(['kafka'], 'kafka transport, with a broker of its own', (
         '--topic absent.incidents --partitions 3 --config cleanup.policy=compact',
       ) as string,
     });
+  });
+
+  test('one broker is one copy: told once by each transport, as a warning unless the config has decided it', async () => {
+    const levels: string[] = [];
+    const note = (level: string) => (_fields: object, message: string) =>
+      void (message.startsWith('the topics do not keep enough copies') && levels.push(level));
+    const noting = { ...logger, info: note('info'), warn: note('warn') };
+    const topicPrefix = `copies-${randomUUID().slice(0, 8)}`;
+    await open({ topicPrefix, logger: noting }).publisher.partitionFor('bulk', source);
+    expect(levels).toEqual(['warn']);
+    const decided = open({ topicPrefix, logger: noting, replicationFactor: 1 });
+    await decided.publisher.partitionFor('bulk', source);
+    await decided.publisher.publish('bulk', 0, series('x', 1)[0]!);
+    expect(levels).toEqual(['warn', 'info']);
   });
 
   test('a scan leaves no group behind', async () => {

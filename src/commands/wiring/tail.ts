@@ -6,7 +6,9 @@ import { CabooseError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import { ProcessLock } from '../../core/process-lock.ts';
 import type { Publisher } from '../../core/transport.ts';
+import { compressionLevels } from '../../segment/compression.ts';
 import { Budget } from '../../tail/budget.ts';
+import type { CompressionChoice } from '../../tail/compression-choice.ts';
 import { CutLog, stateDirectoryError } from '../../tail/cut-log.ts';
 import { descriptorLimit, openFilesWithin } from '../../tail/descriptors.ts';
 import { nodeFileSystem } from '../../tail/file-system.ts';
@@ -23,6 +25,8 @@ import { laneResolver, originResolver } from './origin.ts';
 
 export interface OpenTailOptions {
   publisher: Publisher;
+  /** Told of what binds; absent: compression stays as it is. */
+  compression?: CompressionChoice;
   env: Readonly<Record<string, string | undefined>>;
   clock: Clock;
   logger: Logger;
@@ -43,7 +47,8 @@ export interface OpenTail {
 
 /** The tail that the config describes, with its state directory locked. Throws LOCKED or STATE_DIRECTORY. */
 export async function openTail(config: Config, options: OpenTailOptions): Promise<OpenTail> {
-  const { publisher, env, clock, logger, metrics, once = false, sharesProcess = false } = options;
+  const { publisher, compression, env, clock, logger, metrics } = options;
+  const { once = false, sharesProcess = false } = options;
   const { agent, state } = config;
   const { source } = config;
   if (!source)
@@ -80,6 +85,7 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
       bytesPerSecondMax: agent.bytesPerSecondMax,
       clock,
     }),
+    onPressure: (pressure) => compression?.observe(pressure),
     clock,
     logger,
     metrics,
@@ -95,6 +101,8 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
       metrics.lagSeconds.set(since === null ? 0 : Math.max(0, clock.now() - since) / 1000);
       metrics.followedFiles.set(files);
       metrics.openFiles.set(openFiles);
+      for (const level of compressionLevels)
+        metrics.compressionLevel.set({ level }, level === (compression?.level ?? 'normal') ? 1 : 0);
     },
     release: () => lock.release(),
   };

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts';
 import { CabooseError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Transport } from '../../core/transport.ts';
+import type { CompressionLevel } from '../../segment/compression.ts';
 import { readTls } from './tls.ts';
 
 const dayMs = 86_400_000;
@@ -10,13 +11,23 @@ const dayMs = 86_400_000;
 /** The transport that the config names. Connects on first use; only the chosen implementation is loaded. */
 export async function openTransport(
   config: Config,
-  { clock, logger }: { clock: Clock; logger: Logger },
+  {
+    clock,
+    logger,
+    compressionLevel = () => 'normal',
+  }: { clock: Clock; logger: Logger; compressionLevel?: () => CompressionLevel },
 ): Promise<Transport> {
   const { kafka, local } = config.transport ?? {};
   if (kafka) {
     const { createKafkaTransport } = await import('../../transport/kafka/transport.ts');
     const { tls, ...options } = kafka;
-    return createKafkaTransport({ ...options, tls: await readTls(tls, 'transport.kafka'), clock, logger });
+    return createKafkaTransport({
+      ...options,
+      tls: await readTls(tls, 'transport.kafka'),
+      compressionLevel,
+      clock,
+      logger,
+    });
   }
   if (local) {
     const { createLocalTransport } = await import('../../transport/local/transport.ts');
@@ -27,7 +38,15 @@ export async function openTransport(
       ...(bytesHardMax === null ? {} : { bytesHardMax }),
     };
     const { dir, segmentFileBytesMax } = local;
-    return createLocalTransport({ dir, segmentFileBytesMax, retention, clock, logger, group: 'indexer' });
+    return createLocalTransport({
+      dir,
+      segmentFileBytesMax,
+      retention,
+      compressionLevel,
+      clock,
+      logger,
+      group: 'indexer',
+    });
   }
   throw new CabooseError('CONFIG_INVALID', 'the config has no transport', {
     hint: 'add transport: { kafka: … } or { local: {} }',

@@ -5,6 +5,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { Lane } from '../../core/segment.ts';
 import type { Connectivity } from './connectivity.ts';
 import { errorType } from './problems.ts';
+import { tellRedundancy } from './redundancy.ts';
 
 export interface TopicOptions {
   topicPrefix: string;
@@ -72,6 +73,8 @@ export class Topics {
   readonly #connectivity: Connectivity;
   readonly #logger: Logger;
   #counts: Promise<Map<string, number>> | null = null;
+  /** Told once, to those who write or consume segments; one who only looks at them need not know. */
+  #redundancy: 'nobody asks' | 'to be told' | 'told' = 'nobody asks';
 
   constructor(options: TopicOptions, client: Kafka, connectivity: Connectivity, logger: Logger) {
     this.#options = options;
@@ -92,6 +95,11 @@ export class Topics {
         if (signal?.aborted || !(error instanceof CabooseError) || !error.retriable) throw error;
       }
     }
+  }
+
+  /** The next look at the topics says, once, whether they could lose records. */
+  askRedundancy(): void {
+    if (this.#redundancy === 'nobody asks') this.#redundancy = 'to be told';
   }
 
   /** Looks again at the next call: a topic was deleted, or has grown. */
@@ -116,6 +124,10 @@ export class Topics {
         await this.#create(admin, missing);
       }
       const { topics } = await admin.fetchTopicMetadata({ topics: specs.map((spec) => spec.topic) });
+      if (this.#redundancy === 'to be told') {
+        await tellRedundancy(admin, topics, { ...this.#options, logger: this.#logger });
+        this.#redundancy = 'told';
+      }
       return new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
     } finally {
       await admin.disconnect();

@@ -10,6 +10,7 @@ import type { Logger } from '../../core/logger.ts';
 import { lanes } from '../../core/segment.ts';
 import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import type { ScanOptions, Transport } from '../../core/transport.ts';
+import type { CompressionLevel } from '../../segment/compression.ts';
 import { encodeSegment } from '../../segment/wire-format.ts';
 import { receive } from '../received-segment.ts';
 import {
@@ -47,6 +48,8 @@ export interface KafkaTransportOptions {
   createTopics?: boolean;
   /** A killed member's partitions move within this + 3 s. Default 8 s. */
   sessionTimeoutMs?: number;
+  /** How hard segments are compressed, asked for each. */
+  compressionLevel?: () => CompressionLevel;
   clock: Clock;
   logger: Logger;
 }
@@ -59,6 +62,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     clientId = 'caboose',
     topicPrefix = 'caboose',
     groupId = 'caboose-indexer',
+    compressionLevel = () => 'normal',
   } = options;
   const connectivity = new Connectivity({ brokers, clock, logger });
   const { tls, sasl } = options;
@@ -98,13 +102,21 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
 
   return {
     publisher: {
-      partitionFor: async (lane, source, signal) =>
-        await topics.partitionFor(segmentTopic(topicPrefix, lane), source, signal),
-      publish: async (lane, partition, segment) =>
-        await queue.send(lane, segmentTopic(topicPrefix, lane), partition, () => encodeSegment(segment)),
+      partitionFor: async (lane, source, signal) => {
+        topics.askRedundancy();
+        return await topics.partitionFor(segmentTopic(topicPrefix, lane), source, signal);
+      },
+      publish: async (lane, partition, segment) => {
+        topics.askRedundancy();
+        const encode = () => encodeSegment(segment, { level: compressionLevel() });
+        await queue.send(lane, segmentTopic(topicPrefix, lane), partition, encode);
+      },
       stop: async (signal) => await queue.stop(signal),
     },
-    subscriber: (sharing) => new KafkaSubscriber({ ...reading, groupId, sharing }),
+    subscriber: (sharing) => {
+      topics.askRedundancy();
+      return new KafkaSubscriber({ ...reading, groupId, sharing });
+    },
     scanner: { scan: (scan) => scanSegments(reading, scan) },
     facts: {
       append: async (facts) =>

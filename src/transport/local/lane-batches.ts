@@ -10,9 +10,9 @@ export interface LaneContent {
   end: number;
 }
 
-/** Stored bytes read at once, and raw bytes after which a batch is full. */
+/** Stored bytes read at once, and raw bytes after which a batch is full: they are unpacked in one go, while the other lane waits. */
 const readBytesMax = 1024 * 1024;
-const rawBytesMax = 8 * 1024 * 1024;
+const rawBytesMax = 2 * 1024 * 1024;
 
 export const localPartition = 0;
 

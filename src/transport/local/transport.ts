@@ -14,8 +14,11 @@ import type { Clock } from '../../core/clock.ts';
 import { CabooseError } from '../../core/errors.ts';
 import type { Fact } from '../../core/fact.ts';
 import type { Logger } from '../../core/logger.ts';
-import { lanes } from '../../core/segment.ts';
+import { lanes, segmentBytesMax } from '../../core/segment.ts';
+import type { Lane, Segment } from '../../core/segment.ts';
+import { Turnstile } from '../../core/turnstile.ts';
 import type { ConnectionState, Publisher, Transport } from '../../core/transport.ts';
+import type { CompressionLevel } from '../../segment/compression.ts';
 import { encodeSegment } from '../../segment/wire-format.ts';
 import {
   deadLetterFromJson,
@@ -45,6 +48,8 @@ export interface LocalTransportOptions {
   group?: string;
   /** How often the files are looked at for what another process has written. */
   pollIntervalMs?: number;
+  /** How hard segments are compressed, asked for each. */
+  compressionLevel?: () => CompressionLevel;
   clock: Clock;
   logger: Logger;
 }
@@ -69,7 +74,7 @@ export function createLocalTransport(options: LocalTransportOptions): Transport 
     await writers.get(log).append(record);
 
   return {
-    publisher: localPublisher(writers),
+    publisher: localPublisher(writers, options.compressionLevel ?? (() => 'normal')),
     subscriber: () => new LocalSubscriber({ ...scanOptions, group }),
     scanner: { scan: (scan) => scanSegments(scanOptions, scan) },
     facts: {
@@ -118,13 +123,25 @@ export function createLocalTransport(options: LocalTransportOptions): Transport 
   };
 }
 
-function localPublisher(writers: Writers): Publisher {
+function localPublisher(writers: Writers, level: () => CompressionLevel): Publisher {
+  // Compression is synchronous, and this process has other work as well: a segment at a time.
+  const turnstile = new Turnstile(segmentBytesMax);
+  const underWay = new Set<Promise<void>>();
+  const publish = async (lane: Lane, segment: Segment): Promise<void> => {
+    await turnstile.pass(lane, segment.bytes.length);
+    await writers.get(segmentLog(lane)).append(encodeSegment(segment, { level: level() }));
+  };
   return {
     partitionFor: async () => await Promise.resolve(localPartition),
-    publish: async (lane, _partition, segment) =>
-      await writers.get(segmentLog(lane)).append(encodeSegment(segment)),
+    publish: async (lane, _partition, segment) => {
+      writers.get(segmentLog(lane));
+      const published = publish(lane, segment).finally(() => underWay.delete(published));
+      underWay.add(published);
+      await published;
+    },
     stop: async (signal) => {
-      await Promise.race([writers.idle(), aborted(signal)]);
+      const settled = Promise.allSettled(underWay).then(async () => await writers.idle());
+      await Promise.race([settled, aborted(signal)]);
       await writers.stop();
     },
   };
