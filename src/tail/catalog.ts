@@ -6,16 +6,17 @@ import type { StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isDrained, offsetOf } from './followed-file.ts';
+import { followedFile, hasUnread, isDrained } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { noZeros } from './holes.ts';
-import { hasAnchor, hasHead, holds } from './identity.ts';
+import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
 
 /**
  * Says which of the files on disk is which of the streams. After each walk of the directories a candidate is one of:
  *
  * - a file that is followed (same dev and ino), perhaps under another name;
  * - a file of an earlier process, known from the cut log by dev and ino;
+ * - a followed file that has another inode now (copied up by overlayfs);
  * - a copy of a stream that has lost its place (copytruncate, moved over file systems), known by head and anchor: it takes
  *   over the stream and its offset;
  * - a copy of a file that is still in its place, in the making or about to be truncated: held until that is clear;
@@ -116,6 +117,7 @@ export class Catalog {
     let rest = await this.#filter(unknown, async (candidate) => !(await this.#continue(candidate, now)));
     this.#orphanMissing(isHidden);
     for (const candidate of candidates) await this.#adoptRewritten(candidate);
+    rest = await this.#filter(rest, async (candidate) => !(await this.#moveTo(candidate, now)));
     rest = await this.#filter(rest, async (candidate) => !(await this.#adopt(candidate, now)));
     // One by one, oldest first: a copy may be found in the same walk as its original.
     for (const candidate of rest)
@@ -315,6 +317,24 @@ export class Catalog {
     }
   }
 
+  /**
+   * The same file under another inode: overlayfs copies a file of a lower layer up when it is first written to. The descriptor
+   * still leads to the lower one, which was not deleted.
+   */
+  async #moveTo(candidate: Candidate, now: number): Promise<boolean> {
+    const path = pathOf(candidate);
+    const before = this.#paths.get(path);
+    const { stream, handle } = before ?? {};
+    if (!before?.gone || before.path !== path || !stream || !handle || stream.anchor === null) return false;
+    const { record, end, anchor } = stream;
+    const { headBytes, headHash } = record;
+    const isSame = async (file: OpenFile) => await holds(file, { headBytes, headHash, end, anchor });
+    if ((await handle.stat()).links === 0 || !(await this.#opened(path, isSame))) return false;
+    const file = this.#attach(candidate, stream, before.resend, now);
+    await this.#replace(before, file);
+    return true;
+  }
+
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
     const orphan = await this.#orphanIn(candidate, null);
     if (orphan) this.#giveTo(candidate, orphan, now);
@@ -381,10 +401,9 @@ export class Catalog {
     if (candidate.compressed) return await this.#holdCompressed(candidate, candidate.compressed, now);
     const path = pathOf(candidate);
     const original = this.#originalOf(path, candidate);
-    if (
-      !original ||
-      !(await this.#opened(pathOf(candidate), async (file) => await isCopy(file, candidate, original)))
-    ) {
+    const isCopy = async (file: OpenFile) =>
+      original !== null && (await this.#isCopy(file, candidate.stat.size, original));
+    if (!(await this.#opened(path, isCopy))) {
       this.#held.delete(candidate.stat.key);
       return false;
     }
@@ -445,6 +464,18 @@ export class Catalog {
     return await this.#opened(
       original.path,
       async (file) => (await file.stat()).key === key && (await hasAnchor(file, place.size, anchor)),
+    );
+  }
+
+  /** Of what was read of the original, or, when that is of a former generation, of what it is now. */
+  async #isCopy(file: OpenFile, size: number, original: FollowedFile): Promise<boolean> {
+    const { stream, path, key } = original;
+    // Before the original's first cut nothing is known of it: that comes first.
+    if (!stream || (await isCopyOf(file, size, stream))) return true;
+    if (size === 0) return false;
+    return await this.#opened(
+      path,
+      async (other) => (await other.stat()).key === key && (await beginsWith(other, file, size)),
     );
   }
 
@@ -594,11 +625,9 @@ function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
   return stat.birthtimeMs > file.birthtimeMs;
 }
 
-async function isCopy(file: OpenFile, candidate: Candidate, original: FollowedFile): Promise<boolean> {
-  const state = original.stream;
-  // Before the original's first cut nothing is known of it: that comes first.
-  if (!state) return true;
-  if (!(await hasHead(file, state.record))) return candidate.stat.size < state.record.headBytes;
-  if (candidate.stat.size < state.end || state.anchor === null) return true;
+/** Whether it has what was read of the original, though that may have been truncated since; or is still too short to tell. */
+async function isCopyOf(file: OpenFile, size: number, state: StreamState): Promise<boolean> {
+  if (!(await hasHead(file, state.record))) return size < state.record.headBytes;
+  if (size < state.end || state.anchor === null) return true;
   return await hasAnchor(file, state.end, state.anchor);
 }

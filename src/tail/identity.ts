@@ -40,6 +40,17 @@ export async function holds(file: OpenFile, known: KnownBytes): Promise<boolean>
   return await hasAnchor(file, known.end, known.anchor);
 }
 
+/** Whether a file begins with another one of this size, as far as the first and last 4 KiB of that tell. */
+export async function beginsWith(file: OpenFile, other: OpenFile, size: number): Promise<boolean> {
+  const length = anchorLength(size);
+  const [mine, theirs] = [Buffer.alloc(length), Buffer.alloc(length)];
+  for (const position of [0, size - length]) {
+    if ((await other.read(theirs, 0, length, position)) < length) return false;
+    if ((await file.read(mine, 0, length, position)) < length || !mine.equals(theirs)) return false;
+  }
+  return true;
+}
+
 export async function hasHead(
   file: OpenFile,
   known: Pick<KnownBytes, 'headBytes' | 'headHash'>,

@@ -1,0 +1,86 @@
+import { appendFile, copyFile, mkdir, rename, truncate } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { compare, randomOf } from '../scenario/oracle.ts';
+import { TailHarness } from './harness.ts';
+
+const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
+
+/** A writer that never stops, and logrotate with `copytruncate` and `rotate 3`; returns all lines that no copy lost. */
+async function writeAndRotate(t: TailHarness, rotations: number, copyTo: (n: number) => string) {
+  const random = randomOf(seed);
+  const written: string[] = [];
+  const write = async (lines: number) => {
+    const batch = Array.from(
+      { length: lines },
+      (_, i) => `line ${written.length + i} ${'x'.repeat(random() * 80)}\n`,
+    );
+    written.push(...batch);
+    await appendFile(t.path('a.log'), batch.join(''));
+  };
+  for (let rotation = 0; rotation < rotations; rotation += 1) {
+    for (let burst = 0; burst < 4; burst += 1) {
+      await write(1 + Math.floor(random() * 200));
+      if (random() < 0.6) await t.pass(random() * 3000);
+    }
+    for (let n = 3; n > 1; n -= 1) await rename(copyTo(n - 1), copyTo(n)).catch(() => undefined);
+    await copyFile(t.path('a.log'), copyTo(1));
+    if (random() < 0.5) await t.pass(random() * 2000);
+    await truncate(t.path('a.log'), 0);
+    if (random() < 0.5) await t.pass(random() * 2000);
+  }
+  await write(10);
+  return written;
+}
+
+describe('copytruncate', () => {
+  it('with the copy in the patterns: every line once, under load', { timeout: 120_000 }, async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await t.start();
+    const written = await writeAndRotate(t, 25, (n) => t.path(`a.log.${n}`));
+    await t.pass(30_000);
+    const linesOf = (text: string) => text.split('\n').slice(0, -1);
+    const verdict = compare(linesOf(written.join('')), linesOf(t.publisher.text()));
+    expect({ seed, ...verdict, warnings: t.warnings }).toEqual({
+      seed,
+      missing: 0,
+      duplicate: 0,
+      wrong: 0,
+      warnings: [],
+    });
+  });
+
+  it('with the copy elsewhere: only what came after the last look is lost, and that is told', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), 'read\n');
+    await t.start();
+    await appendFile(t.path('a.log'), 'seen, and not whole');
+    await t.pass(300);
+    await truncate(t.path('a.log'), 0);
+    await appendFile(t.path('a.log'), 'next\n');
+    await t.pass(5000);
+    expect(t.publisher.of('a.log').map(({ bytes, gaps }) => [bytes.toString(), gaps])).toEqual([
+      ['read\n', [{ start: 5, end: 24, reason: 'truncated' }]],
+      ['next\n', []],
+    ]);
+    const { values } = await t.metrics.gapBytes.get();
+    expect(values).toMatchObject([{ labels: { reason: 'truncated' }, value: 19 }]);
+  });
+
+  it('with the copy elsewhere, when everything was read before: nothing is lost, under load', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await t.start();
+    const written: string[] = [];
+    for (let rotation = 0; rotation < 25; rotation += 1) {
+      for (let i = 0; i < 50; i += 1) written.push(`rotation ${rotation} line ${i}\n`);
+      await appendFile(t.path('a.log'), written.slice(-50).join(''));
+      await t.pass(1500);
+      await truncate(t.path('a.log'), 0);
+      if (rotation % 2 === 0) await t.pass(1000);
+    }
+    await t.pass(10_000);
+    expect(t.publisher.text()).toBe(written.join(''));
+  });
+});

@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { appendFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { TailHarness } from './harness.ts';
+
+describe('a file of a lower layer that is copied up (overlayfs)', () => {
+  it('is not read again: on a real mount', async (context) => {
+    await using t = await TailHarness.create();
+    // The upper layer may lie on no overlay itself.
+    const base = await mkdtemp(join(tmpdir(), 'caboose-overlay-'));
+    const layer = (name: string) => join(base, name);
+    for (const name of ['lower', 'upper', 'work']) await mkdir(layer(name));
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(join(layer('lower'), 'a.log'), 'one\n');
+    const options = `lowerdir=${layer('lower')},upperdir=${layer('upper')},workdir=${layer('work')}`;
+    const mounted = spawnSync('mount', ['-t', 'overlay', 'overlay', '-o', options, t.logs]);
+    if (mounted.status !== 0) {
+      console.warn(`SKIPPED: NO OVERLAY CAN BE MOUNTED HERE: ${String(mounted.stderr ?? mounted.error)}`);
+      await rm(base, { recursive: true });
+      context.skip();
+    }
+    try {
+      await t.start();
+      const before = await stat(t.path('a.log'));
+      await appendFile(t.path('a.log'), 'two\n');
+      await t.pass(3000);
+      t.crash();
+      await appendFile(t.path('a.log'), 'three\n');
+      await t.start();
+      await t.pass(70_000);
+      const after = await stat(t.path('a.log'));
+      console.info(`overlay: inode ${before.ino} → ${after.ino}, device ${before.dev} → ${after.dev}`);
+      expect(t.publisher.text()).toBe('one\ntwo\nthree\n');
+      expect(t.publisher.streams.size).toBe(1);
+    } finally {
+      spawnSync('umount', ['-l', t.logs]);
+      await rm(base, { recursive: true });
+    }
+  });
+
+  it.each([
+    ['with the same inode, and another time of birth', false],
+    ['with another inode, on another device', true],
+  ])('is not read again: %s', async (_, changesInode) => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    let isCopiedUp = false;
+    // What the descriptors of before tell stays; what is looked up or opened from now on is the copy.
+    const copied = <T extends object>(found: T, up = isCopiedUp): T =>
+      !up
+        ? found
+        : { ...found, birthtimeMs: 1, ...(changesInode ? { ino: '77', dev: '88', key: '88:77' } : {}) };
+    const { open, stat: look } = t.fs;
+    t.fs.stat = async (path) => {
+      const found = await look(path);
+      return found && copied(found);
+    };
+    t.fs.open = async (path) => {
+      const file = await open(path);
+      const up = isCopiedUp;
+      return file && { ...file, stat: async () => copied(await file.stat(), up) };
+    };
+    await t.start();
+    isCopiedUp = true;
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.text()).toBe('one\ntwo\n');
+    expect(t.publisher.streams.size).toBe(1);
+  });
+});
