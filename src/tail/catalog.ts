@@ -6,7 +6,7 @@ import type { StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isDrained } from './followed-file.ts';
+import { followedFile, hasUnread, isDrained, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { noZeros } from './holes.ts';
 import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
