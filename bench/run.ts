@@ -10,6 +10,7 @@ import { startElasticsearch } from '../test/servers/elasticsearch.ts';
 import { startKafka } from '../test/servers/kafka.ts';
 import type { ServerProcess } from '../test/servers/server-process.ts';
 import { agentIdle } from './agent-idle.ts';
+import { agentLongLine } from './agent-long-line.ts';
 import { agentManyFiles } from './agent-many-files.ts';
 import { agentThroughput } from './agent-throughput.ts';
 import { isMet, median } from './bench.ts';
@@ -18,7 +19,15 @@ import { compression } from './compression.ts';
 import { latency } from './latency.ts';
 import { parse } from './parse.ts';
 
-const benches: readonly Bench[] = [agentThroughput, agentIdle, agentManyFiles, parse, compression, latency];
+const benches: readonly Bench[] = [
+  agentThroughput,
+  agentIdle,
+  agentManyFiles,
+  agentLongLine,
+  parse,
+  compression,
+  latency,
+];
 let broker: ServerProcess | null = null;
 let index: ServerProcess | null = null;
 

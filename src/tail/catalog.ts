@@ -6,7 +6,7 @@ import type { StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isDrained } from './followed-file.ts';
+import { followedFile, hasUnread, isDrained, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { noZeros } from './holes.ts';
 import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
@@ -53,8 +53,9 @@ export class Catalog {
   /** The files of a rotation family, by its bare path. */
   readonly #families = new Map<string, Set<FollowedFile>>();
   readonly #paths = new Map<string, FollowedFile>();
-  /** Every path of the last walk. */
+  /** Every path of the last walk, and the size of every file, by dev:ino. */
   #present: ReadonlySet<string> = new Set();
+  #sizes: ReadonlyMap<string, number> = new Map();
   /** Streams of an earlier process that no file was found for yet; by dev:ino. */
   readonly #missing = new Map<string, StreamState[]>();
   /** Families of an earlier process, until every compressed file that was there at the start is known. */
@@ -93,6 +94,7 @@ export class Catalog {
   ): Promise<Orphan[]> {
     const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
     this.#present = new Set(candidates.flatMap(({ paths }) => paths));
+    this.#sizes = new Map(candidates.map(({ stat }) => [stat.key, stat.size]));
     const unknown: Candidate[] = [];
     for (const candidate of candidates) {
       const file = this.files.get(candidate.stat.key);
@@ -465,10 +467,11 @@ export class Catalog {
     );
   }
 
-  /** Of what was read of the original, or, when that is of a former generation, or nothing was read yet, of what it is now. */
+  /** Of what was read of the original, or, when that is of a former generation, of what it is now. */
   async #isCopy(file: OpenFile, size: number, original: FollowedFile): Promise<boolean> {
     const { stream, path, key } = original;
-    if (stream && (await isCopyOf(file, size, stream))) return true;
+    // Before the original's first cut nothing is known of it: that comes first.
+    if (!stream || (await isCopyOf(file, size, stream))) return true;
     if (size === 0) return false;
     return await this.#opened(
       path,
@@ -482,7 +485,8 @@ export class Catalog {
     if (family === path) return null;
     for (const file of this.#families.get(family) ?? []) {
       const older = file.birthtimeMs <= candidate.stat.birthtimeMs;
-      if (file.path === family && !file.gone && older) return file;
+      const hasBytes = offsetOf(file) > 0 || (this.#sizes.get(file.key) ?? 0) > 0;
+      if (file.path === family && !file.gone && older && hasBytes) return file;
     }
     return null;
   }
