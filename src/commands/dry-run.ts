@@ -72,7 +72,8 @@ export async function* eventsOf(
   timeZone: string,
 ): AsyncGenerator<LogEvent, void> {
   try {
-    for await (const events of readFileEvents(file.origin, { timeZone })) yield* events;
+    for await (const events of readFileEvents(file.origin, { timeZone, isSnapshot: file.isSnapshot }))
+      yield* events;
   } catch (error) {
     if (!(error instanceof CabooseError) || error.code !== 'FILE_UNREADABLE') throw error;
     await context.stderr.write(`${errorText(error)}\n`);

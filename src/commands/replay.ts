@@ -48,7 +48,12 @@ export const command: Command = {
       };
       for await (const carried of transport.scanner.scan({ match: (header) => header.run === run, signal })) {
         const { stream } = carried.segment;
-        const reading = readSegment(documents.get(stream) ?? null, carried, { timeZone, now: clock.now() });
+        const { snapshot, previous } = carried.segment;
+        const reading = readSegment(documents.get(stream) ?? null, carried, {
+          timeZone,
+          now: clock.now(),
+          previous: snapshot ? documents.get(previous ?? '') : undefined,
+        });
         documents.set(stream, reading.document);
         waiting.push(...itemsOf(reading.closed, reading.facts));
         counts.segments += 1;

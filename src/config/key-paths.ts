@@ -11,12 +11,17 @@ export function keyPaths(schema: z.ZodType, prefix = ''): string[] {
 /** The keys that an object at this path may have; none if the path leads to no object. */
 export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let at: z.ZodType | undefined = schema;
-  for (const part of path) at = at === undefined ? undefined : keysOf(at)[String(part)];
+  for (const part of path) {
+    // A number leads into a list.
+    if (at !== undefined && typeof part !== 'number') at = keysOf(at)[String(part)];
+  }
   return at === undefined ? [] : Object.keys(keysOf(at));
 }
 
+/** Of a list, those of its elements. */
 function keysOf(schema: z.ZodType): Record<string, z.ZodType> {
   const bare = unwrap(schema);
+  if (bare instanceof z.ZodArray) return keysOf(bare.element as z.ZodType);
   return bare instanceof z.ZodObject ? bare.shape : {};
 }
 

@@ -34,6 +34,18 @@ export function eventId(stream: string, eventStart: number, part: number): strin
   return shortHash(`${prefixed(stream)},${prefixed(eventStart)},${prefixed(part)}`);
 }
 
+/** The `_id` of a row of a rewritten file: hash(source id, run, path, what is in it, its number among equals, part). */
+export function rowId(row: {
+  source: string;
+  run: string;
+  path: string;
+  key: string;
+  number: number;
+  part: number;
+}): string {
+  return digest(['row', row.source, row.run, row.path, row.key, row.number, row.part]);
+}
+
 /** The `_id` of an incident: hash(run, attempt, class, first evidence). */
 export function incidentId(run: string, attempt: number, className: string, firstEvidence: string): string {
   return digest([run, attempt, className, firstEvidence]);

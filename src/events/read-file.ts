@@ -18,18 +18,19 @@ import type { TakeInOptions } from './take-in.ts';
 const chunkBytes = 256 * 1024;
 
 /**
+ * `isSnapshot`: the file is one that is rewritten as a whole, of which this is the latest state.
  * The file's events in order, some at a time. What was read before an error (a truncated .gz) has been yielded.
  * @throws CabooseError FILE_UNREADABLE
  */
 export async function* readFileEvents(
   origin: Origin,
-  options: TakeInOptions = {},
+  options: TakeInOptions & { isSnapshot?: boolean } = {},
 ): AsyncGenerator<readonly LogEvent[], void> {
   const { path } = origin;
   let document: StreamDocument | null = null;
   let failure: unknown;
   const observed = await modifiedAt(path);
-  const header = headerOf(origin, observed);
+  const header = { ...headerOf(origin, observed), snapshot: options.isSnapshot ?? false };
   const take = (bytes: Buffer, final: boolean): readonly LogEvent[] => {
     const start = document?.end ?? 0;
     const segment: Segment = { ...header, start, end: start + bytes.length, bytes, final };

@@ -19,8 +19,11 @@ import type { StreamDocument } from '../core/stream-document.ts';
 import { recentSegmentsMax } from '../core/stream-document.ts';
 import { zoneOffset } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
+import { inherited } from './rows.ts';
+import type { RowsState } from './rows.ts';
+import { SnapshotCutter } from './snapshot-cutter.ts';
+import type { SnapshotState } from './snapshot-cutter.ts';
 import { quietMsMin, StreamCutter } from './stream-cutter.ts';
-import type { StreamState } from './stream-cutter.ts';
 
 /** Most gaps kept in a document; the oldest beyond it are counted in `context.events.gapsDropped`. */
 export const gapsMax = 4096;
@@ -50,10 +53,12 @@ export interface TakenIn {
 export interface TakeInOptions {
   /** IANA name: the zone of times that are written without one. */
   timeZone?: string;
+  /** Of a rewritten file's first segment: the document of the state before (`segment.previous`), if it is known. */
+  previous?: StreamDocument | undefined;
 }
 
 /** What this room keeps in `context.events`. */
-interface EventsContext extends Partial<StreamState> {
+interface EventsContext extends Partial<SnapshotState> {
   /** The CSV header, if the stream is a CSV file. */
   header?: string[];
   gapsDropped?: number;
@@ -67,7 +72,7 @@ export function takeIn(
   segment: Segment,
   options: TakeInOptions = {},
 ): TakenIn {
-  const before = document ?? newDocument(carried, segment);
+  const before = document ?? newDocument(carried, segment, options.previous);
   const letters = disagreements(before, segment);
   const changes =
     segment.end > before.end ||
@@ -89,12 +94,21 @@ export function openEvents(document: StreamDocument, options: TakeInOptions = {}
   return cutterOf(document, zoneOf(options.timeZone ?? 'UTC')).views();
 }
 
-function cutterOf(document: StreamDocument, offset: ZoneOffset): StreamCutter {
-  const { stream, origin, open, end, context } = document;
-  return new StreamCutter({ stream, origin, offset }, context.events, open, end);
+function cutterOf(document: StreamDocument, offset: ZoneOffset): StreamCutter | SnapshotCutter {
+  const { stream, origin, open, end, created } = document;
+  const source = { stream, origin, offset };
+  const context = document.context.events as EventsContext;
+  const { rows } = context;
+  if (rows === undefined) return new StreamCutter(source, context, open, end);
+  return new SnapshotCutter(source, { ...context, rows }, open, end, created);
 }
 
-function newDocument(carried: { lane: Lane; partition: number }, segment: Segment): StreamDocument {
+function newDocument(
+  carried: { lane: Lane; partition: number },
+  segment: Segment,
+  stateBefore: StreamDocument | undefined,
+): StreamDocument {
+  const rowsBefore = stateBefore?.context.events['rows'] as RowsState | undefined;
   const { source, run, attempt, rank, host, path, labels } = segment;
   return {
     stream: segment.stream,
@@ -112,7 +126,10 @@ function newDocument(carried: { lane: Lane; partition: number }, segment: Segmen
     gaps: [],
     open: null,
     recent: [],
-    context: { events: {}, train: {} },
+    context: {
+      events: segment.snapshot ? { rows: inherited(rowsBefore, segment.observed) } : {},
+      train: {},
+    },
   };
 }
 
@@ -141,11 +158,11 @@ function advance(
   if (bytes.length > 0) end = segment.end;
   if (segment.final) cutter.flush();
 
-  const { closed } = cutter;
+  const closed: readonly LogEvent[] = cutter.closed;
   const saved = cutter.save();
   const dropped = Math.max(0, gaps.length - gapsMax);
   const events: EventsContext = { ...context, ...saved.state };
-  if (Array.isArray(saved.state.cut.csv)) events.header = saved.state.cut.csv;
+  if (Array.isArray(saved.state.cut?.csv)) events.header = saved.state.cut.csv;
   if (dropped > 0) events.gapsDropped = (context.gapsDropped ?? 0) + dropped;
   const document: StreamDocument = {
     ...before,

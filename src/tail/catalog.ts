@@ -68,6 +68,7 @@ export class Catalog {
   constructor(options: CatalogOptions) {
     this.#options = options;
     for (const state of options.cutLog.streams.values()) {
+      if (state.record.snapshot === true) continue;
       const key = `${state.record.dev}:${state.record.ino}`;
       this.#unsettled.add(familyOf(state.record.path));
       const known = this.#missing.get(key);

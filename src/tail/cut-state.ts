@@ -25,6 +25,8 @@ export interface StreamRecord {
   attempt: number;
   rank: number | null;
   labels: Readonly<Record<string, string>>;
+  /** It is one state of a file that is written anew as a whole. */
+  snapshot?: true;
 }
 
 /** The durable decision that [start, end) is one segment, observed at `observed` (ms since epoch). */
@@ -36,6 +38,8 @@ export interface Cut {
   anchor: string | null;
   gap: GapReason | null;
   final: boolean;
+  /** Of a snapshot: crc32 of all bytes up to `end`. */
+  sum?: number;
 }
 
 /** How far a stream has come: `acked` ≤ `end`; the cuts between are `pending`, in order. */
@@ -46,6 +50,8 @@ export interface StreamState {
   acked: number;
   observed: number;
   pending: Cut[];
+  /** Of a snapshot: crc32 of all bytes up to `end`. */
+  sum?: number;
   /** A final marker is the last cut, or was acknowledged; bytes that follow all the same take it back. */
   final: boolean;
   /** What the spool holds of it; absent while its file is there. */
@@ -155,6 +161,7 @@ function applyToStream(
       state.pending.push(cut);
       state.end = cut.end;
       state.anchor = cut.anchor;
+      if (cut.sum !== undefined) state.sum = cut.sum;
       state.observed = Math.max(state.observed, cut.observed);
       state.final = cut.final;
       return;

@@ -220,7 +220,7 @@ export class Sender {
       previous: cut.start === 0 ? record.previous : null,
       final: cut.final,
       gap: cut.gap,
-      snapshot: false,
+      snapshot: record.snapshot === true,
       bytes,
     };
   }

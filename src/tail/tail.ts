@@ -7,7 +7,6 @@ import { Catalog } from './catalog.ts';
 import { CompressedFiles } from './compressed-files.ts';
 import type { MadeCut, StreamState } from './cut-state.ts';
 import { Cutter } from './cutter.ts';
-import type { CutterOptions } from './cutter.ts';
 import { DecompressedFile } from './decompressed-file.ts';
 import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
@@ -20,6 +19,8 @@ import { ReadBuffers } from './read-buffers.ts';
 import { ReadingTurns } from './reading-turns.ts';
 import { resendPending } from './resend.ts';
 import { Sender } from './sender.ts';
+import { Snapshots } from './snapshots.ts';
+import type { Gate, SnapshotOptions } from './snapshots.ts';
 import { Vanished, goneWaitMs } from './vanished.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -37,7 +38,7 @@ import type { Watcher } from './watcher.ts';
  * gap. A transport that is away stops reading, when the room is used up, and nothing else; descriptors stay open. A lane that has used up
  * its room, or bulk that is over budget, does not hold up the other lane.
  */
-export interface TailOptions extends CutterOptions {
+export interface TailOptions extends SnapshotOptions {
   patterns: Patterns;
   publisher: Publisher;
   watcher: Watcher;
@@ -55,6 +56,8 @@ const starvedWaitMs = 100;
 /** No file has this inode. */
 const nowhere = { dev: '', ino: '' };
 const scanIntervalMinMs = 1000;
+/** Looks at rewritten files that do not stand still, at the end. */
+const statesWaitsMax = 20;
 /** A walk may take this share of the time. The first one, which also warms everything up, does not count. */
 const scanShare = 0.02;
 
@@ -64,6 +67,7 @@ export class Tail {
   readonly #compressed: CompressedFiles;
   readonly #catalog: Catalog;
   readonly #cutter: Cutter;
+  readonly #snapshots: Snapshots;
   readonly #sender: Sender;
   readonly #order: ReadingTurns;
   readonly #descriptors: Descriptors;
@@ -75,12 +79,14 @@ export class Tail {
   #scanned = false;
   /** Cut an unterminated rest at once: at the end (once, drain). */
   #cutAnywhere = false;
+  #waits = 0;
 
   constructor(options: TailOptions) {
     this.#options = options;
     const { fs, patterns, logger, cutLog } = options;
     this.#discovery = new Discovery(fs, patterns, logger);
     this.#compressed = new CompressedFiles(options);
+    this.#snapshots = new Snapshots(options, this.#discovery);
     const descriptors = new Descriptors(options.openFilesMax, logger);
     this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed, descriptors });
     const buffers = new ReadBuffers();
@@ -151,7 +157,7 @@ export class Tail {
 
   /** Bytes that are in followed files and not acknowledged, and since when (ms since epoch) the oldest of them waits. */
   lag(): { bytes: number; since: number | null; files: number; openFiles: number } {
-    let bytes = 0;
+    let bytes = this.#snapshots.lagBytes;
     let since: number | null = null;
     for (const file of this.#catalog.files.values()) {
       const waiting = Math.max(0, file.size - (file.stream?.acked ?? 0));
@@ -198,7 +204,9 @@ export class Tail {
         const isMidway = this.#isLookingThrough || files.some((file) => file.isMidway);
         if (!this.#sender.room.isAmpleForAll) await this.#sender.nextAck(signal);
         else if (waiting) await this.#options.clock.sleep(starvedWaitMs, signal);
-        else if (looks && sentBytes === 0 && readable === before && !isMidway) break;
+        else if (looks && sentBytes === 0 && readable === before && !isMidway) {
+          if (!(await this.#waitForStates(signal))) break;
+        }
         const pauseMs = this.#pauseMs();
         if (pauseMs > 0) await this.#options.clock.sleep(pauseMs, signal);
       }
@@ -214,11 +222,25 @@ export class Tail {
     return !this.#stopping.signal.aborted && this.#compressed.isPending();
   }
 
+  /** At the end: gives rewritten files the time for a second look, and says whether to look again. */
+  async #waitForStates(signal: AbortSignal): Promise<boolean> {
+    if (!this.#snapshots.isWaiting) return false;
+    if (this.#waits === statesWaitsMax) {
+      const hint = 'it keeps changing; run again to ship its last state';
+      this.#options.logger.warn({ hint }, 'a file that is rewritten did not stand still before the end');
+      return false;
+    }
+    this.#waits += 1;
+    await this.#options.clock.sleep(this.#options.pollIntervalMs, signal);
+    return true;
+  }
+
   async #scan(): Promise<void> {
     const { clock } = this.#options;
     const began = clock.monotonic();
     this.#catalog.beginScan();
-    const candidates = await this.#compressed.show(await this.#discovery.scan(), this.#catalog.files);
+    const followed = this.#snapshots.takeOut(await this.#discovery.scan());
+    const candidates = await this.#compressed.show(followed, this.#catalog.files);
     const lost = await this.#catalog.reconcile(candidates, clock.monotonic(), (path) =>
       this.#discovery.isHidden(path),
     );
@@ -267,7 +289,16 @@ export class Tail {
       made.push(...cuts.made);
       if (cuts.more) this.#order.again(file);
     }
-    await this.#commitAndSend(made);
+    const gate: Gate = {
+      room: (lane) => (hasRoom(lane) && mayRead(lane) ? room.left(lane) : 0),
+      took: (lane, taken) => {
+        bytes += taken;
+        room.take(lane, taken);
+        budget.spend(lane, taken);
+      },
+    };
+    const states = await this.#snapshots.poll(gate, this.#cutAnywhere);
+    await this.#commitAndSend([...made, ...states]);
     if (this.#catalog.hasOrphans) this.#nextScanAt = 0;
     return bytes;
   }
@@ -433,7 +464,7 @@ export class Tail {
     const now = this.#options.clock.monotonic();
     if (kind === 'appeared') {
       this.#nextScanAt = Math.min(this.#nextScanAt, now + 50);
-    } else {
+    } else if (!this.#snapshots.wake(path)) {
       const file = this.#catalog.at(path);
       if (!file || file.nextPollAt <= now + this.#options.pollIntervalMs) return;
       file.nextPollAt = Math.max(now, file.lastPolledAt + this.#options.pollIntervalMs);
@@ -465,7 +496,10 @@ export class Tail {
     const { budget } = this.#options;
     const { room } = this.#sender;
     const readableAt = perLane((lane) => (room.isAmple(lane) ? now + budget.pauseMs(lane) : Infinity));
-    let dueAt = this.#nextScanAt;
+    let dueAt = Math.min(
+      this.#nextScanAt,
+      this.#snapshots.dueAt((lane) => readableAt[lane]),
+    );
     if (this.#isLookingThrough) dueAt = Math.min(dueAt, now + this.#pauseMs());
     for (const file of this.#catalog.files.values())
       if (canBeRead(file)) dueAt = Math.min(dueAt, Math.max(file.nextPollAt, readableAt[this.#laneOf(file)]));
@@ -476,6 +510,7 @@ export class Tail {
     this.#sender.stop();
     await this.#compressed.close();
     for (const file of this.#catalog.files.values()) await this.#descriptors.close(file);
+    await this.#snapshots.close();
     await this.#options.cutLog.close();
   }
 }

@@ -13,10 +13,12 @@ import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
 import { statementReader } from './statements.ts';
+import { trainerStateReader } from './trainer-state.ts';
 
 /** More specific ones first. */
 const readers: readonly FactReader[] = [
   progressBarReader,
+  trainerStateReader,
   rowReader,
   recordReader,
   printedDictReader,

@@ -150,6 +150,7 @@ export class Agent {
       host: 'h',
       patterns,
       laneOf: (path) => (path.includes('err') ? 'fast' : 'bulk'),
+      isSnapshot: () => false,
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher: mutation?.publisher?.(publisher) ?? publisher,
       cutLog,

@@ -93,6 +93,7 @@ export class TailHarness {
       source: 's',
       patterns: compilePatterns(include, [], this.logs),
       laneOf: (path) => (path.includes('stderr') ? 'fast' : 'bulk'),
+      isSnapshot: (path) => /state\.json$|metrics\.csv$/.test(path),
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher: this.publisher,
       cutLog,

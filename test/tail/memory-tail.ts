@@ -44,6 +44,7 @@ export class MemoryTail {
       source: 's',
       patterns: compilePatterns(['*.log'], [], this.#files.root),
       laneOf: () => 'bulk',
+      isSnapshot: () => false,
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher,
       cutLog,

@@ -1,6 +1,8 @@
 import type { EventIndex } from '../../core/event-index.ts';
 import { openEvents } from '../../events/take-in.ts';
 import type { Account, Finding } from './findings.ts';
+import { laterStates } from './states.ts';
+import type { Later } from './states.ts';
 import type { Subject, UnknownFile } from './subjects.ts';
 
 /** Compares what files, cut log and stream documents say of how far each stream has come, and counts documents. */
@@ -11,7 +13,8 @@ export async function quickAudit(
   now: number,
 ): Promise<Account> {
   const findings: Finding[] = [];
-  for (const subject of subjects) findings.push(...compare(subject));
+  const later = laterStates(subjects);
+  for (const subject of subjects) findings.push(...compare(subject, later.get(subject.stream)));
   for (const { path, size } of unknown) {
     findings.push({
       kind: 'pending',
@@ -24,7 +27,7 @@ export async function quickAudit(
       detail: 'not shipped yet: the agent has not seen it',
     });
   }
-  findings.push(...(await compareCounts(subjects, index, now)));
+  findings.push(...(await compareCounts(subjects, index, later, now)));
   return {
     findings,
     streams: subjects.length,
@@ -33,7 +36,10 @@ export async function quickAudit(
   };
 }
 
-function* compare({ stream, run, path, state, document, file }: Subject): Generator<Finding> {
+function* compare(
+  { stream, run, path, state, document, file }: Subject,
+  later: Later | undefined,
+): Generator<Finding> {
   const about = { run, path, stream };
   const indexed = document?.end ?? 0;
   if (state && file && file.size > state.end) {
@@ -63,7 +69,8 @@ function* compare({ stream, run, path, state, document, file }: Subject): Genera
     yield { ...about, kind: 'pending', where: 'index', start: state.end, end: indexed, detail };
   }
   for (const { start, end, reason } of document?.gaps ?? []) {
-    const kind = reason === 'missing' ? 'gap' : reason === 'hole' ? 'hole' : 'lost';
+    const lost = later?.whole === true ? 'superseded' : 'lost';
+    const kind = reason === 'missing' ? 'gap' : reason === 'hole' ? 'hole' : lost;
     const where = reason === 'missing' ? 'transport' : 'file';
     const detail =
       reason === 'missing'
@@ -83,6 +90,7 @@ const openIndexedMs = 60_000;
 async function compareCounts(
   subjects: readonly Subject[],
   index: EventIndex,
+  later: ReadonlyMap<string, Later>,
   now: number,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
@@ -94,7 +102,9 @@ async function compareCounts(
       if (!document) continue;
       const counted = counts.get(stream) ?? 0;
       const most = document.events + openEvents(document).length;
-      const least = now - document.observed > openIndexedMs ? most : document.events;
+      // Rows of a rewritten file go over to the later state.
+      const all = now - document.observed > openIndexedMs ? most : document.events;
+      const least = later.get(stream)?.any === true ? 0 : all;
       if (counted >= least && counted <= most) continue;
       findings.push({
         kind: counted < least ? 'gap' : 'overlap',

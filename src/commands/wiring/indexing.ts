@@ -6,7 +6,7 @@ import type { Fact } from '../../core/fact.ts';
 import { perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
 import { lanes } from '../../core/segment.ts';
-import type { CarriedSegment, Lane } from '../../core/segment.ts';
+import type { CarriedSegment, Lane, Segment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter, DeadLetterLog, FactLog, SegmentBatch, Subscriber } from '../../core/transport.ts';
 import { Turnstile } from '../../core/turnstile.ts';
@@ -136,7 +136,9 @@ export class Indexing {
     for (const carried of batch.segments) {
       const { stream } = carried.segment;
       const before = touched.get(stream)?.document ?? memory.streams.get(stream)?.document ?? null;
-      const taken = await this.#read(before, carried, storing, signal);
+      const known = (id: string) => touched.get(id)?.document ?? memory.streams.get(id)?.document;
+      const previous = before === null ? known(stateBefore(carried.segment) ?? '') : undefined;
+      const taken = await this.#read({ before, previous }, carried, storing, signal);
       if (taken) touched.set(stream, taken);
     }
     // Before the stream documents: once those are stored a redelivery is skipped, and what is not told by then never is.
@@ -151,7 +153,7 @@ export class Indexing {
 
   /** Reads one segment, piece by piece. Null: it was held already. */
   async #read(
-    before: StreamDocument | null,
+    { before, previous }: { before: StreamDocument | null; previous: StreamDocument | undefined },
     carried: CarriedSegment,
     storing: Storing,
     signal: AbortSignal,
@@ -162,7 +164,8 @@ export class Indexing {
     for (const piece of pieces) {
       await this.#turnstile.pass(carried.lane, piece.segment.bytes.length);
       signal.throwIfAborted();
-      const reading = readSegment(taken?.document ?? before, piece, { timeZone, now: clock.now() });
+      const options = { timeZone, now: clock.now(), previous };
+      const reading = readSegment(taken?.document ?? before, piece, options);
       metrics.takenInBytes.inc({ lane: carried.lane }, reading.takenBytes);
       await storing.add(reading);
       const { document, open, openFacts, outcome } = reading;
@@ -195,7 +198,9 @@ export class Indexing {
   }
 
   async #loadStreams(memory: PartitionMemory, batch: SegmentBatch, signal: AbortSignal): Promise<void> {
-    const ids = new Set(batch.segments.map(({ segment }) => segment.stream));
+    const ids = new Set(
+      batch.segments.flatMap(({ segment }) => [segment.stream, stateBefore(segment) ?? segment.stream]),
+    );
     const unknown = [...ids].filter((id) => !memory.streams.has(id));
     if (unknown.length === 0) return;
     const takenAt = this.#options.clock.monotonic();
@@ -271,7 +276,8 @@ export class Indexing {
       const open = memory.streams.get(event.stream)?.open;
       // What was searchable provisionally has been counted then.
       const wasShown = open?.indexed === true && open.events.some(({ id }) => id === event.id);
-      if (!wasShown) this.#observeLatency(event);
+      // A row of a rewritten file has the `observed` of the first state.
+      if (!wasShown && event.version === undefined) this.#observeLatency(event);
     }
   }
 
@@ -302,4 +308,9 @@ export class Indexing {
 
 function keyOf(batch: SegmentBatch): string {
   return `${batch.lane} ${batch.partition}`;
+}
+
+/** The stream of a rewritten file's state before this one, whose rows are known already. */
+function stateBefore({ snapshot, previous }: Segment): string | null {
+  return snapshot ? previous : null;
 }

@@ -27,7 +27,7 @@ export interface SegmentReading {
 export function readSegment(
   before: StreamDocument | null,
   carried: CarriedSegment,
-  options: { timeZone: string; now: number },
+  options: { timeZone: string; now: number; previous?: StreamDocument | undefined },
 ): SegmentReading {
   const { segment } = carried;
   const taken = takeIn(before, carried, segment, options);

@@ -18,6 +18,7 @@ import { Spool } from '../../tail/spool.ts';
 import { Tail } from '../../tail/tail.ts';
 import { directoryWatcher, noWatcher } from '../../tail/watcher.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { fileMatcher } from './file-matcher.ts';
 import { laneResolver, originResolver } from './origin.ts';
 
 export interface OpenTailOptions {
@@ -57,6 +58,7 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
     host: hostname(),
     patterns,
     laneOf: laneResolver(source),
+    isSnapshot: fileMatcher(source.snapshots),
     originOf: originResolver(source, patterns.roots, env),
     publisher,
     cutLog,

@@ -27,7 +27,7 @@ describe('the quick audit', () => {
   ): Subject {
     const { end = text.length, acked = end, size = end } = values;
     const held = values.document === undefined ? document : values.document;
-    const state = { end, acked } as StreamState;
+    const state = { end, acked, record: {} } as StreamState;
     return {
       stream: document.stream,
       run: 'r',
