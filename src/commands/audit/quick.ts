@@ -32,7 +32,10 @@ export async function quickAudit(
     findings,
     streams: subjects.length,
     bytes: subjects.reduce((sum, { state, document }) => sum + (state?.end ?? document?.end ?? 0), 0),
-    events: subjects.reduce((sum, { document }) => sum + (document?.events ?? 0), 0),
+    events: subjects.reduce(
+      (sum, { stream, document }) => sum + (later.get(stream)?.any === true ? 0 : (document?.events ?? 0)),
+      0,
+    ),
   };
 }
 
