@@ -63,8 +63,9 @@ export const command: Command = {
 
 async function print({ stdout }: CommandContext, account: Account, json: boolean): Promise<void> {
   const faults = account.findings.filter(isFault);
-  const others = account.findings.filter((finding) => !isFault(finding));
-  const pending = others.filter(({ kind }) => kind === 'pending');
+  const pending = account.findings.filter(({ kind }) => kind === 'pending');
+  const holes = account.findings.filter(({ kind }) => kind === 'hole');
+  const superseded = account.findings.filter(({ kind }) => kind === 'superseded');
   if (json) {
     for (const finding of account.findings) await stdout.write(`${JSON.stringify(finding)}\n`);
     const { streams, bytes, events } = account;
@@ -74,7 +75,8 @@ async function print({ stdout }: CommandContext, account: Account, json: boolean
     );
     return;
   }
-  for (const finding of [...faults, ...others]) await stdout.write(`${line(finding)}\n`);
+  for (const finding of [...faults, ...superseded, ...holes, ...pending])
+    await stdout.write(`${line(finding)}\n`);
   await stdout.write(`${verdict(account, faults.length, pending)}\n`);
 }
 

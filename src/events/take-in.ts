@@ -64,6 +64,8 @@ interface EventsContext extends Partial<SnapshotState> {
   gapsDropped?: number;
 }
 
+const lineEnd = 0x0a;
+
 const zones = new Map<string, ZoneOffset>();
 
 export function takeIn(
@@ -92,6 +94,13 @@ export function takeIn(
 /** The views of the events that a stored document holds open: what `takeIn` gave as `open` when it was stored. */
 export function openEvents(document: StreamDocument, options: TakeInOptions = {}): LogEvent[] {
   return cutterOf(document, zoneOf(options.timeZone ?? 'UTC')).views();
+}
+
+/** Whether what is open ends inside of a line: it may state another number, or another step, than the whole line will. */
+export function isTorn({ open, context }: StreamDocument): boolean {
+  const { wrapped } = context.events as EventsContext;
+  if (wrapped === undefined) return open !== null && open.bytes.at(-1) !== lineEnd;
+  return (open?.bytes.length ?? 0) > 0 || Object.values(wrapped.outputs).some(({ endedLine }) => !endedLine);
 }
 
 function cutterOf(document: StreamDocument, offset: ZoneOffset): StreamCutter | SnapshotCutter {

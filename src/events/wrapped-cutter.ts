@@ -116,7 +116,8 @@ export class WrappedCutter {
 
   /** What has to be kept until the next bytes come. */
   save(): { state: WrappedState; open: OpenEvent | null } {
-    const state = structuredClone(this.#state);
+    const { record, observed } = this.#state;
+    const state: WrappedState = { record, observed, outputs: {} };
     let isOpen = this.#pending.length > 0;
     for (const [name, { cutter, state: kept }] of this.#outputs) {
       const { state: cut, open } = cutter.save();
@@ -128,14 +129,13 @@ export class WrappedCutter {
       };
     }
     if (!isOpen) return { state, open: null };
-    const { record: start, observed } = state;
     const bytes = Buffer.from(this.#pending);
     const open = {
-      eventStart: start,
+      eventStart: record,
       part: 0,
-      partStart: start,
+      partStart: record,
       observed,
-      bytesStart: start,
+      bytesStart: record,
       bytes,
       sumBefore: 0,
     };

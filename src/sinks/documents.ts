@@ -93,12 +93,16 @@ export function streamFromJson(json: Record<string, unknown>): StreamDocument {
   };
 }
 
-/** The runs of these stream documents, the one observed last first. */
+/** What a summary needs of a stream document. */
+export const summaryFields = ['origin', 'snapshot', 'end', 'events', 'created', 'observed', 'gaps'] as const;
+
+/** The runs of these stream documents, the one observed last first. Of a rewritten file only the latest state's events count. */
 export async function summarizeRuns(
-  streams: AsyncIterable<Pick<StreamDocument, 'origin' | 'end' | 'events' | 'created' | 'observed' | 'gaps'>>,
+  streams: AsyncIterable<Pick<StreamDocument, (typeof summaryFields)[number]>>,
 ): Promise<RunSummary[]> {
   const runs = new Map<string, RunSummary & { rankSet: Set<number>; hostSet: Set<string> }>();
-  for await (const { origin, end, events, created, observed, gaps } of streams) {
+  const latest = new Map<string, { created: number; events: number }>();
+  for await (const { origin, snapshot, end, events, created, observed, gaps } of streams) {
     let run = runs.get(origin.run);
     if (!run) {
       run = { ...emptySummary(origin.run), rankSet: new Set(), hostSet: new Set() };
@@ -109,7 +113,7 @@ export async function summarizeRuns(
     run.hostSet.add(origin.host);
     run.streams += 1;
     run.bytes += end;
-    run.events += events;
+    run.events += snapshot ? eventsOfState(latest, origin, { created, events }) : events;
     run.first = Math.min(run.first, created);
     run.last = Math.max(run.last, observed);
     run.gapBytes += gaps.reduce((sum, gap) => sum + gap.end - gap.start, 0);
@@ -121,6 +125,19 @@ export async function summarizeRuns(
       hosts: [...hostSet].sort(),
     }))
     .sort((a, b) => b.last - a.last || (a.run < b.run ? -1 : 1));
+}
+
+/** What the state adds to the count of its file's events. */
+function eventsOfState(
+  latest: Map<string, { created: number; events: number }>,
+  { source, run, path }: StreamDocument['origin'],
+  state: { created: number; events: number },
+): number {
+  const key = JSON.stringify([source, run, path]);
+  const known = latest.get(key);
+  if (known !== undefined && known.created > state.created) return 0;
+  latest.set(key, state);
+  return state.events - (known?.events ?? 0);
 }
 
 function emptySummary(run: string): RunSummary {

@@ -772,6 +772,17 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
         ]);
     });
 
+    test('of a rewritten file a run has the events of the latest state', async () => {
+      const run = `states-${newStream()}`;
+      const state = (created: number, events: number): IndexItem => {
+        const document = makeStream({ stream: newStream(), run, snapshot: true, created, events, end: 10 });
+        return { kind: 'stream', document };
+      };
+      await storeAll(index, [state(startTime, 4), state(startTime + 2, 7), state(startTime + 1, 5)]);
+      const summary = async () => (await index.runs()).find((found) => found.run === run);
+      await expect.poll(summary, patience(index)).toMatchObject({ streams: 3, bytes: 30, events: 7 });
+    });
+
     describe('incidents', () => {
       const incident = (token: number, message: string): IncidentDocument => ({
         id: 'e'.repeat(32),

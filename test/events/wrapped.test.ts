@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Segment } from '../../src/core/segment.ts';
+import { isTorn } from '../../src/events/take-in.ts';
 import { eventsOf, segmentOf, takeAll, throughJson } from './helpers.ts';
 
 const second = (n: number) => `2026-11-23T10:34:${String(n).padStart(2, '0')}.5Z`;
@@ -115,6 +116,14 @@ describe('CRI', () => {
     expect(shown(lines.join('\n') + '\n').sort()).toEqual(
       ['step=1 loss=4.95', '{"step": 2}', 'warning: slow', 'no end'].sort(),
     );
+  });
+
+  test('a part of a line is torn: its numbers are not to be read yet', () => {
+    const after = (count: number) => {
+      const { document } = takeAll([segmentOf(0, Buffer.from(lines.slice(0, count).join('\n') + '\n'))]);
+      return document !== null && isTorn(document);
+    };
+    expect([after(1), after(2), after(3), after(4)]).toEqual([false, true, true, false]);
   });
 
   test('bounds span the records, the time is the record’s', () => {

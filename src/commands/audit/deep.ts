@@ -189,7 +189,7 @@ function* compareRanges({ subject, ranges, document }: Carried, isSuperseded: bo
     if (reason === 'missing' || known || end === start) continue;
     yield {
       ...about(subject),
-      kind: reason === 'hole' ? 'hole' : isSuperseded ? 'superseded' : 'lost',
+      kind: isSuperseded ? 'superseded' : reason === 'hole' ? 'hole' : 'lost',
       where: 'file',
       start,
       end,

@@ -5,11 +5,11 @@ export interface Finding {
    * - `overlap`: bytes that are held twice;
    * - `wrong`: bytes that differ from those that were carried;
    * - `lost`: bytes that could not be had and were told so at the time (truncated, gone …);
-   * - `hole`: zeros in the file that nobody wrote, told so: not a fault;
    * - `superseded`: a state of a rewritten file that could not be had, of which a later one is there: not a fault;
+   * - `hole`: zeros in the file that nobody wrote, told so: not a fault;
    * - `pending`: bytes that are on their way: not a fault.
    */
-  kind: 'gap' | 'overlap' | 'wrong' | 'lost' | 'hole' | 'superseded' | 'pending';
+  kind: 'gap' | 'overlap' | 'wrong' | 'lost' | 'superseded' | 'hole' | 'pending';
   where: 'file' | 'transport' | 'index';
   run: string;
   path: string;

@@ -32,7 +32,10 @@ export async function quickAudit(
     findings,
     streams: subjects.length,
     bytes: subjects.reduce((sum, { state, document }) => sum + (state?.end ?? document?.end ?? 0), 0),
-    events: subjects.reduce((sum, { document }) => sum + (document?.events ?? 0), 0),
+    events: subjects.reduce(
+      (sum, { stream, document }) => sum + (later.get(stream)?.any === true ? 0 : (document?.events ?? 0)),
+      0,
+    ),
   };
 }
 
@@ -69,7 +72,8 @@ function* compare(
     yield { ...about, kind: 'pending', where: 'index', start: state.end, end: indexed, detail };
   }
   for (const { start, end, reason } of document?.gaps ?? []) {
-    const kind = kindOf(reason, later?.whole === true);
+    const lost = later?.whole === true ? 'superseded' : 'lost';
+    const kind = reason === 'missing' ? 'gap' : reason === 'hole' ? 'hole' : lost;
     const where = reason === 'missing' ? 'transport' : 'file';
     const detail =
       reason === 'missing'
@@ -80,12 +84,6 @@ function* compare(
     if (end > start) yield { ...about, kind, where, start, end, detail };
     else yield { ...about, kind: 'pending', where, start, end, detail };
   }
-}
-
-function kindOf(reason: string, isSuperseded: boolean): Finding['kind'] {
-  if (reason === 'hole') return 'hole';
-  if (isSuperseded) return 'superseded';
-  return reason === 'missing' ? 'gap' : 'lost';
 }
 
 /** By then the open event of a stream is indexed, whoever was killed meanwhile. Wall ms. */

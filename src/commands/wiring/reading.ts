@@ -4,10 +4,8 @@ import type { Fact, PointFact } from '../../core/fact.ts';
 import type { CarriedSegment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter } from '../../core/transport.ts';
-import { openEvents, takeIn } from '../../events/take-in.ts';
+import { isTorn, openEvents, takeIn } from '../../events/take-in.ts';
 import { readFacts } from '../../train/read-facts.ts';
-
-const lineEnd = 0x0a;
 
 /** What one segment adds to its stream: events, and what they say about training. Pure. */
 export interface SegmentReading {
@@ -67,10 +65,9 @@ export function openItems(document: StreamDocument, options: { timeZone: string 
   return itemsOf(events, openFactsOf(events, document));
 }
 
-/** A torn line may state another number, or another step, than the whole one will. In a wrapped stream only whole lines are seen. */
+/** None while the last line is torn. */
 function openFactsOf(events: readonly LogEvent[], document: StreamDocument): Fact[] {
-  const { bytes } = document.open ?? {};
-  if (bytes === undefined || (bytes.length > 0 && bytes.at(-1) !== lineEnd)) return [];
+  if (isTorn(document)) return [];
   return events.flatMap((event) => readFacts(event, document.context.train).facts);
 }
 

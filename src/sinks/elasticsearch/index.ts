@@ -28,7 +28,7 @@ import type { SearchQuery } from '../../core/search-query.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { ConnectionState } from '../../core/transport.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { isExpired, summarizeRuns } from '../documents.ts';
+import { isExpired, summarizeRuns, summaryFields } from '../documents.ts';
 import type { BulkAction, BulkContext } from './bulk.ts';
 import { pause, sendBulk } from './bulk.ts';
 import type { ElasticsearchAddress, ElasticsearchClient } from './client.ts';
@@ -201,9 +201,7 @@ class ElasticsearchIndex implements EventIndex {
   }
 
   async runs(): Promise<RunSummary[]> {
-    const fields = ['origin', 'end', 'events', 'created', 'observed', 'gaps'].map(
-      (field) => `document.${field}`,
-    );
+    const fields = summaryFields.map((field) => `document.${field}`);
     const hits = this.#hits({ index: this.#index('streams'), query: { match_all: {} }, source: fields });
     return await summarizeRuns(documentsOf<StreamDocument>(hits));
   }
