@@ -16,20 +16,22 @@ export const compressionLevels = ['cheap', 'normal', 'strong'] as const;
 export type CompressionLevel = (typeof compressionLevels)[number];
 
 /**
- * Chosen by measuring (bench/compression.ts; CPU seconds per GB and ratio, on lines full of numbers and on lines of words):
+ * Chosen by measuring CPU seconds per GB and ratio (bench/compression.ts; the least of nine runs), on training lines full of numbers, lines
+ * of words, and real trainers' logs:
  *
- *     cheap    2.9 s  2.8 ×      4.6 s  3.8 ×
- *     normal   3.6 s  5.8 ×      5.0 s  4.9 ×
- *     strong    10 s  5.8 ×       11 s  5.3 ×
+ *     cheap     2.1 s  3.0 ×     3.6 s  3.8 ×     1.5 s  4.6 ×
+ *     normal    2.7 s  5.8 ×     3.7 s  4.9 ×     1.9 s  6.9 ×
+ *     strong     11 s  5.8 ×      11 s  5.3 ×       8 s  8.4 ×
  *
- * A higher level does not help where numbers do not repeat, and 6 costs three times as much as 3 for 5 % on words. Synchronous, because
- * the thread pool doubles the CPU time of calls this short.
+ * Where numbers do not repeat a higher level finds worse matches, up to 19; so strong takes the better of two. Level 6 costs three times
+ * as much as 3 for 5 %. Synchronous, because the thread pool doubles the CPU time of calls this short.
  */
 const parameters: Record<CompressionLevel, Record<number, number>> = {
   cheap: {
-    [constants.ZSTD_c_compressionLevel]: -5,
+    [constants.ZSTD_c_compressionLevel]: -3,
     [constants.ZSTD_c_windowLog]: 17,
-    [constants.ZSTD_c_hashLog]: 12,
+    [constants.ZSTD_c_hashLog]: 11,
+    [constants.ZSTD_c_minMatch]: 7,
   },
   // A 128 KiB window and a 16 KiB hash table stay in the core's cache (a smaller table costs up to a third of the ratio on lines with
   // long prefixes).
@@ -52,7 +54,6 @@ export function compress(bytes: Buffer, level: CompressionLevel = 'normal'): Buf
   return packed.length < bytes.length ? withoutChunk(packed) : null;
 }
 
-/** Strong is the better of two: where numbers do not repeat, searching harder finds worse matches. */
 function packedBy(level: CompressionLevel, bytes: Buffer): Buffer {
   const packed = zstdCompressSync(bytes, optionsOf(level));
   if (level !== 'strong') return packed;

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { CabooseError } from '../../src/core/errors.ts';
 import { segmentBytesMax } from '../../src/core/segment.ts';
+import { compressionLevels } from '../../src/segment/compression.ts';
 import { codecs, decodeHeader, decodeSegment, encodeSegment } from '../../src/segment/wire-format.ts';
 import type { ReceivedRecord } from '../../src/segment/wire-format.ts';
 import { arbitrarySegment, exampleSegment } from './arbitrary-segment.ts';
@@ -34,6 +35,17 @@ describe('round trip', () => {
     for (const bytes of [Buffer.alloc(segmentBytesMax, 'a line of a log\n'), randomBytes(segmentBytesMax)]) {
       expect(decodeSegment(encodeSegment(exampleSegment({ bytes }))).bytes.equals(bytes)).toBe(true);
     }
+  });
+
+  test.each(compressionLevels)('at level %s what is sent is a frame like any other', (level) => {
+    const line = '2026-01-01T00:00:00Z INFO step 17 loss 2.51234 of rank 3';
+    const text = Array.from({ length: 20_000 }, (_, i) => `${line} ${i * 7919}\n`).join('');
+    const bytes = Buffer.from(text).subarray(0, segmentBytesMax);
+    const segment = exampleSegment({ start: 0, end: bytes.length, bytes });
+    const record = encodeSegment(segment, { level });
+    expect(record.headers['codec']).toBe('zstd');
+    expect(record.value.length).toBeLessThan(bytes.length / 2);
+    expect(decodeSegment(record).bytes.equals(bytes)).toBe(true);
   });
 
   test('bytes that do not shrink go with codec none', () => {
