@@ -28,11 +28,15 @@ await describeWith(['zookeeper', 'elasticsearch'], 'faults under load', (address
     await servers.stop();
   });
 
-  it.each(short)('$name: every line once, and all of it accounted for', async ({ name, durationMs }) => {
-    const scenario = scenarios.find((one) => one.name === name);
-    if (!scenario) throw new Error(`no scenario ${name}`);
-    const report = await play(servers, scenario, { seed, durationMs, kills: null, shape, slack });
-    expect(report.result, paragraph(report)).toBe('ok');
-    expect(report.times).toBeGreaterThan(0);
-  });
+  it.each(short)(
+    '$name: every line once, and all of it accounted for',
+    { timeout: 240_000 },
+    async ({ name, durationMs }) => {
+      const scenario = scenarios.find((one) => one.name === name);
+      if (!scenario) throw new Error(`no scenario ${name}`);
+      const report = await play(servers, scenario, { seed, durationMs, kills: null, shape, slack });
+      expect(report.result, paragraph(report)).toBe('ok');
+      expect(report.times).toBeGreaterThan(0);
+    },
+  );
 });

@@ -91,7 +91,7 @@ async function untilDeadLetters(stage: Stage, wanted: number): Promise<void> {
     await until(
       async () => (await count(admin)) >= wanted,
       `${wanted} dead letters of ${stage.id}`,
-      60_000,
+      120_000,
       200,
     );
   });

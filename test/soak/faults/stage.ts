@@ -36,7 +36,7 @@ export const usualShape: StageShape = {
   config: '',
 };
 
-const startTimeoutMs = 60_000;
+const startTimeoutMs = 120_000;
 const arrivalTimeoutMs = 240_000;
 
 export class Stage {
