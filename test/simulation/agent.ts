@@ -151,7 +151,6 @@ export class Agent {
       patterns,
       isSnapshot: () => false,
       laneOf: (path) => (path.includes('err') ? 'fast' : 'bulk'),
-      isSnapshot: () => false,
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher: mutation?.publisher?.(publisher) ?? publisher,
       cutLog,
