@@ -47,6 +47,8 @@ interface Held {
 
 export class Catalog {
   readonly files = new Map<string, FollowedFile>();
+  /** Those of them that are to be polled at some time: what else is quiet is looked at by the walks alone. */
+  awake = new Set<FollowedFile>();
   /** Those of them that no path leads to. */
   readonly gone = new Set<FollowedFile>();
   readonly #options: CatalogOptions;
@@ -125,7 +127,9 @@ export class Catalog {
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
     for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
     this.#markRotated();
-    return this.#giveUp();
+    const lost = this.#giveUp();
+    this.awake = new Set([...this.files.values()].filter(({ nextPollAt }) => nextPollAt < Infinity));
+    return lost;
   }
 
   /** The file's bytes before the offset are others now. Its stream looks for a copy, it begins a new one. */
@@ -208,6 +212,7 @@ export class Catalog {
   #remove(file: FollowedFile): void {
     this.files.delete(file.key);
     this.gone.delete(file);
+    this.awake.delete(file);
     if (this.#paths.get(file.path) === file) this.#paths.delete(file.path);
     for (const path of [file.path, file.stream?.record.firstPath ?? file.path]) {
       const family = familyOf(path);
@@ -255,7 +260,7 @@ export class Catalog {
     if (file.gone) {
       file.gone = false;
       this.gone.delete(file);
-      file.leaving = familyOf(file.path) !== file.path;
+      file.leaving = file.family !== file.path;
     }
     const changed = stat.size !== file.size || stat.mtimeMs !== file.mtimeMs;
     if (candidate.compressed && candidate.compressed.place !== file.compressed) {
@@ -538,7 +543,7 @@ export class Catalog {
 
   #joinFamily(file: FollowedFile): void {
     this.#paths.set(file.path, file);
-    const family = familyOf(file.path);
+    const family = (file.family = familyOf(file.path));
     const members = this.#families.get(family);
     if (members) members.add(file);
     else this.#families.set(family, new Set([file]));
@@ -547,7 +552,7 @@ export class Catalog {
   /** A rotated name beside its bare one will not be written for long. */
   #markRotated(): void {
     for (const file of this.files.values()) {
-      const family = familyOf(file.path);
+      const { family } = file;
       if (family !== file.path && this.#present.has(family)) file.leaving = true;
     }
   }

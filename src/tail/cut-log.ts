@@ -141,12 +141,16 @@ export class CutLog {
 
   async #write(durable: boolean): Promise<void> {
     if (this.#buffered.length === 0) return;
+    if (!this.#file) {
+      // None could be started yet. One that begins now has everything that is buffered in its snapshot.
+      this.#buffered = [];
+      return await this.#startJournal();
+    }
     const lines = this.#buffered;
     this.#buffered = [];
     // After a failed write a torn line may end the file: a line end first keeps it from spoiling the next one.
     const bytes = Buffer.from((this.#tornTail ? '\n' : '') + lines.join(''));
     try {
-      if (!this.#file) throw new Error('the journal is not open');
       await this.#file.write(bytes);
       if (durable) await this.#file.sync();
       this.#tornTail = false;

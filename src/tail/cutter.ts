@@ -54,6 +54,8 @@ export interface Polled {
 const unterminatedMaxMs = 1000;
 /** A file that changed within so long is polled; others are looked at by the walk. */
 const hotMs = 10_000;
+/** What was last written to so long ago, by the wall clock, is taken for quiet. */
+const coldMs = 60_000;
 /** A file that nothing leads to, or that cannot be read, is looked at this often. */
 const slowPollMs = 1000;
 
@@ -125,7 +127,10 @@ export class Cutter {
   }
 
   async #look(file: FollowedFile, ending: Ending, bytesMax: number): Promise<Polled> {
-    const now = this.#options.clock.monotonic();
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    // A file that was quiet for long when it was found is not polled as if it had just changed.
+    if (file.lastPolledAt === -Infinity && clock.now() - file.mtimeMs > coldMs) file.changedAt -= hotMs;
     file.lastPolledAt = now;
     file.nextPollAt = Infinity;
     file.isMidway = false;

@@ -18,6 +18,8 @@ export interface Candidate {
 /** Deepest directory below a root, and most directories of one walk: loops and trees by mistake end there. */
 const depthMax = 64;
 const directoriesMax = 100_000;
+/** So many paths that cannot be looked at are remembered one by one. */
+const hiddenMax = 100;
 
 /**
  * Walks the roots and finds every file that matches. What cannot be looked into, leaves the allowed roots, or is no regular file
@@ -28,8 +30,7 @@ export class Discovery {
   readonly #patterns: Patterns;
   readonly #logger: Logger;
   readonly #told = new Set<string>();
-  #walk: { directories: number; found: Map<string, Candidate>; allowed: string[]; hidden: string[] } =
-    emptyWalk();
+  #walk = emptyWalk();
 
   constructor(fs: FileSystem, patterns: Patterns, logger: Logger) {
     this.#fs = fs;
@@ -96,6 +97,12 @@ export class Discovery {
     }
   }
 
+  #hide(path: string): void {
+    const { hidden } = this.#walk;
+    if (hidden.length < hiddenMax) hidden.push(path);
+    else hidden[0] = '/';
+  }
+
   async #link(path: string, depth: number): Promise<void> {
     const stat = await this.#try(path, () => this.#fs.stat(path));
     if (!stat || (stat.kind !== 'directory' && !this.#patterns.matches(path))) return;
@@ -126,7 +133,7 @@ export class Discovery {
           ? 'let the user that runs Caboose read it; it is tried again all the time'
           : 'it is tried again all the time';
       this.#tell(path, errorText(error), hint, `error ${path}`);
-      this.#walk.hidden.push(path);
+      this.#hide(path);
       return null;
     }
   }

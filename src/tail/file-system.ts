@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
-import { open, readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { open, readdir, readlink, realpath } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
 import { errorCode } from '../core/errors.ts';
+import { quickFstat, quickStat } from './quick-stat.ts';
 
 /** The file system as the tail asks for it; a model stands in for it in tests. Sizes and positions in bytes, times in ms. */
 export interface FileSystem {
@@ -45,7 +46,7 @@ export interface OpenFile {
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 export const nodeFileSystem: FileSystem = {
-  stat: async (path) => orNull(async () => statOf(await stat(path, { bigint: true }))),
+  stat: async (path) => orNull(async () => statOf(await quickStat(path))),
   realPath: async (path) => orNull(async () => await realpath(path)),
 
   readDirectory: async (path) =>
@@ -58,7 +59,7 @@ export const nodeFileSystem: FileSystem = {
     orNull(async () => {
       const handle = await open(path, openFlags);
       return {
-        stat: async () => statOf(await handle.stat({ bigint: true })),
+        stat: async () => statOf(await quickFstat(handle.fd)),
         realPath: async () => orNull(async () => await readlink(`/proc/self/fd/${handle.fd}`)),
         close: async () => await handle.close(),
         async read(buffer, bufferOffset, length, position) {

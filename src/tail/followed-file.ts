@@ -12,6 +12,8 @@ export interface FollowedFile {
   ino: string;
   /** Where it is now, as far as is known. */
   path: string;
+  /** The bare path of its rotation family; the catalog says which. */
+  family: string;
   birthtimeMs: number;
   /** Set: sizes and offsets are those of the decompressed bytes. */
   compressed: CompressedPlace | null;
@@ -87,6 +89,7 @@ export function followedFile(
     dev: stat.dev,
     ino: stat.ino,
     path,
+    family: path,
     birthtimeMs: stat.birthtimeMs,
     compressed,
     handle: null,

@@ -61,8 +61,10 @@ const nowhere = { dev: '', ino: '' };
 const scanIntervalMinMs = 1000;
 /** Looks at rewritten files that do not stand still, at the end. */
 const statesWaitsMax = 20;
+/** It looks at every file, so not in every round. */
+const finishIntervalMs = 500;
 /** A walk may take this share of the time. The first one, which also warms everything up, does not count. */
-const scanShare = 0.02;
+const scanShare = 0.005;
 
 export class Tail {
   readonly #options: TailOptions;
@@ -79,6 +81,7 @@ export class Tail {
   #loop: Promise<void> | null = null;
   #wake = new AbortController();
   #nextScanAt = 0;
+  #nextFinishAt = 0;
   #scanned = false;
   /** Cut an unterminated rest at once: at the end (once, drain). */
   #cutAnywhere = false;
@@ -178,7 +181,7 @@ export class Tail {
       try {
         if (clock.monotonic() >= this.#nextScanAt) await this.#scan();
         await this.#round();
-        await this.#finish();
+        if (clock.monotonic() >= this.#nextFinishAt) await this.#finish();
         await this.#keepVanished();
         await this.#lookThrough();
       } catch (error) {
@@ -196,7 +199,7 @@ export class Tail {
       let readable = 0;
       while (!signal.aborted) {
         const before = readable;
-        for (const file of this.#catalog.files.values()) file.nextPollAt = 0;
+        for (const file of this.#catalog.files.values()) if (mayHaveMore(file)) this.#pollNow(file);
         // A round that lacked room, or was over budget, did not look at everything: that one does not mean the end.
         const looks = this.#sender.room.isAmpleForAll && this.#pauseMs() === 0;
         const sentBytes = await this.#round();
@@ -311,7 +314,7 @@ export class Tail {
   #due(): FollowedFile[] {
     const now = this.#options.clock.monotonic();
     return oneCompressed(
-      [...this.#catalog.files.values()].filter((file) => file.nextPollAt <= now && canBeRead(file)),
+      [...this.#catalog.awake].filter((file) => file.nextPollAt <= now && canBeRead(file)),
     );
   }
 
@@ -440,6 +443,7 @@ export class Tail {
   async #finish(): Promise<void> {
     const { clock, cutLog } = this.#options;
     const now = clock.monotonic();
+    this.#nextFinishAt = now + finishIntervalMs;
     const made: MadeCut[] = [];
     for (const file of this.#catalog.files.values()) {
       if (!file.leaving || !isDrained(file)) continue;
@@ -447,6 +451,7 @@ export class Tail {
       const quiet = isQuiet(file, now);
       if (quiet && file.zeros.areHeld) {
         lookAgain(file);
+        this.#catalog.awake.add(file);
         continue;
       }
       if (state && !state.final && quiet) {
@@ -473,8 +478,14 @@ export class Tail {
       const file = this.#catalog.at(path);
       if (!file || file.nextPollAt <= now + this.#options.pollIntervalMs) return;
       file.nextPollAt = Math.max(now, file.lastPolledAt + this.#options.pollIntervalMs);
+      this.#catalog.awake.add(file);
     }
     this.#wakeUp();
+  }
+
+  #pollNow(file: FollowedFile): void {
+    file.nextPollAt = 0;
+    this.#catalog.awake.add(file);
   }
 
   #wakeUp(): void {
@@ -519,8 +530,11 @@ export class Tail {
       this.#snapshots.dueAt((lane) => readableAt[lane]),
     );
     if (this.#isLookingThrough) dueAt = Math.min(dueAt, now + this.#pauseMs());
-    for (const file of this.#catalog.files.values())
-      if (canBeRead(file)) dueAt = Math.min(dueAt, Math.max(file.nextPollAt, readableAt[this.#laneOf(file)]));
+    for (const file of this.#catalog.awake) {
+      if (file.nextPollAt === Infinity) this.#catalog.awake.delete(file);
+      else if (canBeRead(file))
+        dueAt = Math.min(dueAt, Math.max(file.nextPollAt, readableAt[this.#laneOf(file)]));
+    }
     return dueAt;
   }
 
@@ -540,6 +554,13 @@ function oneCompressed(due: readonly FollowedFile[]): FollowedFile[] {
   );
   const next = waiting.find(({ handle }) => handle !== null) ?? waiting[0];
   return due.filter((file) => file === next || !waiting.includes(file));
+}
+
+/** What the walk has just seen unchanged, and nobody holds open, has no more than it had. */
+function mayHaveMore(file: FollowedFile): boolean {
+  return (
+    file.handle !== null || file.compressed !== null || file.zeros.areHeld || file.resend || hasUnread(file)
+  );
 }
 
 /** At the zeros at its end: nothing will be written over them. */

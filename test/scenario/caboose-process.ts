@@ -5,24 +5,34 @@ import { join, resolve } from 'node:path';
 
 const main = resolve(import.meta.dirname, '../../src/main.ts');
 
+interface ProcessOptions {
+  preload?: string;
+  env?: Readonly<Record<string, string>>;
+  openFiles?: number;
+}
+
 /** One long-running caboose command as a real process, which a scenario kills and starts again. */
 export class CabooseProcess {
   readonly configFile: string;
   readonly #args: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
   readonly #logFile: string;
+  readonly #openFiles: number | null;
   #child: ChildProcess | null = null;
   kills = 0;
   /** Length of the log when the one that runs now was started. */
   #logStart = 0;
 
-  /** `dir` takes the config file and the log. `preload`: a module that is imported first; `env`: more of the environment. */
+  /**
+   * `dir` takes the config file and the log. `preload`: a module that is imported first; `env`: more of the environment;
+   * `openFiles`: how many descriptors it may have.
+   */
   constructor(
     name: string,
     command: string,
     config: string,
     dir: string,
-    { preload, env = {} }: { preload?: string; env?: Readonly<Record<string, string>> } = {},
+    { preload, env = {}, openFiles }: ProcessOptions = {},
   ) {
     this.configFile = join(dir, `${name}.yaml`);
     writeFileSync(this.configFile, config);
@@ -30,11 +40,14 @@ export class CabooseProcess {
     const imports = preload === undefined ? [] : ['--import', preload];
     this.#args = [...imports, main, command, '--config', this.configFile];
     this.#env = env;
+    this.#openFiles = openFiles ?? null;
   }
 
   start(): void {
     this.#logStart = this.log.length;
-    const child = spawn(process.execPath, this.#args, {
+    const limited = ['-c', `ulimit -n ${this.#openFiles}; exec "$0" "$@"`, process.execPath, ...this.#args];
+    const [file, args] = this.#openFiles === null ? [process.execPath, this.#args] : ['/bin/sh', limited];
+    const child = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.#env },
     });

@@ -216,6 +216,31 @@ describe('CutLog', () => {
     expect((await open()).streams.get(record.id)?.end).toBe(30);
   });
 
+  it('recovers when the disk was full at the start already', async () => {
+    let full = true;
+    const store = trackedStore();
+    const log = await CutLog.open({
+      source: 's',
+      logger: silentLogger,
+      store: {
+        ...store,
+        async replace(name, content) {
+          if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+          await store.replace(name, content);
+        },
+      },
+    });
+    const state = log.register(record, 0);
+    log.cut(state, cutOf(0, 10));
+    await log.commit();
+    expect(log.failure).toContain('no space left');
+    full = false;
+    log.cut(state, cutOf(10, 20));
+    await log.commit();
+    expect(log.failure).toBeNull();
+    expect((await open()).streams.get(record.id)?.end).toBe(20);
+  });
+
   it('loads whatever happens to its bytes: never throws, never invents a stream', async () => {
     const log = await open();
     const state = log.register(record, 0);

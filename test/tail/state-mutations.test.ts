@@ -98,7 +98,8 @@ function mutate(journal: Map<string, Buffer>, spool: Map<string, Buffer>, random
       bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(random() * 8));
       return bytes;
     },
-    'a stretch overwritten': () => bytes.fill(Math.floor(random() * 256), at, Math.min(bytes.length, at + Math.floor(random() * 600))),
+    'a stretch overwritten': () =>
+      bytes.fill(Math.floor(random() * 256), at, Math.min(bytes.length, at + Math.floor(random() * 600))),
     'replaced by an older copy': () => directory.get(pick(names)) ?? bytes,
     emptied: () => Buffer.alloc(0),
     'of a newer version': () => (ofSpool ? bytes.subarray(at) : newerLog(bytes)),
