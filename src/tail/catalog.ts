@@ -155,7 +155,11 @@ export class Catalog {
 
   /** No path leads to it any more. `now` is monotonic ms. */
   leave(file: FollowedFile, now: number): void {
-    if (!file.gone) file.goneSince = now;
+    if (!file.gone) {
+      file.goneSince = now;
+      // Its writer may have gone on since the last look, however long it was quiet before.
+      file.nextPollAt = Math.min(file.nextPollAt, now);
+    }
     file.gone = true;
     file.leaving = true;
     this.gone.add(file);
@@ -334,7 +338,8 @@ export class Catalog {
     const { record, end, anchor } = stream;
     const { headBytes, headHash } = record;
     const isSame = async (file: OpenFile) => await holds(file, { headBytes, headHash, end, anchor });
-    if ((await handle.stat()).links === 0 || !(await this.#opened(path, isSame))) return false;
+    if ((await handle.stat()).links === 0 || !(await this.#opened(path, candidate.stat.key, isSame)))
+      return false;
     const file = this.#attach(candidate, stream, before.resend, now);
     await this.#replace(before, file);
     return true;
@@ -373,7 +378,7 @@ export class Catalog {
     );
     if (possible.length === 0) return null;
     let found: Orphan | null = null;
-    await this.#opened(pathOf(candidate), async (file) => {
+    await this.#opened(pathOf(candidate), stat.key, async (file) => {
       for (const orphan of possible) {
         const { record, end, anchor } = orphan.stream;
         if (!(await holds(file, { headBytes: record.headBytes, headHash: record.headHash, end, anchor })))
@@ -408,7 +413,9 @@ export class Catalog {
     const original = this.#originalOf(path, candidate);
     const isCopy = async (file: OpenFile) =>
       original !== null && (await this.#isCopy(file, candidate.stat.size, original));
-    if (!(await this.#opened(path, isCopy))) {
+    const looksLikeIt = original !== null && (await this.#opened(path, candidate.stat.key, isCopy));
+    if (looksLikeIt === null) return true;
+    if (!looksLikeIt) {
       this.#held.delete(candidate.stat.key);
       return false;
     }
@@ -466,10 +473,8 @@ export class Catalog {
     const { handle, size, key } = original;
     if (place.size > size) return false;
     if (handle) return await hasAnchor(handle, place.size, anchor);
-    return await this.#opened(
-      original.path,
-      async (file) => (await file.stat()).key === key && (await hasAnchor(file, place.size, anchor)),
-    );
+    const isPart = async (file: OpenFile) => await hasAnchor(file, place.size, anchor);
+    return (await this.#opened(original.path, key, isPart)) ?? false;
   }
 
   /** Of what was read of the original, or, when that is of a former generation, of what it is now. */
@@ -478,10 +483,8 @@ export class Catalog {
     // Before the original's first cut nothing is known of it: that comes first.
     if (!stream || (await isCopyOf(file, size, stream))) return true;
     if (size === 0) return false;
-    return await this.#opened(
-      path,
-      async (other) => (await other.stat()).key === key && (await beginsWith(other, file, size)),
-    );
+    const isSame = async (other: OpenFile) => await beginsWith(other, file, size);
+    return (await this.#opened(path, key, isSame)) ?? false;
   }
 
   /** The file in its place whose rotated name this would be. */
@@ -573,11 +576,17 @@ export class Catalog {
     else this.#missing.delete(key);
   }
 
-  async #opened(path: string, look: (file: OpenFile) => Promise<boolean>): Promise<boolean> {
+  /** Null when the path leads to another file by now, or to none: the next walk tells. */
+  async #opened(
+    path: string,
+    key: string,
+    look: (file: OpenFile) => Promise<boolean>,
+  ): Promise<boolean | null> {
     let file: OpenFile | null = null;
     try {
       file = await this.#options.fs.open(path);
-      return file !== null && (await look(file));
+      if (file === null || (await file.stat()).key !== key) return null;
+      return await look(file);
     } catch (error) {
       // What cannot be opened is told when it is read; until then it is a file of its own.
       this.#options.logger.debug({ path, error }, 'could not be compared with known streams');
@@ -589,18 +598,13 @@ export class Catalog {
 
   /** Whether the candidate holds the stream's bytes, as far as can be seen. */
   async #mayHold(candidate: Candidate, { record, end, anchor }: StreamState): Promise<boolean> {
-    let refused = true;
-    const held = await this.#opened(pathOf(candidate), async (file) => {
-      const holdsAll = await holds(file, {
-        headBytes: record.headBytes,
-        headHash: record.headHash,
-        end,
-        anchor,
-      });
-      refused = false;
-      return holdsAll;
+    let isOther = false;
+    const { headBytes, headHash } = record;
+    await this.#opened(pathOf(candidate), candidate.stat.key, async (file) => {
+      isOther = !(await holds(file, { headBytes, headHash, end, anchor }));
+      return true;
     });
-    return held || refused;
+    return !isOther;
   }
 
   async #filter<T>(items: readonly T[], keep: (item: T) => Promise<boolean>): Promise<T[]> {

@@ -447,6 +447,8 @@ export class Tail {
     const made: MadeCut[] = [];
     for (const file of this.#catalog.files.values()) {
       if (!file.leaving || !isDrained(file)) continue;
+      // It holds up no other, but it may yet be read.
+      if (file.complaint !== null && hasUnread(file)) continue;
       const state = file.stream;
       const quiet = isQuiet(file, now);
       if (quiet && file.zeros.areHeld) {

@@ -117,7 +117,8 @@ export class Vanished {
     const quietSince = clock.monotonic() - goneWaitMs;
     const held: FollowedFile[] = [];
     for (const file of catalog.gone) {
-      if (!file.stream || file.spooled) continue;
+      // One that was merely being renamed comes back under its new name.
+      if (!file.stream || file.spooled || file.missedScans < missedScansMin) continue;
       if (file.handle) held.push(file);
       // Nothing keeps its inode from being another file's.
       else if (this.hasCopy(file) && this.#isCopied(file)) await this.#close(file);

@@ -85,7 +85,7 @@ export class Agent {
     if (tail === null) done();
     else
       tail.drain(deadline.signal).then(
-        () => void this.#options.scheduler.after(0, done),
+        () => this.#options.scheduler.after(0, done),
         (error: unknown) => this.#options.ledger.violate('stop', String(error)),
       );
   }

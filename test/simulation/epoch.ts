@@ -39,6 +39,11 @@ export class Epoch {
     this.inode = inode;
   }
 
+  /** The oldest of its ancestors. */
+  get origin(): Epoch {
+    return this.parent?.origin ?? this;
+  }
+
   get content(): Buffer {
     return this.#content.subarray(0, this.size);
   }

@@ -130,18 +130,18 @@ export class Ledger {
     const bytes = segment.bytes.subarray(start - segment.start, end - segment.start);
     if (!this.atLeastOnce && !bytes.equals(epoch.content.subarray(start, end)))
       this.violate('wrong', `${about(segment)} holds other bytes than ${epoch.name} (epoch ${epoch.index})`);
-    if (!this.atLeastOnce) this.#checkPrefix(held, segment, part as Attribution);
-    for (const piece of epoch.pieces(start, end)) this.#ship(segment, piece);
+    if (!this.atLeastOnce) this.#checkPrefix(held, segment, epoch);
+    for (const piece of epoch.pieces(start, end)) this.#ship(held, segment, piece);
   }
 
-  #ship(segment: Segment, { epoch, start, end }: Attribution): void {
+  #ship(held: HeldStream, segment: Segment, { epoch, start, end }: Attribution): void {
     let again = 0;
     for (let i = start; i < end; i += 1) {
       const times = (epoch.shipped[i] ?? 0) + 1;
       epoch.shipped[i] = Math.min(255, times);
       if (times > (epoch.allowed[i] ?? 1)) again += 1;
     }
-    if (again > 0 && !this.atLeastOnce) {
+    if (again > 0 && !this.atLeastOnce && !wentOnElsewhere(held, epoch)) {
       const others = [...this.streams.values()].filter(
         ({ first, parts }) =>
           first.stream !== segment.stream && parts.some((part) => part.gap === null && part.epoch === epoch),
@@ -155,7 +155,7 @@ export class Ledger {
   }
 
   /** When a stream goes on in another file, that one must begin with what the stream holds already. */
-  #checkPrefix(held: HeldStream, segment: Segment, { epoch }: Attribution): void {
+  #checkPrefix(held: HeldStream, segment: Segment, epoch: Epoch): void {
     for (const part of held.parts) {
       if (part.epoch === null || part.epoch === epoch || part.gap !== null) continue;
       const there = epoch.content.subarray(part.start, part.end);
@@ -182,6 +182,11 @@ export class Ledger {
     if (at < end || parts.length === 0) parts.push({ start: at, end, epoch: null });
     return parts.filter((part) => part.end > part.start);
   }
+}
+
+/** Its first bytes were read from a file that begins with the same ones: nobody can tell that this is another, or a copy of another. */
+function wentOnElsewhere({ parts }: HeldStream, epoch: Epoch): boolean {
+  return parts.some((part) => part.epoch !== null && part.epoch.origin !== epoch.origin);
 }
 
 export function about({ stream, start, end, gap, final, path }: Segment): string {

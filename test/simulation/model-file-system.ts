@@ -16,7 +16,6 @@ export interface FileSystemTraits {
 
 export class Inode {
   readonly number: number;
-  readonly dev: number;
   readonly birth: number;
   epoch: Epoch;
   mtime: number;
@@ -29,9 +28,8 @@ export class Inode {
   /** What every read and stat of a descriptor says for a time: EIO, ESTALE. */
   failure: string | null = null;
 
-  constructor(number: number, dev: number, birth: number, epoch: Epoch) {
+  constructor(number: number, birth: number, epoch: Epoch) {
     this.number = number;
-    this.dev = dev;
     this.birth = birth;
     this.mtime = birth;
     this.epoch = epoch;
@@ -79,7 +77,7 @@ export class ModelFileSystem {
     const epoch = this.#newEpoch(path, log, number);
     if (reused) epoch.succeed(reused.last);
     const birth = this.#scheduler.wall;
-    const inode = new Inode(number, 1, birth, epoch);
+    const inode = new Inode(number, birth, epoch);
     this.#touch(inode);
     this.#link(path, inode);
     this.onChange('appeared', path);
@@ -149,22 +147,6 @@ export class ModelFileSystem {
     }
   }
 
-  /** As overlayfs does at the first write to a file of a lower layer: the path leads to another inode with the same bytes. */
-  copyUp(path: string): Inode | null {
-    const lower = this.fileAt(path);
-    if (!lower) return null;
-    const number = (this.#inodes += 1);
-    const epoch = this.#newEpoch(path, lower.epoch.log, number);
-    epoch.inherit(lower.epoch, lower.epoch.size, this.#scheduler.now, false);
-    const upper = new Inode(number, 2, lower.birth, epoch);
-    upper.mtime = lower.mtime;
-    upper.writers = lower.writers;
-    lower.writers = 0;
-    this.#unlinkNode(path);
-    this.#link(path, upper);
-    return upper;
-  }
-
   closeWriter(inode: Inode): void {
     inode.writers -= 1;
     this.release(inode);
@@ -174,7 +156,7 @@ export class ModelFileSystem {
   release(inode: Inode): void {
     if (inode.links > 0 || inode.writers > 0 || inode.readers > 0) return;
     inode.epoch.endedAt = this.#scheduler.now;
-    if (inode.dev === 1) this.#free.push({ number: inode.number, last: inode.epoch });
+    this.#free.push({ number: inode.number, last: inode.epoch });
   }
 
   pathOf(inode: Inode): string | null {

@@ -29,7 +29,7 @@ export class ModelView implements FileSystem {
 
   /** The kernel closes what a dead process had open. */
   closeAll(): void {
-    for (const file of [...this.#descriptors.keys()]) this.#close(file);
+    for (const file of this.#descriptors.keys()) this.#close(file);
   }
 
   async stat(path: string): Promise<FileStat | null> {
@@ -143,7 +143,7 @@ function statOf(node: Node, fs: ModelFileSystem): FileStat {
     };
   }
   const { inode } = node;
-  const [dev, ino] = [String(inode.dev), String(inode.number)];
+  const [dev, ino] = ['1', String(inode.number)];
   return {
     key: `${dev}:${ino}`,
     dev,

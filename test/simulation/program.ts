@@ -11,7 +11,6 @@ export type Operation = { at: number } & (
   | { do: 'truncate'; path: string; size: number }
   | { do: 'copy'; from: string; to: string; bytes: number; stays: boolean }
   | { do: 'link' | 'symlink'; path: string; to: string }
-  | { do: 'copyUp'; path: string }
 );
 
 /** `head`: the line that all files begin with; `torn`: the last line comes in two writes; `progress`: frames that end in `\r`. */

@@ -50,7 +50,9 @@ export function reportText(report: Report, seconds: number): string {
     `${seeds} seeds in ${seconds.toFixed(0)} s (${perSecond} a second): ${failed.length} failed`,
     `${bytesWritten} bytes written, ${streams} streams, ${lives} lives of the agent`,
     fates.map((fate) => `${fate} ${report.fates[fate]}`).join(', '),
-    ...failed.slice(0, failuresShownMax).map(({ seed, kind, detail }) => `seed ${seed}: ${kind}: ${detail}`),
+    ...failed
+      .slice(0, failuresShownMax)
+      .map(({ seed, kind, detail }) => `failed: seed ${seed}: ${kind}: ${detail}`),
     ...failed.slice(0, 1).map(({ seed }) => `again: npm run soak -- simulation --seed ${seed} --verbose`),
   ].join('\n');
 }

@@ -40,7 +40,9 @@ export class Scheduler {
 
 /** Node runs a tick only when no promise is left to run. */
 async function settled(): Promise<void> {
-  await new Promise<void>((resolve) => void process.nextTick(resolve));
+  await new Promise<void>((resolve) => {
+    process.nextTick(resolve);
+  });
 }
 
 /**

@@ -9,25 +9,25 @@ const triesMax = 2000;
 export async function shrink(failing: Outcome, options: SimulationOptions = {}): Promise<Outcome> {
   const kind = failing.violations[0]?.kind;
   let best = failing;
-  let tries = 0;
-  const attempt = async (program: Program): Promise<boolean> => {
-    tries += 1;
-    const outcome = await simulate(failing.seed, { ...options, program, traced: true });
-    if (!outcome.violations.some((violation) => violation.kind === kind)) return false;
-    best = outcome;
-    return true;
-  };
-  for (let smaller = true; smaller && tries < triesMax;) {
-    smaller = false;
-    for (const part of ['faults', 'operations'] as const) {
-      for (let size = best.program[part].length; size >= 1 && tries < triesMax; size = Math.floor(size / 2)) {
-        for (let start = 0; start < best.program[part].length && tries < triesMax;) {
-          const rest = best.program[part].toSpliced(start, size);
-          if (await attempt({ ...best.program, [part]: rest })) smaller = true;
-          else start += size;
-        }
-      }
+  let size = Math.max(failing.program.operations.length, failing.program.faults.length);
+  for (let tries = 0; size >= 1; size = Math.floor(size / 2)) {
+    for (const program of smallerOnes(() => best.program, size)) {
+      tries += 1;
+      if (tries > triesMax) return best;
+      const outcome = await simulate(failing.seed, { ...options, program, traced: true });
+      if (outcome.violations.some((violation) => violation.kind === kind)) best = outcome;
     }
   }
   return best;
+}
+
+/** Programs without `size` of the faults or operations. When one of them has become the best, the next ones are parts of that. */
+function* smallerOnes(best: () => Program, size: number): Generator<Program> {
+  for (const part of ['faults', 'operations'] as const) {
+    for (let start = 0; start < best()[part].length;) {
+      const before = best();
+      yield { ...before, [part]: before[part].toSpliced(start, size) };
+      if (best() === before) start += size;
+    }
+  }
 }

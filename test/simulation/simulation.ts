@@ -16,7 +16,7 @@ import type { Fault, Program } from './program.ts';
 import { Random } from './random.ts';
 import { Readability } from './readability.ts';
 import { Scheduler } from './scheduler.ts';
-import { judge } from './verdict.ts';
+import { judge, seenBytes } from './verdict.ts';
 import type { Fates } from './verdict.ts';
 import { Writers } from './writers.ts';
 
@@ -159,8 +159,8 @@ class Simulation {
 
   #checkFinal(segment: Segment): void {
     const epoch = this.#ledger.epochOf(segment.stream);
-    if (epoch && epoch.seen.life === this.#agent?.life.number && epoch.seen.size > segment.end)
-      this.#ledger.violate('final', `${about(segment)}, of which ${epoch.seen.size} bytes were seen`);
+    if (epoch && epoch.seen.life === this.#agent?.life.number && seenBytes(epoch) > segment.end)
+      this.#ledger.violate('final', `${about(segment)}, of which ${seenBytes(epoch)} bytes were seen`);
   }
 
   #start(): void {

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { addTo, emptyReport, reportText } from './report.ts';
+import type { Report } from './report.ts';
 import { shrink } from './shrink.ts';
 import { simulate } from './simulation.ts';
 import type { Outcome } from './simulation.ts';
@@ -67,8 +68,9 @@ async function runMany(from: number, seeds: number, workers: number): Promise<bo
     await new Promise<void>((resolve, reject) => {
       const workerData = { from: from + worker, to: from + seeds, step: workers };
       const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
-      thread.on('message', (report) => {
+      thread.on('message', (report: Report) => {
         addTo(total, report);
+        for (const { seed, kind, detail } of report.failed) console.log(`seed ${seed}: ${kind}: ${detail}`);
         tell();
       });
       thread.on('error', reject);

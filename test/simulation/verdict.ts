@@ -34,6 +34,11 @@ export interface Lives {
   endOf(life: number): number;
 }
 
+/** So many bytes of it the agent is known to have seen. */
+export function seenBytes({ seen, endedAt }: Epoch): number {
+  return endedAt - seen.at < lookMs ? 0 : seen.size;
+}
+
 /** What became of every byte at the end of a run, when all faults are over and the agent had time to catch up. */
 export function judge(epochs: readonly Epoch[], ledger: Ledger, lives: Lives, now: number): Fates {
   const total = Object.fromEntries(fates.map((fate) => [fate, 0])) as Fates;
@@ -122,7 +127,7 @@ function excuse(
   }
   if (told) return 'told';
   if (!epoch.reachable.some(({ to }) => to > at)) return 'neverReadable';
-  if (end > epoch.seen.size || epoch.endedAt - epoch.seen.at < lookMs) return 'unseen';
+  if (end > seenBytes(epoch)) return 'unseen';
   const goneAt = Math.max(...epoch.reachable.map(({ to }) => to));
   if (lives.endOf(epoch.seen.life) < goneAt + readableMsMax) return 'forgotten';
   if (cutOf.length === 0) return 'streamless';

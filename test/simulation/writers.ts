@@ -40,8 +40,6 @@ export class Writers {
         return fs.link(operation.path, operation.to);
       case 'symlink':
         return fs.symlink(operation.path, operation.to);
-      case 'copyUp':
-        return this.#copyUp(operation.path);
     }
   }
 
@@ -52,12 +50,6 @@ export class Writers {
     inode.writers += 1;
     this.#open.set(log, { inode, append, position: inode.epoch.size });
     if (old) this.#fs.closeWriter(old.inode);
-  }
-
-  #copyUp(path: string): void {
-    const lower = this.#fs.fileAt(path);
-    const upper = this.#fs.copyUp(path);
-    if (upper) for (const open of this.#open.values()) if (open.inode === lower) open.inode = upper;
   }
 
   #write(log: number, lines: number, shape: Shape): void {

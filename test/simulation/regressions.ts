@@ -1,0 +1,83 @@
+import type { Fault, Operation, Program, Settings } from './program.ts';
+
+/** Programs that once broke a promise, shrunk. */
+const settings: Settings = {
+  pollIntervalMs: 250,
+  inFlightBytesMax: 100_000,
+  segmentBytesMax: 5000,
+  openFilesMax: 1000,
+  spoolBytesMax: 1e9,
+  mtimeGranularityMs: 0.001,
+  hasBirthTimes: true,
+  reusesInodes: true,
+  yieldShare: 0.3,
+  duplicateShare: 0,
+  wakeShare: 0,
+  startAt: 0,
+};
+
+const path = '/logs/a.log';
+const write = (at: number, lines = 2): Operation => ({ at, do: 'write', log: 0, lines, shape: 'whole' });
+const open = (at: number): Operation => ({ at, do: 'open', log: 0, append: true });
+const crash = (at: number, forMs = 100): Fault => ({ at, forMs, kind: 'crash' });
+
+function program(operations: Operation[], faults: Fault[] = [], changed: Partial<Settings> = {}): Program {
+  return { operations, faults, paths: [path], settings: { ...settings, ...changed } };
+}
+
+export const regressions: Readonly<Record<string, Program>> = {
+  'a directory that cannot be read for a moment, and a file that was quiet for a minute': program(
+    [write(0), write(70_000)],
+    [{ at: 66_000, forMs: 1500, kind: 'permission', path: '/logs' }],
+  ),
+
+  'a start while the directory cannot be read': program(
+    [write(0), write(9000)],
+    [{ at: 3900, forMs: 4000, kind: 'permission', path: '/logs' }, crash(4000)],
+  ),
+
+  'a restart after a file was truncated and has grown past its old offset': program(
+    [
+      write(0),
+      { at: 2000, do: 'truncate', path, size: 0 },
+      { at: 2900, do: 'write', log: 0, lines: 40, shape: 'whole' },
+    ],
+    [crash(2800, 200)],
+  ),
+
+  'a quiet file that is deleted, and whose writer goes on': program([
+    write(0),
+    { at: 20_000, do: 'unlink', path },
+    write(20_300),
+  ]),
+
+  'a copy that is larger than its original was when it was last seen': program([
+    write(0),
+    write(3000, 5),
+    { at: 3000.1, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+    { at: 3000.2, do: 'truncate', path, size: 0 },
+    write(3001),
+  ]),
+
+  'a copy that appears together with its original': program([
+    write(1500),
+    { at: 1550, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+    { at: 2800, do: 'truncate', path, size: 0 },
+    write(2900),
+  ]),
+
+  'a copytruncate while the agent is down and its cuts are not acknowledged': program(
+    [
+      write(0),
+      { at: 3500, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+      { at: 3501, do: 'truncate', path, size: 0 },
+      { at: 3502, do: 'write', log: 0, lines: 40, shape: 'whole' },
+    ],
+    [{ at: 0, forMs: 6000, kind: 'away' }, crash(3000, 1000)],
+  ),
+
+  'a rotation while a file cannot be read': program(
+    [write(0), { at: 3000, do: 'rename', from: path, to: `${path}.1` }, write(3001), open(3002), write(3003)],
+    [{ at: 2900, forMs: 8000, kind: 'error', path, code: 'EIO' }],
+  ),
+};

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { mutations } from './mutations.ts';
+import { regressions } from './regressions.ts';
+import { addOutcome, emptyReport, reportText } from './report.ts';
+import { simulate } from './simulation.ts';
+import { shrink } from './shrink.ts';
+
+/** Another one each time; what fails is named, and can be run again with `npm run soak -- simulation --seed N`. */
+const baseSeed = Number(process.env['CABOOSE_SIMULATION_SEED'] ?? Date.now() % 1_000_000_000);
+const seedsMax = 2000;
+const timeMsMax = 30_000;
+
+describe('the simulation', () => {
+  it('is decided by its seed, byte for byte', async () => {
+    const [first, again, other] = [
+      await simulate(4, { traced: true }),
+      await simulate(4, { traced: true }),
+      await simulate(5, { traced: true }),
+    ];
+    expect(first.trace.length).toBeGreaterThan(20);
+    expect(again).toEqual(first);
+    expect(other.trace).not.toEqual(first.trace);
+  });
+
+  it('finds no broken promise from a seed that is another each time', async () => {
+    const report = emptyReport();
+    const began = performance.now();
+    for (let seed = baseSeed; seed < baseSeed + seedsMax; seed += 1) {
+      addOutcome(report, await simulate(seed));
+      if (performance.now() - began > timeMsMax) break;
+    }
+    const text = reportText(report, (performance.now() - began) / 1000);
+    console.log(`from seed ${baseSeed}: ${text}`);
+    expect(report.failed, text).toEqual([]);
+  }, 120_000);
+
+  it('shrinks what fails to a few steps', async () => {
+    const mutation = mutations['the anchor is not kept'];
+    if (!mutation) throw new Error('no such mutation');
+    for (let seed = 1; ; seed += 1) {
+      const outcome = await simulate(seed, { mutation });
+      if (outcome.violations.length === 0) continue;
+      const shrunk = await shrink(outcome, { mutation });
+      expect(shrunk.violations[0]?.kind).toBe(outcome.violations[0]?.kind);
+      expect(shrunk.program.operations.length).toBeLessThan(8);
+      return;
+    }
+  });
+});
+
+describe('what once broke a promise', () => {
+  const schedulesMax = 10;
+  it.each(Object.entries(regressions))('%s', async (_, program) => {
+    for (let seed = 1; seed <= schedulesMax; seed += 1) {
+      const { violations } = await simulate(seed, { program });
+      expect(violations, `schedule ${seed}`).toEqual([]);
+    }
+  });
+});
+
+describe('a defect that is put in', () => {
+  const seedsToFindMax = 400;
+  it.each(Object.entries(mutations))('is found: %s', async (_, mutation) => {
+    for (let seed = 1; seed <= seedsToFindMax; seed += 1) {
+      const { violations } = await simulate(seed, { mutation });
+      if (violations.length > 0) return;
+    }
+    expect.fail(`not found in ${seedsToFindMax} seeds`);
+  });
+});
