@@ -12,6 +12,7 @@ const tracebacks = 5;
 /** Bounds on a hang on a busy machine. What counts is how much of bulk is behind at that moment. */
 const waitMsMax = 30_000;
 const startMsMax = 120_000;
+const triesMax = 50;
 
 /** How many events with the word a search finds. */
 export type Find = (word: string) => Promise<number>;
@@ -95,7 +96,12 @@ export class FastLaneScenario {
   }
 }
 
-/** Bulk bytes that the process has taken into the index. */
+/** Bulk bytes that the process has taken into the index. A busy one may be slow to answer. */
 export async function bulkTakenIn(one: CabooseProcess): Promise<number> {
-  return (await one.metric('caboose_taken_in_bytes_total{lane="bulk"}')) ?? 0;
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const bytes = await one.metric('caboose_taken_in_bytes_total{lane="bulk"}');
+    if (bytes !== null) return bytes;
+    await delay(100);
+  }
+  return 0;
 }
