@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readlink, rename, rm, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -56,7 +56,8 @@ async function losesNothing(dir: string, outage: Outage): Promise<void> {
     for (let batch = 0; batch < batches; batch += 1) {
       const names = Array.from({ length: filesEach }, (_, i) => `worker-${batch}-${i}.log`);
       for (const name of names) await write(name, linesEach);
-      await soon(async () => ((await agent.metric('caboose_open_files')) ?? 0) >= filesEach, 'they are open');
+      const prefix = join(logs, `worker-${batch}-`);
+      await soon(async () => (await countOpen(agent.pid, prefix)) === filesEach, 'they are open');
       // One of each batch is rotated out of sight, the others are deleted.
       for (const [i, name] of names.entries())
         if (i === 0) await rename(join(logs, name), join(dir, name));
@@ -78,6 +79,15 @@ async function losesNothing(dir: string, outage: Outage): Promise<void> {
   } finally {
     await agent.stop();
   }
+}
+
+/** How many files whose path begins so the process holds open. */
+async function countOpen(pid: number, prefix: string): Promise<number> {
+  const descriptors = await readdir(`/proc/${pid}/fd`);
+  const paths = await Promise.all(
+    descriptors.map(async (fd) => await readlink(`/proc/${pid}/fd/${fd}`).catch(() => '')),
+  );
+  return paths.filter((path) => path.startsWith(prefix)).length;
 }
 
 function configOf(dir: string, transport: string): string {
