@@ -52,6 +52,11 @@ export class Discovery {
     return [...this.#walk.found.values()];
   }
 
+  /** How many names the last walk has met. */
+  get entries(): number {
+    return this.#walk.entries;
+  }
+
   /** Whether the last walk could not look there: what it did not find below is not gone. */
   isHidden(path: string): boolean {
     return this.#walk.hidden.some((above) => isBelow(path, above));
@@ -85,6 +90,7 @@ export class Discovery {
       return;
     }
     const entries = await this.#try(directory, () => this.#fs.readDirectory(directory));
+    walk.entries += entries?.length ?? 0;
     for (const entry of entries ?? []) {
       const path = directory === '/' ? `/${entry.name}` : `${directory}/${entry.name}`;
       if (entry.kind === 'directory') {
@@ -150,6 +156,7 @@ export class Discovery {
 function emptyWalk() {
   return {
     directories: 0,
+    entries: 0,
     found: new Map<string, Candidate>(),
     allowed: [] as string[],
     hidden: [] as string[],

@@ -1,29 +1,15 @@
-import { execFile } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { until } from '../fakes/clock.ts';
 import { CabooseProcess } from './caboose-process.ts';
 import { compare, lineOf, randomOf } from './oracle.ts';
 import { shippedLocally } from './shipped-lines.ts';
+import { mountSmallDisk } from './small-disk.ts';
 
-const run = promisify(execFile);
 const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
-
-/** A directory of 1 MiB; null where this user may not mount one. */
-async function smallDisk(path: string): Promise<boolean> {
-  await mkdir(path, { recursive: true });
-  try {
-    await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path]);
-    return true;
-  } catch (error) {
-    console.warn(`SKIPPED: A FULL STATE DISK IS NOT TESTED, no tmpfs can be mounted here: ${String(error)}`);
-    return false;
-  }
-}
 
 describe('a full state directory', () => {
   it(
@@ -32,7 +18,8 @@ describe('a full state directory', () => {
     async (test) => {
       const dir = await mkdtemp(join(tmpdir(), 'caboose-full-'));
       const state = join(dir, 'state');
-      if (!(await smallDisk(state))) return test.skip();
+      const disk = await mountSmallDisk(state, '1m');
+      if (!disk) return test.skip();
       const random = randomOf(seed);
       const path = join(dir, 'logs/a.log');
       const written: string[] = [];
@@ -48,8 +35,7 @@ describe('a full state directory', () => {
         await write(10);
         agent.start();
         await until(async () => (await shipped()).lines.length === 10, 'the first lines', 30_000);
-        const { bavail, bsize } = await statfs(state);
-        await writeFile(join(state, 'ballast'), Buffer.alloc(bavail * bsize));
+        await disk.fill();
         // Until the journal needs another page of the disk.
         await until(
           async () => {
@@ -70,7 +56,7 @@ describe('a full state directory', () => {
           'after a kill, too',
           30_000,
         );
-        await rm(join(state, 'ballast'));
+        await disk.makeRoom();
         await write(50);
         await until(() => agent.log.includes('exactly once holds'), 'it recovers', 30_000);
         await write(50);
@@ -89,7 +75,7 @@ describe('a full state directory', () => {
         expect(await agent.stop()).toBe(0);
       } finally {
         await agent.stop();
-        await run('umount', [state]);
+        await disk.unmount();
         await rm(dir, { recursive: true, force: true });
       }
     },
