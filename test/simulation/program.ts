@@ -48,6 +48,8 @@ export interface Settings {
   startAt: number;
 }
 
+/** With so many, no file is closed to spare descriptors. */
+export const openFilesAmple = 1000;
 const logPaths = ['/logs/a.log', '/logs/sub/b.log', '/logs/rank0/err.log'] as const;
 
 export function programOf(seed: number): Program {
@@ -60,6 +62,7 @@ export function programOf(seed: number): Program {
   operations.sort((a, b) => a.at - b.at);
   const copies = operations.some((operation) => operation.do === 'copy' && !operation.stays);
   const faults = faultsOf(random, paths, lengthMs).filter((fault) => !copies || !confusesCopies(fault));
+  if (copies) settings.openFilesMax = openFilesAmple;
   return { operations, faults, paths, settings };
 }
 
@@ -79,7 +82,7 @@ function settingsOf(random: Random): Settings {
     pollIntervalMs: random.pick([250, 250, 1000]),
     inFlightBytesMax: segmentBytesMax * random.pick([4, 20]),
     segmentBytesMax,
-    openFilesMax: random.pick([1000, 1000, 1000, 1000, 2]),
+    openFilesMax: random.pick([openFilesAmple, openFilesAmple, openFilesAmple, openFilesAmple, 2]),
     spoolBytesMax: random.pick([1e9, 1e9, 5000]),
     mtimeGranularityMs: random.pick([0.001, 0.001, 1, 4, 1000]),
     hasBirthTimes: random.chance(0.8),

@@ -13,6 +13,8 @@ export const fates = [
   'shipped',
   /** Told as a gap, and not readable for long enough. */
   'told',
+  /** Zeros that nobody wrote, told as a gap. */
+  'hole',
   /** Nobody could read it after it was written. */
   'neverReadable',
   /** Gone before the agent looked. */
@@ -106,6 +108,7 @@ function excuse(
   now: number,
 ): (typeof fates)[number] {
   const { start, end, at, told } = range;
+  if (told && epoch.content.subarray(start, end).every((byte) => byte === 0)) return 'hole';
   const cutOf = [...ledger.streams.values()].filter(({ parts }) =>
     parts.some((part) => part.epoch === epoch),
   );
@@ -127,7 +130,7 @@ function excuse(
   }
   if (told) return 'told';
   if (!epoch.reachable.some(({ to }) => to > at)) return 'neverReadable';
-  if (end > seenBytes(epoch)) return 'unseen';
+  if (end > seenBytes(epoch) || ledger.closesFiles) return 'unseen';
   const goneAt = Math.max(...epoch.reachable.map(({ to }) => to));
   if (lives.endOf(epoch.seen.life) < goneAt + readableMsMax) return 'forgotten';
   if (cutOf.length === 0) return 'streamless';
