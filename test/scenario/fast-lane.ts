@@ -43,7 +43,7 @@ export class FastLaneScenario {
   }
 
   async writeBacklog(): Promise<void> {
-    await writeTrainingLines(this.#file('train.log'), backlogBytes);
+    await writeTrainingLines(this.#file('bulk.log'), backlogBytes);
   }
 
   /** Appends a traceback to stderr.log, and waits until a search finds its last line; in seconds. */

@@ -18,6 +18,7 @@ import type { Connectivity } from './connectivity.ts';
 import type { PlanAssigner } from './plan-assigner.ts';
 import { errorType } from './problems.ts';
 import { withTimeout } from './send-queue.ts';
+import { hasSlot } from './slots.ts';
 
 export interface PullConsumerOptions {
   createClient: () => Kafka;
@@ -114,7 +115,10 @@ export class PullConsumer {
    */
   take(): FetchedBatch | null {
     const now = this.#options.clock.monotonic();
-    for (const topic of this.#options.topics.filter((each) => this.#hasSlot(each))) {
+    const { topics, outstandingMax = Infinity } = this.#options;
+    const out = [...this.#queues.values()].filter(({ outstanding }) => outstanding !== null);
+    const outTopics = out.map(({ topic }) => topic);
+    for (const topic of topics.filter((each) => hasSlot(each, topics, outTopics, outstandingMax))) {
       for (const queue of this.#queues.values()) {
         if (queue.topic !== topic || queue.outstanding !== null || queue.notBefore > now) continue;
         const batch = queue.waiting.shift();
@@ -127,14 +131,6 @@ export class PullConsumer {
       }
     }
     return null;
-  }
-
-  /** However much of one topic waits, the first batch of another one is taken at once. */
-  #hasSlot(topic: string): boolean {
-    const { topics, outstandingMax = Infinity } = this.#options;
-    const out = [...this.#queues.values()].filter(({ outstanding }) => outstanding !== null);
-    const ofTopic = out.filter((queue) => queue.topic === topic).length;
-    return out.length < outstandingMax && ofTopic <= outstandingMax - topics.length;
   }
 
   /** The batch is worked off; the next of its partition may come. */
