@@ -5,7 +5,7 @@ import type { AssignmentPlan, PlanStore, Sharing } from '../../src/core/assignme
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { lanes } from '../../src/core/segment.ts';
-import type { SegmentBatch, Subscriber, Transport } from '../../src/core/transport.ts';
+import type { GroupView, SegmentBatch, Subscriber, Transport } from '../../src/core/transport.ts';
 import { createKafkaTransport } from '../../src/transport/kafka/transport.ts';
 import { until } from '../fakes/clock.ts';
 import { segmentOf } from '../fakes/segments.ts';
@@ -48,8 +48,16 @@ class Member {
     this.#running = this.#run();
   }
 
+  /** How many partitions it has; NaN while the broker does not say, as right after topics were made. */
   async count(): Promise<number> {
-    return (await this.subscriber.lag()).length;
+    return await this.subscriber.lag().then(
+      (reports) => reports.length,
+      () => NaN,
+    );
+  }
+
+  async group(): Promise<GroupView | null> {
+    return (await this.subscriber.group?.().catch(() => null)) ?? null;
   }
 
   async leave(): Promise<void> {
@@ -115,7 +123,8 @@ await describeWith(['kafka'], 'the sharing of partitions', ({ kafka }) => {
     join('b', 3);
     await shared([2, 6], 'by weight');
 
-    const view = await light.subscriber.group?.();
+    await until(async () => (await light.group()) !== null, 'the group is settled', waitMs);
+    const view = await light.group();
     expect(view?.members.map(({ id, weight, slots }) => [id, weight, slots.length])).toEqual([
       ['a', 1, 2],
       ['b', 3, 6],
@@ -123,11 +132,7 @@ await describeWith(['kafka'], 'the sharing of partitions', ({ kafka }) => {
     plans.set('aaaa');
     await shared([8, 0], 'by the plan');
     await publish(0, 8);
-    await until(
-      () => light.starts.length > 0 && held.length === partitions,
-      'the first holds batches',
-      waitMs,
-    );
+    await until(() => held.length > 1, 'the first holds batches', waitMs);
     plans.set('bbbb');
     await until(() => held.every(({ revoked }) => revoked.aborted), 'they are revoked', waitMs);
     for (const batch of held) await batch.commit();
@@ -136,13 +141,13 @@ await describeWith(['kafka'], 'the sharing of partitions', ({ kafka }) => {
     await until(() => new Set(heavy?.starts).size === 8, 'all comes to the other', waitMs);
     await until(
       async () => {
-        const now = await heavy?.subscriber.group?.();
+        const now = await heavy?.group();
         return now?.partitions.every(({ records }) => records === 0) === true;
       },
       'all is committed',
       waitMs,
     );
-    expect((await heavy?.subscriber.group?.())?.partitions.reduce((sum, { end }) => sum + end, 0)).toBe(8);
+    expect((await heavy?.group())?.partitions.reduce((sum, { end }) => sum + end, 0)).toBe(8);
   });
 
   test('members of an earlier version make the group share by turns; when they are gone the plan holds again', async () => {
