@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { command } from '../../../src/commands/dead-letters.ts';
+import { command as replayRun } from '../../../src/commands/replay.ts';
 import { refusedLetter } from '../../../src/commands/wiring/letters.ts';
 import { itemsOf, readSegment } from '../../../src/commands/wiring/reading.ts';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -98,6 +99,17 @@ it('replays what is named, marks it, and leaves the rest open', async () => {
   const rest = await letters('replay', '--all');
   expect(rest.code).toBe(1);
   expect(rest.text).toMatch(/^[0-9a-f]{12} {2}kept: its range was given up/);
+});
+
+it('needs no replay of what `caboose replay` has written anew', async () => {
+  await fill();
+  const transport = createLocalTransport({ dir: join(cwd, 'caboose-data', 'transport'), ...options });
+  await transport.publisher.publish('bulk', 0, segmentOf('one\ntwo\nthree\n'));
+  await transport.close();
+  const { context, stdout } = testContext({ cwd });
+  expect(await replayRun.run(context, { values: {}, positionals: ['r'] })).toBe(0);
+  expect(stdout.text).toContain('2 events');
+  expect((await letters('list')).text).toContain('1 open\n1 late');
 });
 
 it('refuses an id that is none, and one that fits several', async () => {

@@ -222,6 +222,26 @@ describe('Indexing', () => {
     expect((await bench.metrics.indexRefusing.get()).values[0]?.value).toBe(0);
   });
 
+  it('holds a batch back whose stream documents are refused, and tells its facts once', async () => {
+    await using bench = new Bench();
+    const write = bench.index.write.bind(bench.index);
+    let refuses = true;
+    bench.index.write = async (items) =>
+      refuses && items[0]?.kind === 'stream'
+        ? items.map(() => ({ status: 'rejected', reason: 'strict mapping' }))
+        : await write(items);
+    const segments = Array.from({ length: 11 }, (_, i) =>
+      segmentOf('{"step": 3, "loss": 2.5}\n', { path: '/logs/m.jsonl', stream: i.toString(16).repeat(32) }),
+    );
+    expect(await bench.give(segments)).toBe('release');
+    expect(await bench.give(segments)).toBe('release');
+    expect(bench.facts).toHaveLength(11);
+    refuses = false;
+    expect(await bench.give(segments)).toBe('commit');
+    expect(bench.facts).toHaveLength(11);
+    expect(bench.index.documents.size).toBe(11);
+  });
+
   it('releases a batch that fails, forgets what it took in, and takes it in when it comes again', async () => {
     await using bench = new Bench();
     const works = new FakeEventIndex().write.bind(bench.index);
