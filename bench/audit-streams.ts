@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { statSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openIndex } from '../src/commands/wiring/index.ts';
 import { itemsOf, openItems, readSegment } from '../src/commands/wiring/reading.ts';
@@ -90,7 +91,7 @@ async function fill(configFile: string, logs: string): Promise<void> {
   for (let n = 0; n < streams; n += 1) {
     const directory = join(logs, String(Math.floor(n / filesPerDirectory)));
     if (n % filesPerDirectory === 0) await mkdir(directory, { recursive: true });
-    items.push(...(await ship(join(directory, `rank${n}.log`), n, cutLog)));
+    items.push(...ship(join(directory, `rank${n}.log`), n, cutLog));
     if (n % filesPerDirectory === filesPerDirectory - 1 || n === streams - 1) {
       await write(index, items);
       items = [];
@@ -101,10 +102,10 @@ async function fill(configFile: string, logs: string): Promise<void> {
   await index.close();
 }
 
-async function ship(path: string, n: number, cutLog: CutLog): Promise<IndexItem[]> {
+function ship(path: string, n: number, cutLog: CutLog): IndexItem[] {
   const bytes = Buffer.from(`stream ${n} begins\nstep 1 loss 2.5\nstep 2 loss 2.4\n`);
-  await writeFile(path, bytes);
-  const { dev, ino } = await stat(path, { bigint: true });
+  writeFileSync(path, bytes);
+  const { dev, ino } = statSync(path, { bigint: true });
   const head = bytes.subarray(0, bytes.indexOf(0x0a) + 1);
   const identity = { source, run, dev: String(dev), ino: String(ino), head, generation: 0 };
   const id = streamId(identity);
