@@ -193,7 +193,7 @@ async function countingProxy(node: string) {
   const counter = {
     requests: 0,
     node: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    close: () => void server.close().closeAllConnections(),
+    close: () => server.close().closeAllConnections(),
   };
   return counter;
 }

@@ -32,7 +32,9 @@ export async function compareCounts(subjects: readonly Subject[], options: Count
   await index.refresh();
   const counted = new Map<string, number>();
   for await (const { stream, events } of index.eventTotals(scope)) counted.set(stream, events);
-  const doubtful = subjects.filter((subject) => !isAsExpected(subject, counted.get(subject.stream) ?? 0, options));
+  const doubtful = subjects.filter(
+    (subject) => !isAsExpected(subject, counted.get(subject.stream) ?? 0, options),
+  );
   const findings: Finding[] = [];
   for (let i = 0; i < doubtful.length; i += streamsAtOnce) {
     options.signal.throwIfAborted();

@@ -5,6 +5,7 @@ import type { RejectedRecord, SegmentScanner } from '../../core/transport.ts';
 import { CarriedStream, EventDigest, expiredRange } from './carried.ts';
 import { compareInDetail } from './detail.ts';
 import { FileComparer } from './file-comparer.ts';
+import { settleMs } from './findings.ts';
 import type { Finding } from './findings.ts';
 import type { AuditProgress } from './progress.ts';
 import { isState } from './states.ts';
@@ -35,8 +36,6 @@ export interface DeepOptions {
   signal: AbortSignal;
 }
 
-/** Longer than a batch of an indexer or a round of an agent takes. */
-export const settleMs = 2_000;
 /** A stream that is read in detail costs memory for each of its events: so many at once. */
 const eventsAtOnce = 1_000_000;
 const rejectedMax = 10_000;

@@ -52,7 +52,8 @@ export class FileComparer {
 async function openSame({ path, key, compressed }: SubjectFile): Promise<OpenFile | null> {
   const handle = await nodeFileSystem.open(path);
   if (!handle) return null;
-  if ((await handle.stat()).key === key) return compressed ? new DecompressedFile(handle, compressed) : handle;
+  if ((await handle.stat()).key === key)
+    return compressed ? new DecompressedFile(handle, compressed) : handle;
   await handle.close();
   return null;
 }

@@ -43,6 +43,9 @@ export function isDoubtful(finding: Finding): boolean {
   return isFault(finding) && finding.kind !== 'lost';
 }
 
+/** Doubtful findings are looked at again after so long: longer than a batch of an indexer or a round of an agent takes. */
+export const settleMs = 2_000;
+
 /** The findings of a later look, without doubtful ones that the earlier look had not. */
 export function confirmed(earlier: readonly Finding[], later: readonly Finding[]): Finding[] {
   const seen = new Set(earlier.filter(isDoubtful).map(keyOf));

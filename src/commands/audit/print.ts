@@ -17,7 +17,9 @@ export async function print(stdout: Output, account: Account, json: boolean): Pr
   for (const [kind, similar] of Map.groupBy(others, (finding) => finding.kind)) {
     for (const finding of similar.slice(0, similarMax)) await stdout.write(`${line(finding)}\n`);
     if (similar.length > similarMax)
-      await stdout.write(`${kind.padEnd(10)} … and ${similar.length - similarMax} more (--json lists them)\n`);
+      await stdout.write(
+        `${kind.padEnd(10)} … and ${similar.length - similarMax} more (--json lists them)\n`,
+      );
   }
   await stdout.write(`${verdict(account)}\n`);
 }

@@ -67,7 +67,10 @@ describe('the audit of rewritten files', () => {
     signal: AbortSignal.timeout(60_000),
   });
   const quick = async () =>
-    (await quickAudit({ subjects, unknown: [] }, options())).findings.map(({ kind, stream }) => [kind, Number(stream)]);
+    (await quickAudit({ subjects, unknown: [] }, options())).findings.map(({ kind, stream }) => [
+      kind,
+      Number(stream),
+    ]);
   const deep = async () =>
     (await compareById(expected, index)).map(({ kind, stream }) => [kind, Number(stream)]);
 
