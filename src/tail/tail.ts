@@ -221,7 +221,8 @@ export class Tail {
         const isMidway = this.#isLookingThrough || files.some((file) => file.isMidway);
         if (!this.#sender.room.isAmpleForAll) await this.#sender.nextAck(signal);
         else if (waiting) await this.#options.clock.sleep(starvedWaitMs, signal);
-        else if (looks && sentBytes === 0 && readable === before && !isMidway) {
+        // The round itself may have gone over budget, before it came to the last file.
+        else if (looks && this.#pauseMs() === 0 && sentBytes === 0 && readable === before && !isMidway) {
           if (!(await this.#waitForStates(signal))) break;
         }
         const pauseMs = this.#pauseMs();

@@ -70,7 +70,7 @@ await describeWith(['elasticsearch'], 'a mapping that somebody changed', ({ elas
 
       const { open } = await readBook(transport.deadLetters, signal);
       expect(open).toMatchObject([{ kind: 'document', run: 'r', path: '/logs/m.jsonl', start: 0, end: 24 }]);
-      expect(open[0]?.reason).toContain('mapper_parsing_exception');
+      expect(open[0]?.reason).toContain('parsing_exception');
       const again = async () =>
         await Array.fromAsync(
           replayLetters(transport.deadLetters, open, {

@@ -40,7 +40,14 @@ export async function ship(configFile: string): Promise<void> {
   const transport = await openTransport(config, options);
   const metrics = createMetrics();
   const { publisher } = transport;
-  const { tail, release } = await openTail(config, { ...options, publisher, env: {}, metrics, once: true });
+  const { tail, release } = await openTail(config, {
+    ...options,
+    publisher,
+    env: {},
+    metrics,
+    once: true,
+    sharesProcess: true,
+  });
   try {
     await tail.once(AbortSignal.timeout(60_000));
   } finally {
