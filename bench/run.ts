@@ -13,6 +13,7 @@ import { agentIdle } from './agent-idle.ts';
 import { agentLongLine } from './agent-long-line.ts';
 import { agentManyFiles } from './agent-many-files.ts';
 import { agentThroughput } from './agent-throughput.ts';
+import { auditStreams } from './audit-streams.ts';
 import { isMet, median } from './bench.ts';
 import type { Bench, Figure } from './bench.ts';
 import { compression } from './compression.ts';
@@ -27,6 +28,7 @@ const benches: readonly Bench[] = [
   parse,
   compression,
   latency,
+  auditStreams,
 ];
 let broker: ServerProcess | null = null;
 let index: ServerProcess | null = null;

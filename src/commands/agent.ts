@@ -4,6 +4,7 @@ import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { CompressionChoice } from '../tail/compression-choice.ts';
+import { StallWatch } from '../telemetry/stalls.ts';
 import { exitCodes, flag } from './command.ts';
 import type { Command } from './command.ts';
 import { openHttp } from './wiring/http.ts';
@@ -38,7 +39,9 @@ export const command: Command = {
       compressionLevel: () => compression.level,
     });
     const { publisher } = transport;
-    const { tail, measure, release } = await openTail(config, {
+    const stalls = new StallWatch({ clock, logger, metrics });
+    const { tail, measure, release, stateNotReady } = await openTail(config, {
+      watched: stalls.part('tail'),
       publisher,
       compression,
       env,
@@ -57,13 +60,18 @@ export const command: Command = {
         version: context.version,
         metrics,
         logger,
+        clock,
+        stalls,
         connections: [() => transport.state()],
         beforeScrape: measure,
       });
       http.health.addReadiness('tail', () => tail.notReady);
+      http.health.addReadiness('state', stateNotReady);
       await tail.start();
+      const watching = stalls.run(signal);
       logger.info({ source: config.source?.id, include: config.source?.include }, 'following');
       await untilAborted(signal);
+      await watching;
       logger.info({ timeoutMs: config.agent.drainTimeoutMs }, 'draining');
       await tail.drain(AbortSignal.timeout(config.agent.drainTimeoutMs));
       const { bytes } = tail.lag();

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { StallWatch } from '../telemetry/stalls.ts';
 import { exitCodes, flag } from './command.ts';
 import type { Command } from './command.ts';
 import { openHttp } from './wiring/http.ts';
@@ -34,19 +35,20 @@ export const command: Command = {
         await indexOnce(config, { transport, index, identity, clock, logger, metrics }, signal);
         return exitCodes.ok;
       }
+      const stalls = new StallWatch({ clock, logger, metrics });
       const lease = await openLease(config, { clock, logger, identity });
       const http = await openHttp(config, {
         defaultListen: '127.0.0.1:7071',
         version: context.version,
         metrics,
         logger,
+        clock,
+        stalls,
         connections: [() => transport.state(), () => index.state()],
       });
-      http.health.addReadiness('lease', () => {
-        const { connected, reason } = lease.status();
-        return connected ? null : (reason ?? 'not connected');
-      });
-      await runIndexer(config, { transport, index, lease, identity, clock, logger, metrics }, signal);
+      const { health } = http;
+      const parts = { transport, index, lease, identity, clock, logger, metrics, health, stalls };
+      await Promise.all([runIndexer(config, parts, signal), stalls.run(signal)]);
       await http.close();
       return exitCodes.ok;
     } finally {

@@ -75,7 +75,7 @@ export const registry: readonly RegisteredCommand[] = [
   },
   {
     name: 'dead-letters',
-    summary: 'list or replay what could not be taken in (not yet)',
+    summary: 'list or replay what could not be taken in',
     load: async () => await import('./dead-letters.ts'),
   },
   {

@@ -1,15 +1,23 @@
-import type { StreamDocument } from '../core/stream-document.ts';
+import type { Clock } from '../core/clock.ts';
+import { letterId } from '../core/dead-letters.ts';
+import { CabooseError, errorCode, errorText } from '../core/errors.ts';
 import type { IndexItem } from '../core/event-index.ts';
-import { CabooseError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { StreamDocument } from '../core/stream-document.ts';
+import type { DeadLetter, DeadLetterLog } from '../core/transport.ts';
 import { exitCodes, flag, usageError } from './command.ts';
 import type { Command } from './command.ts';
+import { readBook, select } from './dead-letters/select.ts';
 import { openIndex } from './wiring/index.ts';
+import { refusedLetter } from './wiring/letters.ts';
 import { quietLogger } from './wiring/logger.ts';
 import { itemsOf, openItems, readSegment } from './wiring/reading.ts';
 import { openTransport } from './wiring/transport.ts';
 
 /** Items are written when so many have come together. */
 const itemsMax = 2_000;
+/** Of what is refused again, so many are told; all are counted. */
+const lettersMax = 1_000;
 
 export const command: Command = {
   name: 'replay',
@@ -42,9 +50,15 @@ export const command: Command = {
       const documents = new Map<string, StreamDocument>();
       const waiting: IndexItem[] = [];
       const counts = { segments: 0, events: 0, points: 0, refused: 0 };
+      const letters: DeadLetter[] = [];
       const write = async (items: readonly IndexItem[]) => {
         const results = await index.write(items, signal);
-        for (const result of results) if (result.status === 'rejected') counts.refused += 1;
+        for (const [i, item] of items.entries()) {
+          const result = results[i];
+          if (result?.status !== 'rejected') continue;
+          counts.refused += 1;
+          if (letters.length < lettersMax) letters.push(refusedLetter(item, result.reason, clock.now()));
+        }
       };
       for await (const carried of transport.scanner.scan({ match: (header) => header.run === run, signal })) {
         const { stream } = carried.segment;
@@ -64,6 +78,7 @@ export const command: Command = {
       for (const document of documents.values()) waiting.push(...openItems(document, { timeZone }));
       await write(waiting);
       await write([...documents.values()].map((document) => ({ kind: 'stream', document })));
+      await tellLetters(transport.deadLetters, run, letters, { clock, logger, signal });
       const result = { run, deleted, streams: documents.size, ...counts };
       await stdout.write(
         flag(args, 'json')
@@ -78,6 +93,33 @@ export const command: Command = {
     }
   },
 };
+
+/**
+ * What was refused before was written anew with all else, or refused again: its letters are done with, or written again. Where another
+ * process owns the log they stay open, and their replay finds them held.
+ */
+async function tellLetters(
+  log: DeadLetterLog,
+  run: string,
+  refused: readonly DeadLetter[],
+  { clock, logger, signal }: { clock: Clock; logger: Logger; signal: AbortSignal },
+): Promise<void> {
+  const again = new Set(refused.map(letterId));
+  const open = select((await readBook(log, signal)).open, { run, kind: 'document', ids: [] });
+  const done = open.filter(({ id }) => !again.has(id));
+  if (done.length + refused.length === 0) return;
+  try {
+    const time = clock.now();
+    await log.mark(
+      done.map(({ id, stream }) => ({ kind: 'mark', letter: id, stream, outcome: 'replayed', time })),
+    );
+    await log.append(refused);
+  } catch (error) {
+    if (errorCode(error) !== 'LOCKED') throw error;
+    const hint = 'stop caboose up, then run caboose dead-letters replay';
+    logger.warn({ reason: errorText(error), hint }, 'the dead letters of the run could not be marked');
+  }
+}
 
 async function transportHolds(segments: AsyncIterable<unknown>): Promise<boolean> {
   for await (const segment of segments) return segment !== undefined;

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { RawConfig } from '../config/schema.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { StallWatch } from '../telemetry/stalls.ts';
 import { parseSearch } from '../sinks/query.ts';
 import { createWeb } from '../web/web.ts';
 import { untilAborted } from './agent.ts';
@@ -41,7 +42,9 @@ export const command: Command = {
     const identity = `up ${process.pid}`;
     const lease = await openLease(alone, { clock, logger, identity });
     const { publisher } = transport;
-    const { tail, measure, release } = await openTail(config, {
+    const stalls = new StallWatch({ clock, logger, metrics });
+    const { tail, measure, release, stateNotReady } = await openTail(config, {
+      watched: stalls.part('tail'),
       publisher,
       env,
       clock,
@@ -55,17 +58,22 @@ export const command: Command = {
         version,
         metrics,
         logger,
+        clock,
+        stalls,
         connections: [() => transport.state(), () => index.state()],
         beforeScrape: measure,
         handler: createWeb({ index, parseQuery: parseSearch, clock, logger, following: asked.following }),
       });
-      http.health.addReadiness('tail', () => tail.notReady);
+      const { health } = http;
+      health.addReadiness('tail', () => tail.notReady);
+      health.addReadiness('state', stateNotReady);
       const indexing = new AbortController();
       const indexer = runIndexer(
         config,
-        { transport, index, lease, identity, clock, logger, metrics },
+        { transport, index, lease, identity, clock, logger, metrics, health, stalls },
         indexing.signal,
       );
+      const watching = stalls.run(signal);
       await tail.start();
       await stderr.write(
         `\nCaboose follows ${asked.what}\nThe page: ${http.url}/\nCtrl-C ends it; everything is kept.\n\n`,
@@ -76,7 +84,7 @@ export const command: Command = {
       await sample;
       await tail.drain(AbortSignal.timeout(config.agent.drainTimeoutMs));
       indexing.abort();
-      await indexer;
+      await Promise.all([indexer, watching]);
       await http.close();
       return exitCodes.ok;
     } finally {

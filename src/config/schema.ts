@@ -206,6 +206,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       mode: z.enum(['shared', 'active-standby']).default('shared'),
       provisionalAfterMs: count(100, 60_000).default(1_000),
+      refusedInARowMax: count(1).nullable().default(100),
       /** Next to the other indexers' of the group; 0: takes partitions only if nobody else can. */
       weight: z.number().min(0).max(1_000).default(1),
       planIntervalMs: count(10_000, 86_400_000).default(300_000),

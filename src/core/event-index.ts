@@ -7,7 +7,7 @@ import type { LogEvent } from './event.ts';
 import type { PointFact } from './fact.ts';
 import type { IncidentDocument } from './incident.ts';
 import type { SearchQuery } from './search-query.ts';
-import type { StreamDocument } from './stream-document.ts';
+import type { StreamDocument, StreamSummary } from './stream-document.ts';
 import type { ConnectionState } from './transport.ts';
 
 /** Stored under `id` with a version; an older version never replaces a newer one. */
@@ -78,6 +78,12 @@ export interface StoredRange {
   sum: string;
 }
 
+/** Which streams an audit is about: of a run, else of a source; of all if it names neither. */
+export interface AuditScope {
+  run?: string | undefined;
+  source?: string | undefined;
+}
+
 export interface StreamFilter {
   run?: string | undefined;
   /** Only those with an open event that were last observed at or after this time (ms since epoch). */
@@ -105,10 +111,20 @@ export interface EventIndex {
   runs(): Promise<RunSummary[]>;
   /** All stream documents, or those of the filter. */
   streams(filter?: StreamFilter): AsyncIterable<StreamDocument>;
-  /** All stored events of one stream by start: what `audit --deep` compares. */
-  ranges(stream: string): AsyncIterable<StoredRange>;
-  /** Counts of stored events by stream, for the quick audit. */
-  eventCounts(streams: readonly string[]): Promise<Map<string, number>>;
+  /** Makes all that is stored by now visible to what follows; searching is behind writing, in an index that refreshes. */
+  refresh(): Promise<void>;
+  /** Stream documents without what is unbounded in them, many a request: a hundred thousand must take seconds. */
+  streamSummaries(scope: AuditScope): AsyncIterable<StreamSummary>;
+  /** How many events are stored, by stream: at least of the streams in the scope that have any, many a request. */
+  eventTotals(scope: AuditScope): AsyncIterable<{ stream: string; events: number }>;
+  /** How many events are stored of these streams; of a map, only those that start before the stream's offset. */
+  eventCounts(streams: readonly string[] | ReadonlyMap<string, number>): Promise<Map<string, number>>;
+  /** All stored events of the scope, at least, in any order: what `audit --deep` compares first. */
+  storedRanges(scope: AuditScope): AsyncIterable<StoredRange & { stream: string }>;
+  /** Stored events of one stream by start: all, or those that touch [start, end). */
+  ranges(stream: string, within?: { start: number; end: number }): AsyncIterable<StoredRange>;
+  /** ms since epoch: the beginning of the oldest day of which events are held; null when there is none. */
+  heldSince(): Promise<number | null>;
   /**
    * Stores an incident with version = token: the answer is 'stale' when a newer leader has written it already, and then
    * nothing changed.

@@ -10,6 +10,8 @@ export interface StreamDocument {
   lane: Lane;
   partition: number;
   created: number;
+  /** `observed` of the first segment that was taken in; documents of the first version do not have it. */
+  begun?: number;
   previous: string | null;
   snapshot: boolean;
   /** End of what was taken in: a segment below it is a redelivery. */
@@ -29,6 +31,27 @@ export interface StreamDocument {
   recent: readonly { start: number; end: number; sum: string }[];
   /** What the readers remember from earlier bytes of this stream (a CSV header, the last step …). Plain JSON, bounded. */
   context: StreamContext;
+}
+
+/** What an audit needs of a stream document: small, however long its open event and its memory are. */
+export interface StreamSummary extends Pick<
+  StreamDocument,
+  | 'stream'
+  | 'origin'
+  | 'lane'
+  | 'partition'
+  | 'created'
+  | 'begun'
+  | 'observed'
+  | 'end'
+  | 'closedEnd'
+  | 'events'
+  | 'final'
+  | 'snapshot'
+  | 'gaps'
+> {
+  /** Whether an event is open behind `closedEnd`. */
+  hasOpen: boolean;
 }
 
 export interface StreamContext {

@@ -122,16 +122,35 @@ export interface DeadLetter {
   stream: string | null;
   start: number | null;
   end: number | null;
-  /** The refused thing itself: headers of a record, body of a document. */
+  /** Of the followed file, where it is known. */
+  path?: string;
+  /** A refused record's key. */
+  key?: string;
+  /** The refused thing itself: headers of a record, body of a document. NaN and the infinities are kept. */
   headers?: Readonly<Record<string, string>>;
   document?: unknown;
   /** Base64 of a refused record's value. */
   value?: string;
 }
 
+/** Says that the letter with this id (core/dead-letters.ts) needs no more care. Kept in the same log, behind the letter. */
+export interface LetterMark {
+  kind: 'mark';
+  letter: string;
+  /** The letter's stream: by it both are in one partition, and so in order. */
+  stream: string | null;
+  /** - `replayed`: it was taken in. - `held`: what it speaks of was there already. */
+  outcome: 'replayed' | 'held';
+  /** ms since epoch */
+  time: number;
+}
+
 export interface DeadLetterLog {
   append(letters: readonly DeadLetter[]): Promise<void>;
-  read(signal?: AbortSignal): AsyncIterable<DeadLetter>;
+  /** Without any marks, only checks that some could be written: rejects as appending would. */
+  mark(marks: readonly LetterMark[]): Promise<void>;
+  /** All letters and marks up to today's end; those of one stream in the order in which they were written. */
+  read(signal?: AbortSignal): AsyncIterable<DeadLetter | LetterMark>;
 }
 
 /** The state of a connection, for /readyz and metrics. */
@@ -142,12 +161,26 @@ export interface ConnectionState {
   reason?: string;
 }
 
+/** What one partition holds, and how far the group of the indexers has come in it. Positions as in CarriedSegment. */
+export interface PartitionReport {
+  lane: Lane;
+  partition: number;
+  /** Of the oldest record that is held: above 0 when retention has dropped some. Equal to `end` when none is held. */
+  first: number;
+  /** Behind the newest record. */
+  end: number;
+  /** Null where nothing is committed. */
+  committed: number | null;
+}
+
 /** Everything that a transport offers; a command uses the parts that it needs. Connects on first use. */
 export interface Transport {
   readonly publisher: Publisher;
   /** `sharing`: what this member brings to the sharing of partitions, where several share them. */
   subscriber(sharing?: Sharing): Subscriber;
   readonly scanner: SegmentScanner;
+  /** Asked without being a member of the group: for audit. Rejects when the signal aborts first. */
+  partitions(signal: AbortSignal): Promise<PartitionReport[]>;
   readonly facts: FactLog;
   readonly incidents: IncidentLog;
   readonly deadLetters: DeadLetterLog;

@@ -125,6 +125,7 @@ function newDocument(
     lane: carried.lane,
     partition: carried.partition,
     created: segment.created,
+    begun: segment.observed,
     previous: segment.previous,
     snapshot: segment.snapshot,
     end: 0,

@@ -19,6 +19,12 @@ export function dayOf(observed: number): string {
 /** Asked for every event, and nearly always for the same day. */
 let lastDay = { number: 0, name: '1970.01.01' };
 
+/** ms since epoch at which the day `2026.11.23` begins. */
+export function startOfDay(day: string): number {
+  const [year = 0, month = 1, date = 1] = day.split('.').map(Number);
+  return Date.UTC(year, month - 1, date);
+}
+
 /** `2026.11`: the UTC month of `observed`, in the name of a dated index of points. */
 export function monthOf(observed: number): string {
   return dayOf(observed).slice(0, 7);

@@ -22,6 +22,8 @@ import { resendPending } from './resend.ts';
 import { Sender } from './sender.ts';
 import { Snapshots } from './snapshots.ts';
 import type { Gate, SnapshotOptions } from './snapshots.ts';
+import { unwatched } from '../telemetry/stalls.ts';
+import type { WatchedPart } from '../telemetry/stalls.ts';
 import { Vanished, goneWaitMs } from './vanished.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -52,6 +54,8 @@ export interface TailOptions extends SnapshotOptions {
   host?: string;
   /** In [0, 1), as Math.random. */
   random?: () => number;
+  /** Told of each round, so that one that does not end is noticed. */
+  watched?: WatchedPart;
 }
 
 /** Files that found no free descriptor are tried again after this. */
@@ -155,13 +159,11 @@ export class Tail {
     await this.#close();
   }
 
-  /** Null when the directories were walked, the transport takes segments and the cut log can be written; else why not. */
+  /** Null when the directories were walked and the transport takes segments; else why not. */
   get notReady(): string | null {
     if (!this.#scanned) return 'the directories were not walked yet';
     const { refusal } = this.#sender;
-    if (refusal) return `the transport refuses segments: ${refusal.message}`;
-    const { failure } = this.#options.cutLog;
-    return failure === null ? null : `the cut log cannot be written: ${failure}`;
+    return refusal ? `the transport refuses segments: ${refusal.message}` : null;
   }
 
   /** Bytes that are in followed files and not acknowledged, and since when (ms since epoch) the oldest of them waits. */
@@ -178,15 +180,22 @@ export class Tail {
   }
 
   async #follow(): Promise<void> {
-    const { clock, logger } = this.#options;
+    const { clock, logger, watched = unwatched } = this.#options;
     while (!this.#stopping.signal.aborted) {
+      const work = watched.begin('walking the directories');
       try {
         if (clock.monotonic() >= this.#nextScanAt) await this.#scan();
+        work.progress('reading files');
         await this.#round();
+        work.progress('ending files');
         if (clock.monotonic() >= this.#nextFinishAt) await this.#finish();
+        work.progress('spooling what vanished');
         await this.#keepVanished();
+        work.progress('looking through compressed files');
         await this.#lookThrough();
+        work.end();
       } catch (error) {
+        work.end();
         // A round that fails as a whole is a defect or a system out of descriptors: told, and tried again.
         logger.error({ reason: errorText(error) }, 'a round of the tail failed');
         await clock.sleep(1000, this.#stopping.signal);
@@ -214,7 +223,8 @@ export class Tail {
         const isMidway = this.#isLookingThrough || files.some((file) => file.isMidway);
         if (!this.#sender.room.isAmpleForAll) await this.#sender.nextAck(signal);
         else if (waiting) await this.#options.clock.sleep(starvedWaitMs, signal);
-        else if (looks && sentBytes === 0 && readable === before && !isMidway) {
+        // The round itself may have gone over budget, before it came to the last file.
+        else if (looks && this.#pauseMs() === 0 && sentBytes === 0 && readable === before && !isMidway) {
           if (!(await this.#waitForStates(signal))) break;
         }
         const pauseMs = this.#pauseMs();

@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { CabooseError, errorCode, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { healthText } from './health.ts';
 import type { Health, HealthReport } from './health.ts';
 
 /** Answers the request and returns true, or returns false for a path that is not its own. */
@@ -83,9 +84,9 @@ async function answer(
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   switch (isRead ? url.pathname : '') {
     case '/livez':
-      return sendReport(response, await health.liveness());
+      return sendReport(response, await health.liveness(), wantsText(request, url));
     case '/readyz':
-      return sendReport(response, await health.readiness());
+      return sendReport(response, await health.readiness(), wantsText(request, url));
     case '/metrics': {
       if (!isAllowed(request, metricsToken)) return refuse(response);
       await options.beforeScrape?.();
@@ -137,12 +138,23 @@ function refuse(response: ServerResponse): void {
   );
 }
 
-function sendReport(response: ServerResponse, report: HealthReport): void {
+/** `?format=text` or `?format=json`; else by Accept, which browsers and people set; a probe that sets nothing gets JSON. */
+function wantsText({ headers }: IncomingMessage, { searchParams }: URL): boolean {
+  const format = searchParams.get('format');
+  if (format !== null) return format === 'text';
+  const accept = headers.accept ?? '';
+  const json = accept.indexOf('application/json');
+  const text = accept.search(/text\/(?:plain|html|\*)/);
+  return text >= 0 && (json < 0 || text < json);
+}
+
+function sendReport(response: ServerResponse, report: HealthReport, asText: boolean): void {
   response.writeHead(report.ok ? 200 : 503, {
-    'content-type': 'application/json',
+    'content-type': asText ? 'text/plain; charset=utf-8' : 'application/json',
     'cache-control': 'no-store',
+    vary: 'accept',
   });
-  response.end(`${JSON.stringify(report)}\n`);
+  response.end(asText ? healthText(report) : `${JSON.stringify(report)}\n`);
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {

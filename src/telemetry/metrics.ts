@@ -144,8 +144,19 @@ export function createMetrics() {
       labelNames: ['status'] as const,
       registers,
     }),
+    indexRefusing: new Gauge({
+      name: 'caboose_index_refusing',
+      help: 'Partitions whose batch waits because the index refuses one document after the other.',
+      registers,
+    }),
 
     // every long-running command
+    stalls: new Counter({
+      name: 'caboose_stalls_total',
+      help: 'Times that a part of the process made no progress though nothing held it up, by part.',
+      labelNames: ['part'] as const,
+      registers,
+    }),
     connected: new Gauge({
       name: 'caboose_connected',
       help: '1 when the connection works.',

@@ -1,4 +1,4 @@
-import type { DeadLetter } from '../core/transport.ts';
+import type { DeadLetter, LetterMark } from '../core/transport.ts';
 import type { Fact } from '../core/fact.ts';
 import { numberFromJson, numberToJson } from '../core/fact.ts';
 import type { IncidentDocument } from '../core/incident.ts';
@@ -22,16 +22,32 @@ export function incidentToJson(incident: IncidentDocument): string {
   return JSON.stringify(incident);
 }
 
-export function deadLetterToJson(letter: DeadLetter): string {
-  return JSON.stringify(letter);
+export function deadLetterToJson(entry: DeadLetter | LetterMark): string {
+  return JSON.stringify(entry, (_, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? { [numberKey]: numberToJson(value) } : value,
+  );
 }
 
-/** Null when it is no dead letter. */
-export function deadLetterFromJson(text: string): DeadLetter | null {
+/** Null when it is neither a dead letter nor a mark. */
+export function deadLetterFromJson(text: string): DeadLetter | LetterMark | null {
   const parsed = parseObject(text);
-  return parsed !== null && isText(parsed['kind']) && isText(parsed['reason'])
-    ? (parsed as unknown as DeadLetter)
-    : null;
+  if (parsed === null) return null;
+  if (parsed['kind'] === 'mark') return isText(parsed['letter']) ? (parsed as unknown as LetterMark) : null;
+  if (!isText(parsed['kind']) || !isText(parsed['reason'])) return null;
+  if (!('document' in parsed)) return parsed as unknown as DeadLetter;
+  return { ...parsed, document: withNumbers(parsed['document']) } as unknown as DeadLetter;
+}
+
+/** Stands for a number that JSON has not; a document that was refused is to be written as it was. */
+const numberKey = '$number';
+
+function withNumbers(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(withNumbers);
+  const entries = Object.entries(value);
+  const [only] = entries;
+  if (entries.length === 1 && only?.[0] === numberKey) return numberFromJson(only[1]) ?? value;
+  return Object.fromEntries(entries.map(([key, held]) => [key, withNumbers(held)]));
 }
 
 function parseObject(text: string): Record<string, unknown> | null {

@@ -63,7 +63,11 @@ describe('the command line', () => {
     [['validate'], 'no file was given'],
     [['why', 'x'], '`caboose why` is not built yet'],
     [['top'], '`caboose top` is not built yet'],
-    [['dead-letters', 'list'], '`caboose dead-letters` is not built yet'],
+    [['dead-letters'], 'dead-letters needs list or replay'],
+    [['dead-letters', 'lits'], 'did you mean "list"?'],
+    [['dead-letters', 'replay'], 'dead-letters replay: which?'],
+    [['dead-letters', 'list', '--kind', 'documnet'], 'did you mean "document"?'],
+    [['audit', 'a', 'b'], 'audit takes one RUN'],
   ])('%j is the caller’s to mend: exit code 2', async (args, expected) => {
     const { code, out, err } = await run(...args);
     expect(err).toContain(expected);

@@ -110,6 +110,11 @@ export function makeStream(
   };
 }
 
+function openEventOf(bytes: Buffer): NonNullable<StreamDocument['open']> {
+  const observed = startTime;
+  return { eventStart: 80, part: 0, partStart: 80, observed, bytesStart: 80, bytes, sumBefore: 0 };
+}
+
 /** For expect.poll: as long as the index may need to show what is stored. */
 export function patience(index: EventIndex): { interval: number; timeout: number } {
   return { interval: 20, timeout: index.refreshIntervalMs * 5 + 5_000 };
@@ -732,6 +737,60 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
           ]),
         );
       expect(await collect(index.ranges(unknown))).toEqual([]);
+      const touched = await collect(index.ranges(stream, { start: 5005, end: 5020 }));
+      expect(touched.map(({ start }) => start)).toEqual([5000, 5010]);
+      expect(await index.eventCounts(new Map([[stream, 5005]]))).toEqual(new Map([[stream, 501]]));
+    });
+
+    test('an audit sees all that was stored before it asked for a refresh, and its scope alone', async () => {
+      const source = `pod-${newStream()}`;
+      const run = `run-of-${source}`;
+      const streams = [newStream(), newStream(), newStream()];
+      const origin = (of: string) => ({ ...makeStream({ stream: of }).origin, run, source });
+      await storeAll(
+        index,
+        streams.flatMap((stream, n): IndexItem[] => [
+          ...[0, 100].map((start) => asItem(makeEvent({ stream, start, origin: origin(stream) }))),
+          {
+            kind: 'stream',
+            document: makeStream({
+              stream,
+              origin: origin(stream),
+              events: 2,
+              gaps: [{ start: 40, end: 50, reason: 'gone' }],
+              open: n === 0 ? openEventOf(Buffer.alloc(1000)) : null,
+            }),
+          },
+        ]),
+      );
+      await index.refresh();
+      for (const scope of [{ run }, { source }, { run, source: 'another' }]) {
+        const summaries = await collect(index.streamSummaries(scope));
+        expect(summaries.map(({ stream }) => stream).toSorted()).toEqual(streams.toSorted());
+        const first = summaries.find(({ stream }) => stream === streams[0]);
+        expect(first).toMatchObject({
+          end: 100,
+          closedEnd: 80,
+          events: 2,
+          hasOpen: true,
+          origin: { source },
+        });
+        expect(first?.gaps).toEqual([{ start: 40, end: 50, reason: 'gone' }]);
+        expect(first).not.toHaveProperty('open');
+        expect(summaries.filter(({ hasOpen }) => hasOpen)).toHaveLength(1);
+        const mine = <T extends { stream: string }>(found: T[]) =>
+          found.filter(({ stream }) => streams.includes(stream));
+        const totals = mine(await collect(index.eventTotals(scope)));
+        expect(totals.map(({ events }) => events)).toEqual([2, 2, 2]);
+        const ranges = mine(await collect(index.storedRanges(scope)));
+        expect(ranges.map(({ stream, start }) => `${stream} ${start}`).toSorted()).toEqual(
+          streams.flatMap((stream) => [`${stream} 0`, `${stream} 100`]).toSorted(),
+        );
+      }
+      expect(await collect(index.streamSummaries({ run: 'no such run' }))).toEqual([]);
+      expect(await collect(index.eventTotals({ run: 'no such run' }))).toEqual([]);
+      expect(await collect(index.storedRanges({ run: 'no such run' }))).toEqual([]);
+      expect(await index.heldSince()).toBeLessThanOrEqual(startTime);
     });
 
     test('runs are summed up over their streams', async () => {

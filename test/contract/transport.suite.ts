@@ -1,9 +1,16 @@
 import { hash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LetterBook, letterId } from '../../src/core/dead-letters.ts';
 import { CabooseError } from '../../src/core/errors.ts';
 import type { Fact } from '../../src/core/fact.ts';
 import type { Lane, Segment } from '../../src/core/segment.ts';
-import type { DeadLetter, RejectedRecord, SegmentBatch, Transport } from '../../src/core/transport.ts';
+import type {
+  DeadLetter,
+  LetterMark,
+  RejectedRecord,
+  SegmentBatch,
+  Transport,
+} from '../../src/core/transport.ts';
 import { until } from '../fakes/clock.ts';
 import { exampleSegment } from '../segment/arbitrary-segment.ts';
 
@@ -155,6 +162,25 @@ export function transportSuite(name: string, createHarness: () => Promise<Transp
       expect(await lagOf()).toBe(7);
     });
 
+    test('reports what a partition holds and what is committed, without being a member', async () => {
+      const partition = await writer.publisher.partitionFor('bulk', source);
+      const report = async () => {
+        const reports = await open().partitions(AbortSignal.timeout(20_000));
+        return reports.find((found) => found.lane === 'bulk' && found.partition === partition);
+      };
+      await publish('bulk', series('x', 3));
+      const before = await report();
+      expect(before).toMatchObject({ first: 0, committed: null });
+      expect(before?.end).toBeGreaterThanOrEqual(3);
+      const consumer = consume(open());
+      await until(async () => (await report())?.committed === before?.end, 'all is committed', 30_000);
+      await consumer.stop();
+      await publish('bulk', series('y', 1));
+      const after = await report();
+      expect(after?.committed).toBe(before?.end);
+      expect(after?.end).toBeGreaterThan(before?.end ?? 0);
+    });
+
     test('a scan sees all there is, ends, and tells what is no segment', async () => {
       await publish('fast', series('fast', 3));
       await publish('bulk', series('bulk', 3));
@@ -252,9 +278,37 @@ export function transportSuite(name: string, createHarness: () => Promise<Transp
         document: { message: 'x' },
       };
       await writer.deadLetters.append([letter, { ...letter, reason: 'other' }]);
-      const reasons: DeadLetter[] = [];
-      for await (const found of open().deadLetters.read()) reasons.push(found);
-      expect(reasons).toEqual([letter, { ...letter, reason: 'other' }]);
+      expect(await Array.fromAsync(open().deadLetters.read())).toEqual([
+        letter,
+        { ...letter, reason: 'other' },
+      ]);
+    });
+
+    test('dead letters and their marks are read in order, not-a-number included', async () => {
+      const stream = 'cd'.repeat(16);
+      const letter: DeadLetter = {
+        kind: 'document',
+        reason: 'mapping refused',
+        time: 1,
+        run: 'llama',
+        stream,
+        start: 0,
+        end: 10,
+        path: '/logs/a',
+        document: { kind: 'points', points: [point(1, NaN), point(2, -Infinity)] },
+      };
+      const id = letterId(letter);
+      const mark: LetterMark = { kind: 'mark', letter: id, stream, outcome: 'replayed', time: 2 };
+      const again = { ...letter, time: 3, reason: 'refused again' };
+      await writer.deadLetters.append([letter]);
+      await writer.deadLetters.mark([mark]);
+      const first = await Array.fromAsync(open().deadLetters.read());
+      expect(first).toEqual([letter, mark]);
+      await writer.deadLetters.append([again]);
+      const book = new LetterBook();
+      for await (const entry of open().deadLetters.read()) book.take(entry);
+      expect(book.open).toMatchObject([{ id, reason: 'refused again', times: 2, first: 1, last: 3 }]);
+      await writer.deadLetters.mark([]);
     });
 
     test('incidents are stored', async () => {

@@ -47,14 +47,21 @@ export class FakeClock implements Clock {
       const next = this.#sleepers.filter((s) => s.due <= target).sort((a, b) => a.due - b.due)[0];
       if (!next) break;
       this.#sleepers = this.#sleepers.filter((s) => s !== next);
-      this.#now += next.due - this.#monotonic;
-      this.#monotonic = next.due;
+      const step = Math.max(0, next.due - this.#monotonic);
+      this.#now += step;
+      this.#monotonic += step;
       next.wake();
       await settle();
     }
     this.#now += target - this.#monotonic;
     this.#monotonic = target;
     await settle();
+  }
+
+  /** Time goes on and nobody is woken, as while a process is stopped or its event loop is blocked. */
+  leap(ms: number): void {
+    this.#now += ms;
+    this.#monotonic += ms;
   }
 
   /** Moves the wall clock only, as NTP or an operator would. */

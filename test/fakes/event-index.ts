@@ -1,4 +1,5 @@
 import type {
+  AuditScope,
   EventIndex,
   IndexItem,
   ItemResult,
@@ -13,7 +14,7 @@ import type { PointFact } from '../../src/core/fact.ts';
 import type { IncidentDocument } from '../../src/core/incident.ts';
 import type { SearchClause, SearchQuery } from '../../src/core/search-query.ts';
 import { streamVersion } from '../../src/core/stream-document.ts';
-import type { StreamDocument } from '../../src/core/stream-document.ts';
+import type { StreamDocument, StreamSummary } from '../../src/core/stream-document.ts';
 
 /** An index in memory, small and slow: for tests of what asks an index. Words match as parts of the message. */
 export class FakeEventIndex implements EventIndex {
@@ -129,17 +130,64 @@ export class FakeEventIndex implements EventIndex {
     }
   }
 
-  async *ranges(stream: string): AsyncIterable<StoredRange> {
+  async refresh(): Promise<void> {
     await this.#ask();
-    const events = [...this.events.values()].filter((event) => event.stream === stream);
-    for (const { id, start, end, sum } of events.sort((a, b) => a.start - b.start))
+  }
+
+  async *streamSummaries({ run, source }: AuditScope): AsyncIterable<StreamSummary> {
+    await this.#ask();
+    for (const { open, recent: _r, context: _c, ...summary } of this.documents.values()) {
+      if (
+        run === undefined
+          ? source !== undefined && summary.origin.source !== source
+          : summary.origin.run !== run
+      )
+        continue;
+      yield { ...summary, hasOpen: open !== null };
+    }
+  }
+
+  async *eventTotals({ run }: AuditScope): AsyncIterable<{ stream: string; events: number }> {
+    await this.#ask();
+    for (const [stream, events] of Map.groupBy(this.events.values(), ({ stream }) => stream)) {
+      if (run === undefined || events[0]?.origin.run === run) yield { stream, events: events.length };
+    }
+  }
+
+  async eventCounts(streams: readonly string[] | ReadonlyMap<string, number>): Promise<Map<string, number>> {
+    await this.#ask();
+    const bounds = new Map(
+      Array.isArray(streams)
+        ? streams.map((stream: string) => [stream, Infinity] as const)
+        : (streams as ReadonlyMap<string, number>),
+    );
+    const counts = new Map<string, number>([...bounds.keys()].map((stream) => [stream, 0]));
+    for (const { stream, start } of this.events.values()) {
+      if (start < (bounds.get(stream) ?? -Infinity)) counts.set(stream, (counts.get(stream) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  async *storedRanges({ run }: AuditScope): AsyncIterable<StoredRange & { stream: string }> {
+    await this.#ask();
+    for (const [id, { stream, start, end, sum, origin }] of this.events)
+      if (run === undefined || origin.run === run) yield { id, stream, start, end, sum };
+  }
+
+  async *ranges(stream: string, within?: { start: number; end: number }): AsyncIterable<StoredRange> {
+    await this.#ask();
+    const { start: from = -1, end: to = Infinity } = within ?? {};
+    const events = [...this.events].filter(
+      ([, event]) => event.stream === stream && event.start < to && event.end > from,
+    );
+    for (const [id, { start, end, sum }] of events.sort(([, a], [, b]) => a.start - b.start))
       yield { id, start, end, sum };
   }
 
-  eventCounts(streams: readonly string[]): Promise<Map<string, number>> {
-    const count = (stream: string) =>
-      [...this.events.values()].filter((event) => event.stream === stream).length;
-    return Promise.resolve(new Map(streams.map((stream) => [stream, count(stream)])));
+  async heldSince(): Promise<number | null> {
+    await this.#ask();
+    const observed = [...this.events.values()].map((event) => event.observed);
+    return observed.length === 0 ? null : Math.min(...observed);
   }
 
   writeIncident(incident: IncidentDocument): Promise<'stored' | 'stale'> {

@@ -4,8 +4,10 @@ import { request } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
 import { createHealth } from '../../src/telemetry/health.ts';
+import type { HealthReport } from '../../src/telemetry/health.ts';
 import { startHttpServer, type HttpServer, type HttpServerOptions } from '../../src/telemetry/http.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { FakeClock } from '../fakes/clock.ts';
 
 const started: HttpServer[] = [];
 afterEach(async () => {
@@ -14,9 +16,11 @@ afterEach(async () => {
 
 const token = 'a-token-of-some-length';
 
+const clock = new FakeClock();
+
 async function start(options: Partial<HttpServerOptions> = {}) {
   const metrics = createMetrics();
-  const health = createHealth();
+  const health = createHealth(clock);
   const server = await startHttpServer({
     listen: '127.0.0.1:0',
     registry: metrics.registry,
@@ -63,14 +67,47 @@ describe('probes', () => {
     expect(JSON.parse(body)).toEqual({
       ok: false,
       checks: {
-        kafka: { ok: false, reason: 'connect ECONNREFUSED 127.0.0.1:9092' },
+        kafka: { ok: false, reason: 'connect ECONNREFUSED 127.0.0.1:9092', forSeconds: 0 },
         tail: { ok: true },
-        bad: { ok: false, reason: 'broken check' },
+        bad: { ok: false, reason: 'broken check', forSeconds: 0 },
       },
     });
     expect((await get(server, '/livez')).status).toBe(200);
     health.addLiveness('loop', () => 'stuck');
     expect((await get(server, '/livez')).status).toBe(503);
+  });
+
+  it('say for how long, and forget it when the part is well again', async () => {
+    const { server, health } = await start();
+    let reason: string | null = 'away';
+    health.addReadiness('kafka', () => reason);
+    const forSeconds = async () =>
+      (JSON.parse((await get(server, '/readyz')).body) as HealthReport).checks['kafka']?.forSeconds;
+    expect(await forSeconds()).toBe(0);
+    await clock.advance(65_000);
+    expect(await forSeconds()).toBe(65);
+    reason = null;
+    expect(await forSeconds()).toBeUndefined();
+    reason = 'away again';
+    expect(await forSeconds()).toBe(0);
+  });
+
+  it('speak to people in text, and to programs in JSON', async () => {
+    const { server, health } = await start();
+    health.addReadiness('tail', () => null);
+    health.addReadiness('kafka', () => 'away');
+    const text = 'not ok\nnot ok  kafka: away (for 0 s)\nok      tail\n';
+    const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+    expect(await get(server, '/readyz', browser)).toEqual({ status: 503, body: text });
+    expect(await get(server, '/readyz?format=text')).toEqual({ status: 503, body: text });
+    expect((await get(server, '/livez?format=text')).body).toBe('ok\n');
+    for (const [path, headers] of [
+      ['/readyz', {}],
+      ['/readyz', { accept: '*/*' }],
+      ['/readyz', { accept: 'application/json, text/plain, */*' }],
+      ['/readyz?format=json', browser],
+    ] as const)
+      expect(JSON.parse((await get(server, path, headers)).body)).toMatchObject({ ok: false });
   });
 
   it('answer although a check hangs', async () => {

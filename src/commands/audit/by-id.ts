@@ -5,38 +5,41 @@
 import type { EventIndex, StoredRange } from '../../core/event-index.ts';
 import type { LogEvent } from '../../core/event.ts';
 import type { Finding } from './findings.ts';
+import { about } from './subjects.ts';
 import type { Subject } from './subjects.ts';
 
 export interface ExpectedEvents {
   subject: Subject;
   closed: readonly Pick<LogEvent, 'id' | 'start' | 'end' | 'sum'>[];
   open: readonly Pick<LogEvent, 'id' | 'start' | 'end'>[];
-  /** The transport holds all of the stream, so that there is no event but these. */
+  /** The transport holds all of the stream, so that there is no event before `end` but these. */
   isWhole: boolean;
+  /** End of what was read of the stream: a document of what comes behind it is of no concern. */
+  end: number;
 }
 
 /** The states of one file, oldest first; or one stream. */
 export async function compareById(states: readonly ExpectedEvents[], index: EventIndex): Promise<Finding[]> {
   const findings: Finding[] = [];
   const held = new Map<string, StoredRange & { order: number }>();
-  for (const [order, { subject, closed, open, isWhole }] of states.entries()) {
+  for (const [order, { subject, closed, open, isWhole, end: readEnd }] of states.entries()) {
     const expected = new Set([...closed, ...open].map(({ id }) => id));
     for await (const range of index.ranges(subject.stream)) {
       const { id, start, end } = range;
       const finding = { ...about(subject), kind: 'overlap' as const, where: 'index' as const, start, end };
       if (held.has(id)) findings.push({ ...finding, detail: `document ${id} is there twice` });
-      else if (isWhole && !expected.has(id))
+      else if (isWhole && !expected.has(id) && start < readEnd)
         findings.push({ ...finding, detail: `document ${id} is of no event` });
       held.set(id, { ...range, order });
     }
   }
-  for (const [order, { subject, closed, open }] of states.entries()) {
-    const indexedEnd = subject.document?.end ?? 0;
-    for (const { id, start, end } of [...closed, ...open]) {
+  for (const [order, { subject, closed }] of states.entries()) {
+    const closedEnd = subject.document?.closedEnd ?? 0;
+    for (const { id, start, end } of closed) {
       const document = held.get(id);
       const isThere = document !== undefined && document.order >= order;
       if (isThere) continue;
-      const pending = end > indexedEnd;
+      const pending = end > closedEnd;
       const detail = pending
         ? 'not indexed yet'
         : document === undefined
@@ -53,8 +56,4 @@ export async function compareById(states: readonly ExpectedEvents[], index: Even
     }
   }
   return findings;
-}
-
-function about({ run, path, stream }: Subject): Pick<Finding, 'run' | 'path' | 'stream'> {
-  return { run, path, stream };
 }

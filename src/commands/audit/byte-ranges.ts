@@ -39,6 +39,10 @@ export class ByteRanges {
     return missing;
   }
 
+  get ranges(): readonly ByteRange[] {
+    return this.#ranges;
+  }
+
   get bytes(): number {
     return this.#ranges.reduce((sum, { start, end }) => sum + end - start, 0);
   }

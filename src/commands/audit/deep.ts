@@ -1,248 +1,213 @@
-import type { EventIndex } from '../../core/event-index.ts';
-import type { CarriedSegment } from '../../core/segment.ts';
-import type { StreamDocument } from '../../core/stream-document.ts';
-import type { SegmentScanner } from '../../core/transport.ts';
-import { takeIn } from '../../events/take-in.ts';
-import { DecompressedFile } from '../../tail/decompressed-file.ts';
-import { nodeFileSystem } from '../../tail/file-system.ts';
-import type { OpenFile } from '../../tail/file-system.ts';
-import { ByteRanges } from './byte-ranges.ts';
-import type { ByteRange } from './byte-ranges.ts';
-import { compareById } from './by-id.ts';
-import type { ExpectedEvents } from './by-id.ts';
-import type { Account, Finding } from './findings.ts';
-import { isState, laterStates, statesByFile } from './states.ts';
-import type { Subject, SubjectFile } from './subjects.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { AuditScope, EventIndex } from '../../core/event-index.ts';
+import type { SegmentHeader } from '../../core/segment.ts';
+import type { RejectedRecord, SegmentScanner } from '../../core/transport.ts';
+import { CarriedStream, EventDigest, expiredRange } from './carried.ts';
+import { compareInDetail } from './detail.ts';
+import { FileComparer } from './file-comparer.ts';
+import { settleMs } from './findings.ts';
+import type { Finding } from './findings.ts';
+import type { AuditProgress } from './progress.ts';
+import { isState } from './states.ts';
+import type { Gathered, Subject } from './subjects.ts';
 
 /**
  * Reads every record of the transport and every document of the index. Each record's bytes are compared with the file's; its
  * events are cut again, and every one must be covered by documents, none twice, each with the checksum of its bytes.
  *
- * What the transport has dropped by retention cannot be compared and is reported as missing there.
+ * Two passes, so that memory does not grow with the number of events. The first keeps a digest of each stream's events and compares
+ * it with that of its documents. Streams in which anything differs are doubtful: after a pause everything about them is
+ * gathered again, and the second pass (detail.ts) reads them once more and names what is wrong by byte range. A system at work makes
+ * streams doubtful; what the second pass still finds is wrong.
+ *
+ * What a retention has dropped cannot be compared: if that is the beginning of a stream, it is told as expired.
  */
 export interface DeepOptions {
   scanner: SegmentScanner;
   index: EventIndex;
+  scope: AuditScope;
   timeZone: string;
-  onProgress: (records: number, streams: number) => void;
+  /** Gathers subjects again. */
+  gather: () => Promise<Gathered>;
+  /** Wall ms: events that were observed before it may have been dropped by the index's retention. */
+  expiredBefore: number;
+  clock: Clock;
+  progress: AuditProgress;
   signal: AbortSignal;
 }
 
-/** What the transport holds of one stream. */
-interface Carried {
-  subject: Subject;
-  ranges: ByteRanges;
-  /** Events as they are cut from the carried bytes, in order. */
-  events: { id: string; start: number; end: number; sum: string }[];
-  document: StreamDocument | null;
-  open: readonly { id: string; start: number; end: number }[];
-  file: OpenFile | null;
+/** A stream that is read in detail costs memory for each of its events: so many at once. */
+const eventsAtOnce = 1_000_000;
+const rejectedMax = 10_000;
+
+export async function deepAudit(gathered: Gathered, options: DeepOptions): Promise<Finding[]> {
+  const { clock, signal, progress } = options;
+  const findings: Finding[] = [];
+  const doubtful = await firstPass(gathered, findings, options);
+  if (doubtful.size > 0) {
+    await clock.sleep(settleMs, signal);
+    signal.throwIfAborted();
+    const again = await options.gather();
+    for (const group of groupsOf(doubtful, again.subjects)) {
+      progress.stage(`${group.length} of ${doubtful.size} doubtful streams again`);
+      findings.push(...(await compareInDetail(group, again, options)));
+    }
+  }
+  return await withoutReplacedFiles(findings, options);
 }
 
-export async function deepAudit(
-  subjects: readonly Subject[],
-  account: Account,
+interface Digests {
+  carried: CarriedStream;
+  expected: EventDigest;
+  stored: EventDigest;
+}
+
+/** Ids of the streams in which something is not as it should be. What is sure already goes to `findings`. */
+async function firstPass(
+  { subjects, partitions }: Gathered,
+  findings: Finding[],
   options: DeepOptions,
-): Promise<Account> {
-  const findings: Finding[] = account.findings.filter(isNotDecidedDeeper);
-  const carried = new Map<string, Carried>();
-  for (const subject of subjects) {
-    const { stream } = subject;
-    carried.set(stream, {
-      subject,
-      ranges: new ByteRanges(),
-      events: [],
-      document: null,
-      open: [],
-      file: null,
-    });
+): Promise<Set<string>> {
+  const streams = new Map(subjects.map((subject) => [subject.stream, digestsOf(subject)]));
+  await readTransport(streams, findings, options);
+  await readIndex(streams, options);
+  const doubtful = new Set<string>();
+  for (const [id, { carried, expected, stored }] of streams) {
+    const expired = expiredRange(carried, partitions);
+    if (expired) findings.push(expired);
+    const missing = carried.missing.filter(({ start }) => start > 0 || !expired);
+    const isStranger = carried.subject.state === null && carried.subject.document === null;
+    const isSame = !carried.isComparedById && expected.equals(stored);
+    if (isStranger || missing.length > 0 || !carried.isFaultless || !isSame) doubtful.add(id);
   }
-  try {
-    await readTransport(carried, findings, options);
-  } finally {
-    for (const { file } of carried.values()) await file?.close();
-  }
-  const later = laterStates(subjects);
-  let checked = 0;
-  for (const stream of carried.values()) {
-    findings.push(...compareRanges(stream, later.get(stream.subject.stream)?.whole === true));
-    if (!isState(stream.subject)) findings.push(...(await compareDocuments(stream, options.index)));
-    checked += 1;
-    options.onProgress(0, checked);
-  }
-  for (const states of statesByFile(subjects).values()) {
-    const expected = states.flatMap(({ stream }) => expectedOf(carried.get(stream)));
-    findings.push(...(await compareById(expected, options.index)));
-  }
-  return { ...account, findings };
+  return doubtful;
 }
 
-function expectedOf(stream: Carried | undefined): ExpectedEvents[] {
-  if (stream === undefined) return [];
-  const { subject, events, open, ranges } = stream;
-  const isWhole = ranges.missing(0, subject.document?.end ?? 0).length === 0;
-  return [{ subject, closed: events, open, isWhole }];
-}
-
-/** The quick audit's counts are replaced by the documents themselves. */
-function isNotDecidedDeeper({ kind, where, detail }: Finding): boolean {
-  return !(where === 'index' && (kind === 'gap' || kind === 'overlap') && detail.includes('--deep'));
+function digestsOf(subject: Subject): Digests {
+  return { carried: new CarriedStream(subject), expected: new EventDigest(), stored: new EventDigest() };
 }
 
 async function readTransport(
-  carried: ReadonlyMap<string, Carried>,
+  streams: Map<string, Digests>,
   findings: Finding[],
-  { scanner, signal, onProgress, timeZone }: DeepOptions,
+  { scanner, scope, signal, progress, timeZone }: DeepOptions,
 ): Promise<void> {
-  let records = 0;
-  const match = ({ stream }: { stream: string }) => carried.has(stream);
-  const onRejected = (record: {
-    lane: string;
-    partition: number;
-    position: number;
-    error: string;
-    headers: Readonly<Record<string, string>>;
-  }) => {
-    const { headers } = record;
-    findings.push({
-      kind: 'wrong',
-      where: 'transport',
-      run: headers['run'] ?? '',
-      path: headers['path'] ?? '',
-      stream: headers['stream'] ?? '',
-      start: Number(headers['start'] ?? 0),
-      end: Number(headers['end'] ?? 0),
-      detail: `record ${record.lane}/${record.partition}/${record.position} is no segment: ${record.error}`,
-    });
+  const files = new FileComparer();
+  const match = inScope(scope);
+  const onRejected = (record: RejectedRecord) => {
+    if (findings.length < rejectedMax && mayBeInScope(scope, record)) findings.push(rejectedFinding(record));
   };
-  for await (const record of scanner.scan({ match, signal, onRejected })) {
-    const stream = carried.get(record.segment.stream);
+  progress.stage('reading the transport');
+  try {
+    for await (const record of scanner.scan({ match, signal, onRejected })) {
+      const { segment } = record;
+      let stream = streams.get(segment.stream);
+      if (!stream) streams.set(segment.stream, (stream = digestsOf(strangerOf(segment))));
+      const { carried, expected } = stream;
+      const closedEnd = carried.subject.document?.closedEnd ?? 0;
+      await carried.take(record, {
+        timeZone,
+        files,
+        onEvent: (event) => {
+          if (event.end <= closedEnd) expected.add(event);
+        },
+      });
+      progress.record(segment.bytes.length);
+    }
+  } finally {
+    await files.close();
+  }
+  // A scan that was stopped looks like one that found less.
+  signal.throwIfAborted();
+}
+
+async function readIndex(streams: Map<string, Digests>, options: DeepOptions): Promise<void> {
+  const { index, scope, signal, progress } = options;
+  const total = [...streams.values()].reduce(
+    (sum, { carried }) => sum + (carried.subject.document?.events ?? 0),
+    0,
+  );
+  progress.stage('reading the index', total);
+  await index.refresh();
+  for await (const range of index.storedRanges(scope)) {
+    signal.throwIfAborted();
+    progress.document();
+    const stream = streams.get(range.stream);
     if (!stream) continue;
-    await takeRecord(stream, record, findings, timeZone);
-    records += 1;
-    onProgress(records, 0);
+    const { subject, firstStart } = stream.carried;
+    const closedEnd = subject.document?.closedEnd ?? 0;
+    if (range.start < closedEnd && range.start >= (firstStart ?? closedEnd)) stream.stored.add(range);
   }
 }
 
-async function takeRecord(
-  stream: Carried,
-  record: CarriedSegment,
-  findings: Finding[],
-  timeZone: string,
-): Promise<void> {
-  const { segment } = record;
-  stream.ranges.add(segment.start, segment.end);
-  const taken = takeIn(stream.document, record, segment, { timeZone });
-  stream.document = taken.document;
-  for (const { id, start, end, sum } of taken.closed) stream.events.push({ id, start, end, sum });
-  if (taken.outcome === 'taken') stream.open = taken.open;
-  for (const letter of taken.letters) {
-    findings.push({
-      ...about(stream.subject),
-      kind: 'wrong',
-      where: 'transport',
-      start: letter.start,
-      end: letter.end,
-      detail: letter.detail,
-    });
-  }
-  const difference =
-    segment.gap === null && !segment.snapshot
-      ? await differenceFromFile(stream, segment.start, segment.bytes)
-      : null;
-  if (difference) {
-    const detail = 'the file holds other bytes now than were shipped';
-    findings.push({ ...about(stream.subject), kind: 'wrong', where: 'file', ...difference, detail });
-  }
+/** A stream that only the transport knows. */
+function strangerOf({ stream, source, run, path }: SegmentHeader): Subject {
+  return { stream, source, run, path, state: null, document: null, file: null, consumed: null };
 }
 
-/** The range in which the file differs from what was carried, as narrow as it is. */
-async function differenceFromFile(stream: Carried, start: number, bytes: Buffer): Promise<ByteRange | null> {
-  const { file } = stream.subject;
-  if (!file || bytes.length === 0) return null;
-  stream.file ??= await openSubject(file);
-  if (!stream.file) return null;
-  if (file.compressed && start + bytes.length > file.compressed.size) return null;
-  const now = Buffer.allocUnsafe(bytes.length);
-  const got = await stream.file.read(now, 0, bytes.length, start);
-  if (got === bytes.length && now.equals(bytes)) return null;
-  let first = 0;
-  while (first < got && now[first] === bytes[first]) first += 1;
-  let last = bytes.length;
-  while (last > first && last <= got && now[last - 1] === bytes[last - 1]) last -= 1;
-  return { start: start + first, end: start + last };
-}
-
-async function openSubject({ path, compressed }: SubjectFile): Promise<OpenFile | null> {
-  const file = await nodeFileSystem.open(path);
-  return file && compressed ? new DecompressedFile(file, compressed) : file;
-}
-
-function* compareRanges({ subject, ranges, document }: Carried, isSuperseded: boolean): Generator<Finding> {
-  const acked = subject.state?.acked ?? subject.document?.end ?? 0;
-  for (const missing of ranges.missing(0, acked)) {
-    const detail = 'no record of the transport holds it (dropped by its retention, or lost)';
-    yield { ...about(subject), kind: 'gap', where: 'transport', ...missing, detail };
-  }
-  for (const { start, end, reason } of document?.gaps ?? []) {
-    const known = subject.document?.gaps.some((gap) => gap.start === start && gap.end === end) === true;
-    if (reason === 'missing' || known || end === start) continue;
-    yield {
-      ...about(subject),
-      kind: isSuperseded ? 'superseded' : reason === 'hole' ? 'hole' : 'lost',
-      where: 'file',
-      start,
-      end,
-      detail: `could not be had: ${reason}`,
-    };
-  }
-}
-
-async function compareDocuments(stream: Carried, index: EventIndex): Promise<Finding[]> {
-  const { subject, events, open, document } = stream;
-  // The outputs of a container interleave.
-  if (document?.context.events['wrapped'] !== undefined) return await compareById(expectedOf(stream), index);
-  const findings: Finding[] = [];
-  const held = new ByteRanges();
-  const sums = new Map(events.map(({ start, end, sum }) => [`${start}-${end}`, sum]));
-  for await (const { start, end, sum, id } of index.ranges(subject.stream)) {
-    for (const overlap of held.add(start, end)) {
-      findings.push({
-        ...about(subject),
-        kind: 'overlap',
-        where: 'index',
-        ...overlap,
-        detail: `document ${id} holds it again`,
-      });
+function* groupsOf(doubtful: ReadonlySet<string>, subjects: readonly Subject[]): Generator<Subject[]> {
+  const known = new Map(subjects.map((subject) => [subject.stream, subject]));
+  // All states of a rewritten file together: they are small, and a row is in one of them.
+  const states = subjects.filter((subject) => doubtful.has(subject.stream) && isState(subject));
+  if (states.length > 0) yield states;
+  const apart = new Set(states.map(({ stream }) => stream));
+  let group: Subject[] = [];
+  let events = 0;
+  for (const id of doubtful) {
+    if (apart.has(id)) continue;
+    const subject =
+      known.get(id) ?? strangerOf({ stream: id, source: '', run: '', path: '' } as SegmentHeader);
+    if (events > eventsAtOnce) {
+      yield group;
+      group = [];
+      events = 0;
     }
-    const expected = sums.get(`${start}-${end}`);
-    if (expected !== undefined && expected !== sum) {
-      findings.push({
-        ...about(subject),
-        kind: 'wrong',
-        where: 'index',
-        start,
-        end,
-        detail: `document ${id} is of other bytes`,
-      });
-    }
+    group.push(subject);
+    events += (subject.document?.events ?? 0) + 100;
   }
-  const indexedEnd = subject.document?.end ?? 0;
-  for (const event of [...events, ...open]) {
-    for (const missing of held.missing(event.start, event.end)) {
-      const pending = missing.end > indexedEnd;
-      findings.push({
-        ...about(subject),
-        kind: pending ? 'pending' : 'gap',
-        where: 'index',
-        ...missing,
-        detail: pending ? 'not indexed yet' : 'no document of the index holds it',
-      });
-    }
-  }
-  return findings;
+  if (group.length > 0) yield group;
 }
 
-function about({ run, path, stream }: Subject): Pick<Finding, 'run' | 'path' | 'stream'> {
-  return { run, path, stream };
+function inScope({ run, source }: AuditScope): (header: SegmentHeader) => boolean {
+  return (header) => (run === undefined ? header.source === source : header.run === run);
+}
+
+/** What can be read of a record that is no segment may tell that it is of no concern. */
+function mayBeInScope({ run, source }: AuditScope, { headers }: RejectedRecord): boolean {
+  const [asked, found] = run === undefined ? [source, headers['source']] : [run, headers['run']];
+  return found === undefined || found === asked;
+}
+
+function rejectedFinding({ lane, partition, position, headers, error }: RejectedRecord): Finding {
+  return {
+    kind: 'wrong',
+    where: 'transport',
+    run: headers['run'] ?? '',
+    path: headers['path'] ?? '',
+    stream: headers['stream'] ?? '',
+    start: Number(headers['start'] ?? 0),
+    end: Number(headers['end'] ?? 0),
+    detail: `record ${lane}/${partition}/${position} is no segment: ${error}`,
+  };
+}
+
+const ownerLooks = 3;
+
+/**
+ * A file that was truncated or replaced a moment ago differs from its stream until the agent has seen it. What still owns the
+ * file after some looks does differ.
+ */
+async function withoutReplacedFiles(findings: Finding[], options: DeepOptions): Promise<Finding[]> {
+  let left = findings;
+  const isOfFile = ({ kind, where }: Finding) => kind === 'wrong' && where === 'file';
+  for (let look = 0; look < ownerLooks && left.some(isOfFile); look += 1) {
+    await options.clock.sleep(settleMs, options.signal);
+    options.signal.throwIfAborted();
+    const { subjects } = await options.gather();
+    const files = new Map(subjects.map(({ stream, file }) => [stream, file]));
+    left = left.filter(
+      (finding) => !isOfFile(finding) || (files.get(finding.stream)?.size ?? 0) >= finding.end,
+    );
+  }
+  return left;
 }

@@ -1,125 +1,118 @@
 import type { EventIndex } from '../../core/event-index.ts';
-import { openEvents } from '../../events/take-in.ts';
+import { nodeFileSystem } from '../../tail/file-system.ts';
+import { anchorBytesMax, hasAnchor } from '../../tail/identity.ts';
+import { compareCounts } from './counts.ts';
+import type { CountOptions } from './counts.ts';
 import type { Account, Finding } from './findings.ts';
 import { laterStates } from './states.ts';
-import type { Later } from './states.ts';
-import type { Subject, UnknownFile } from './subjects.ts';
+import { about } from './subjects.ts';
+import type { Gathered, Subject } from './subjects.ts';
+
+export interface QuickOptions extends Omit<CountOptions, 'index' | 'later'> {
+  index: EventIndex;
+  /** `source.id` of this machine's agent. */
+  source: string;
+}
 
 /** Compares what files, cut log and stream documents say of how far each stream has come, and counts documents. */
 export async function quickAudit(
-  subjects: readonly Subject[],
-  unknown: readonly UnknownFile[],
-  index: EventIndex,
-  now: number,
+  { subjects, unknown }: Pick<Gathered, 'subjects' | 'unknown'>,
+  options: QuickOptions,
 ): Promise<Account> {
   const findings: Finding[] = [];
   const later = laterStates(subjects);
-  for (const subject of subjects) findings.push(...compare(subject, later.get(subject.stream)));
-  for (const { path, size } of unknown) {
-    findings.push({
-      kind: 'pending',
-      where: 'file',
-      run: '',
-      path,
-      stream: '',
-      start: 0,
-      end: size,
-      detail: 'not shipped yet: the agent has not seen it',
-    });
+  for (const subject of subjects) {
+    const isSuperseded = later.get(subject.stream)?.whole === true;
+    findings.push(...compareFile(subject), ...compareProgress(subject), ...toldGaps(subject, isSuperseded));
+    const changed = await compareAnchor(subject);
+    if (changed) findings.push(changed);
   }
-  findings.push(...(await compareCounts(subjects, index, later, now)));
+  for (const { path, size } of unknown) {
+    const detail = 'not shipped yet: the agent has not seen it';
+    findings.push({ run: '', path, stream: '', kind: 'pending', where: 'file', start: 0, end: size, detail });
+  }
+  findings.push(...(await compareCounts(subjects, { ...options, later })));
   return {
     findings,
     streams: subjects.length,
+    foreignStreams: subjects.filter(({ source }) => source !== options.source).length,
     bytes: subjects.reduce((sum, { state, document }) => sum + (state?.end ?? document?.end ?? 0), 0),
-    events: subjects.reduce(
-      (sum, { stream, document }) => sum + (later.get(stream)?.any === true ? 0 : (document?.events ?? 0)),
-      0,
-    ),
+    events: subjects.reduce((sum, { document }) => sum + (document?.events ?? 0), 0),
   };
 }
 
-function* compare(
-  { stream, run, path, state, document, file }: Subject,
-  later: Later | undefined,
-): Generator<Finding> {
-  const about = { run, path, stream };
-  const indexed = document?.end ?? 0;
-  if (state && file && file.size > state.end) {
-    yield {
-      ...about,
-      kind: 'pending',
-      where: 'file',
-      start: state.end,
-      end: file.size,
-      detail: 'not shipped yet',
-    };
-  }
-  if (state && file && file.size < state.end) {
+function* compareFile(subject: Subject): Generator<Finding> {
+  const { state, document, file } = subject;
+  const shipped = state?.end ?? document?.end;
+  if (!file || shipped === undefined || file.size === shipped) return;
+  const base = { ...about(subject), kind: 'pending', where: 'file' } as const;
+  if (file.size > shipped) {
+    const detail = state ? 'not shipped yet' : 'not shipped, or not indexed, yet';
+    yield { ...base, start: shipped, end: file.size, detail };
+  } else {
     const detail = 'the file is shorter than what was shipped of it';
-    yield { ...about, kind: 'pending', where: 'file', start: file.size, end: state.end, detail };
-  }
-  if (state && state.acked < state.end) {
-    const detail = 'sent, not acknowledged by the transport yet';
-    yield { ...about, kind: 'pending', where: 'transport', start: state.acked, end: state.end, detail };
-  }
-  if (state && indexed < state.acked) {
-    const detail = 'in the transport, not indexed yet (audit --deep tells whether it is still there)';
-    yield { ...about, kind: 'pending', where: 'index', start: indexed, end: state.acked, detail };
-  }
-  if (state && indexed > state.end) {
-    const detail = 'the index holds more than the cut log knows: the state is older than the index';
-    yield { ...about, kind: 'pending', where: 'index', start: state.end, end: indexed, detail };
-  }
-  for (const { start, end, reason } of document?.gaps ?? []) {
-    const lost = later?.whole === true ? 'superseded' : 'lost';
-    const kind = reason === 'missing' ? 'gap' : reason === 'hole' ? 'hole' : lost;
-    const where = reason === 'missing' ? 'transport' : 'file';
-    const detail =
-      reason === 'missing'
-        ? 'was never delivered by the transport'
-        : end > start
-          ? `could not be had: ${reason}`
-          : `ended unseen (${reason}): more may have been written`;
-    if (end > start) yield { ...about, kind, where, start, end, detail };
-    else yield { ...about, kind: 'pending', where, start, end, detail };
+    yield { ...base, start: file.size, end: shipped, detail };
   }
 }
 
-/** By then the open event of a stream is indexed, whoever was killed meanwhile. Wall ms. */
-const openIndexedMs = 60_000;
+function* compareProgress(subject: Subject): Generator<Finding> {
+  const { state, document, consumed } = subject;
+  if (!state) return;
+  const { acked, end } = state;
+  const indexed = document?.end ?? 0;
+  const base = about(subject);
+  if (acked < end) {
+    const detail = 'sent, not acknowledged by the transport yet';
+    yield { ...base, kind: 'pending', where: 'transport', start: acked, end, detail };
+  }
+  if (indexed < acked) {
+    const kind = consumed === true ? 'gap' : 'pending';
+    const detail =
+      consumed === true
+        ? `the consumers have passed it, and ${document ? 'its stream document ends before it' : 'there is no stream document'}`
+        : 'in the transport, not indexed yet (audit --deep tells whether it is still there)';
+    yield { ...base, kind, where: 'index', start: indexed, end: acked, detail };
+  }
+  if (indexed > end) {
+    const detail =
+      'the index holds more than the cut log knew: it goes on, or the state is older than the index';
+    yield { ...base, kind: 'pending', where: 'index', start: end, end: indexed, detail };
+  }
+}
 
-/** A stream document says how many closed events it stands for; the open one is there as well, soon. */
-async function compareCounts(
-  subjects: readonly Subject[],
-  index: EventIndex,
-  later: ReadonlyMap<string, Later>,
-  now: number,
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
-  const batchSize = 1000;
-  for (let i = 0; i < subjects.length; i += batchSize) {
-    const batch = subjects.slice(i, i + batchSize);
-    const counts = await index.eventCounts(batch.map(({ stream }) => stream));
-    for (const { stream, run, path, document } of batch) {
-      if (!document) continue;
-      const counted = counts.get(stream) ?? 0;
-      const most = document.events + openEvents(document).length;
-      // Rows of a rewritten file go over to the later state.
-      const all = now - document.observed > openIndexedMs ? most : document.events;
-      const least = later.get(stream)?.any === true ? 0 : all;
-      if (counted >= least && counted <= most) continue;
-      findings.push({
-        kind: counted < least ? 'gap' : 'overlap',
-        where: 'index',
-        run,
-        path,
-        stream,
-        start: 0,
-        end: document.closedEnd,
-        detail: `${counted} events are there, ${least} should be (audit --deep tells which)`,
-      });
+/** What could not be had, as it was told at the time. */
+function* toldGaps(subject: Subject, isSuperseded: boolean): Generator<Finding> {
+  for (const { start, end, reason } of subject.document?.gaps ?? []) {
+    const base = { ...about(subject), start, end };
+    if (reason === 'missing') {
+      yield { ...base, kind: 'gap', where: 'transport', detail: 'was never delivered by the transport' };
+    } else if (isSuperseded || end > start) {
+      const lost = isSuperseded ? 'superseded' : 'lost';
+      const kind = reason === 'hole' ? 'hole' : lost;
+      yield { ...base, kind, where: 'file', detail: `could not be had: ${reason}` };
+    } else {
+      const detail = `ended unseen (${reason}): more may have been written`;
+      yield { ...base, kind: 'pending', where: 'file', detail };
     }
   }
-  return findings;
+}
+
+/** A file that was written since its last cut still holds the bytes before it, unless it was overwritten or replaced. */
+async function compareAnchor(subject: Subject): Promise<Finding | null> {
+  const { state, file } = subject;
+  if (!state || !file || file.compressed || state.anchor === null || state.end === 0) return null;
+  if (file.size < state.end || file.mtimeMs <= state.observed) return null;
+  const open = await nodeFileSystem.open(file.path);
+  if (!open) return null;
+  try {
+    const { key, size } = await open.stat();
+    const isAnother = key !== file.key || size < state.end;
+    if (isAnother || (await hasAnchor(open, state.end, state.anchor))) return null;
+  } finally {
+    await open.close();
+  }
+  const detail =
+    'the file holds other bytes now than were shipped: overwritten or replaced (audit --deep tells where)';
+  const start = Math.max(0, state.end - anchorBytesMax);
+  return { ...about(subject), kind: 'wrong', where: 'file', start, end: state.end, detail };
 }

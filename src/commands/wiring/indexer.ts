@@ -6,7 +6,9 @@ import type { Logger } from '../../core/logger.ts';
 import { lanes } from '../../core/segment.ts';
 import type { Subscriber, Transport } from '../../core/transport.ts';
 import { createTrainGauges } from '../../sinks/prometheus.ts';
+import type { Health } from '../../telemetry/health.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { StallWatch } from '../../telemetry/stalls.ts';
 import { balance } from './balancing.ts';
 import { Indexing } from './indexing.ts';
 import type { IndexingOptions } from './indexing.ts';
@@ -23,6 +25,8 @@ export interface IndexerParts {
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
+  health: Health;
+  stalls: StallWatch;
 }
 
 const measureIntervalMs = 10_000;
@@ -32,7 +36,7 @@ const runIdleMs = 3_600_000;
 
 /** Runs until the signal aborts, then finishes what is under way. */
 export async function runIndexer(config: Config, parts: IndexerParts, signal: AbortSignal): Promise<void> {
-  const { transport, index, lease, clock, logger, metrics } = parts;
+  const { transport, index, lease, clock, logger, metrics, health, stalls } = parts;
   const gauges = createTrainGauges({
     registry: metrics.registry,
     seriesMax: config.telemetry.trainSeriesMax,
@@ -40,16 +44,24 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
     logger,
     runIdleMs,
   });
+  health.addReadiness('lease', () => {
+    // Another may lead: one that stands by is ready.
+    const { connected, reason } = lease.status();
+    return connected ? null : (reason ?? 'not connected');
+  });
   await index.prepare(signal);
   if (signal.aborted) return;
   const member = { id: parts.identity, weight: config.indexer.weight };
   const subscriber = transport.subscriber({ member, plans: lease.plans });
+  const excuse = () => [transport.state(), index.state()].find(({ connected }) => !connected)?.reason ?? null;
   const indexing = new Indexing({
     ...indexingOptions(config, parts),
+    watched: stalls.part('batch', { excuse }),
     subscriber,
     onFacts: (facts) => gauges.take(facts),
     onRevoked: (streams) => gauges.removeStreams(streams),
   });
+  health.addReadiness('indexing', () => indexing.notReady);
   const leading = {
     lease,
     index,
@@ -57,6 +69,7 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
     retention: config.retention,
     silentAfterMs: config.incidents.silentAfterMs,
     timeZone: config.source?.timeZone ?? 'UTC',
+    watched: stalls.part('leader', { excuse }),
     clock,
     logger,
     metrics,
@@ -90,7 +103,7 @@ function planningWork(
 /** Takes in what the transport holds now, and commits it, as a member of the group. */
 export async function indexOnce(
   config: Config,
-  parts: Omit<IndexerParts, 'lease'>,
+  parts: Omit<IndexerParts, 'lease' | 'health' | 'stalls'>,
   signal: AbortSignal,
 ): Promise<void> {
   const { transport, index, clock } = parts;
@@ -119,7 +132,7 @@ export async function indexOnce(
 
 function indexingOptions(
   config: Config,
-  parts: Omit<IndexerParts, 'lease'>,
+  parts: Omit<IndexerParts, 'lease' | 'health' | 'stalls'>,
 ): Omit<IndexingOptions, 'subscriber' | 'onFacts' | 'onRevoked'> {
   const { transport, index, clock, logger, metrics } = parts;
   return {
@@ -128,6 +141,7 @@ function indexingOptions(
     deadLetters: transport.deadLetters,
     timeZone: config.source?.timeZone ?? 'UTC',
     provisionalAfterMs: config.indexer.provisionalAfterMs,
+    refusedInARowMax: config.indexer.refusedInARowMax,
     clock,
     logger,
     metrics,

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { errorText } from '../../core/errors.ts';
 import type { LogEvent } from '../../core/event.ts';
-import type { EventIndex, IndexItem } from '../../core/event-index.ts';
+import type { EventIndex, IndexItem, ItemResult } from '../../core/event-index.ts';
 import type { Fact } from '../../core/fact.ts';
 import { perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -11,10 +11,13 @@ import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter, DeadLetterLog, FactLog, SegmentBatch, Subscriber } from '../../core/transport.ts';
 import { Turnstile } from '../../core/turnstile.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { unwatched } from '../../telemetry/stalls.ts';
+import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { rejectedLetter } from './letters.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
 import { itemsOf, readSegment } from './reading.ts';
 import type { SegmentReading } from './reading.ts';
+import { Refusals } from './refusals.ts';
 import { Storing, writeItems } from './storing.ts';
 
 /**
@@ -33,7 +36,8 @@ import { Storing, writeItems } from './storing.ts';
  * overwritten as it grows.
  *
  * Failure rule: an index or a log that is away is waited for, inside the write; a batch that fails otherwise is released and
- * comes again, which changes nothing that is held already. A batch of a revoked partition is dropped.
+ * comes again, which changes nothing that is held already. A batch of a revoked partition is dropped. A document that the index
+ * refuses for good goes to the dead letters; when it refuses one after the other, the batch waits (refusals.ts).
  */
 export interface IndexingOptions {
   subscriber: Subscriber;
@@ -47,6 +51,10 @@ export interface IndexingOptions {
   /** Zone of times that are written without one. */
   timeZone: string;
   provisionalAfterMs: number;
+  /** So many documents refused in a row, and none taken, hold a batch back; null: letters without end. */
+  refusedInARowMax: number | null;
+  /** Told of each batch, so that one that is neither committed nor released is noticed. */
+  watched?: WatchedPart;
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
@@ -87,9 +95,20 @@ export class Indexing {
   readonly #partitions = new Map<string, PartitionMemory>();
   readonly #working = new Set<Promise<void>>();
   readonly #turnstile = new Turnstile(pieceBytesMax);
+  readonly #refusals: Refusals;
+  /** By partition: of the batch that is worked on, or held back, what was appended to the logs. */
+  readonly #told = new Map<string, Set<string>>();
+  /** Stream and start of open events that were refused. */
+  readonly #toldOpen = new Set<string>();
 
   constructor(options: IndexingOptions) {
     this.#options = options;
+    this.#refusals = new Refusals(options);
+  }
+
+  /** Null while the index takes what it is given; else why it does not, in words. */
+  get notReady(): string | null {
+    return this.#refusals.reason;
   }
 
   /** Until the signal aborts; then finishes the batches under way. */
@@ -105,18 +124,22 @@ export class Indexing {
   async #process(batch: SegmentBatch, signal: AbortSignal): Promise<void> {
     const { logger, metrics } = this.#options;
     const stop = AbortSignal.any([signal, batch.revoked]);
+    const work = (this.#options.watched ?? unwatched).begin(`${keyOf(batch)}: taking it in`);
     try {
       await this.#takeIn(batch, stop);
+      work.progress(`${keyOf(batch)}: committing it`);
       await batch.commit();
     } catch (error) {
       this.#partitions.delete(keyOf(batch));
       batch.release();
-      if (stop.aborted) return;
+      if (stop.aborted || this.#refusals.isHeld(keyOf(batch))) return;
       metrics.dropped.inc({ reason: 'batch-failed' });
       logger.error(
         { lane: batch.lane, partition: batch.partition, reason: errorText(error) },
         'a batch could not be taken in: it comes again',
       );
+    } finally {
+      work.end();
     }
   }
 
@@ -124,9 +147,16 @@ export class Indexing {
     const { clock, deadLetters, onFacts } = this.#options;
     const memory = this.#memoryOf(batch);
     await this.#loadStreams(memory, batch, signal);
+    const partition = keyOf(batch);
+    const told = this.#told.get(partition) ?? new Set();
+    this.#told.set(partition, told);
+    const check = (items: readonly IndexItem[], results: readonly ItemResult[]) =>
+      this.#refusals.check(partition, items, results);
     const storing = new Storing({
       ...this.#options,
       signal,
+      check,
+      told,
       soon: batch.lane === 'fast',
       onStored: (closed, facts) => this.#noteStored(memory, closed, facts),
     });
@@ -144,8 +174,9 @@ export class Indexing {
     // Before the stream documents: once those are stored a redelivery is skipped, and what is not told by then never is.
     await storing.finish();
     const documents = [...touched.values()].map(({ document }) => ({ kind: 'stream' as const, document }));
-    const refused = await writeItems({ ...this.#options, signal }, documents);
+    const refused = await writeItems({ ...this.#options, signal, check }, documents);
     if (refused.length > 0) await deadLetters.append(refused);
+    this.#told.delete(partition);
     this.#tellLetters([...storing.letters, ...refused]);
     onFacts(storing.facts);
     for (const [stream, taken] of touched) this.#remember(memory, stream, taken);
@@ -190,6 +221,8 @@ export class Indexing {
       'abort',
       () => {
         if (this.#partitions.get(key) === memory) this.#partitions.delete(key);
+        this.#refusals.forget(key);
+        this.#told.delete(key);
         this.#options.onRevoked(memory.streams.keys());
       },
       { once: true },
@@ -260,12 +293,22 @@ export class Indexing {
     for (const open of due) open.indexed = true;
     const items = due.flatMap(({ items }) => [...items]);
     try {
-      await writeItems({ ...this.#options, signal, soon }, items);
+      await this.#tellOpen(await writeItems({ ...this.#options, signal, soon }, items));
     } catch (error) {
       for (const open of due) open.indexed = false;
       throw error;
     }
     for (const { events } of due) for (const event of events) this.#observeLatency(event);
+  }
+
+  /** An event that stays open for ever is told as well; one that grows, when it is refused first and when it is closed. */
+  async #tellOpen(letters: readonly DeadLetter[]): Promise<void> {
+    const fresh = letters.filter(({ stream, start }) => !this.#toldOpen.has(`${stream} ${start}`));
+    if (fresh.length === 0) return;
+    await this.#options.deadLetters.append(fresh);
+    if (this.#toldOpen.size > streamsMax) this.#toldOpen.clear();
+    for (const { stream, start } of fresh) this.#toldOpen.add(`${stream} ${start}`);
+    this.#tellLetters(fresh);
   }
 
   #noteStored(memory: PartitionMemory, closed: readonly LogEvent[], facts: number): void {

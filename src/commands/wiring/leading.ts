@@ -7,6 +7,8 @@ import type { Lease, Tenure } from '../../core/lease.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { IncidentLog } from '../../core/transport.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { unwatched } from '../../telemetry/stalls.ts';
+import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { openItems } from './reading.ts';
 
 /**
@@ -27,6 +29,8 @@ export interface LeadingOptions {
   timeZone: string;
   /** Work that only the leader does besides: ends when its signal aborts. */
   whileLeading?: (signal: AbortSignal, tenure: Tenure) => Promise<void>;
+  /** Told of each turn, so that one that does not end is noticed. */
+  watched?: WatchedPart;
   clock: Clock;
   logger: Logger;
   metrics: Metrics;
@@ -73,9 +77,16 @@ class Leadership {
   }
 
   async run(): Promise<void> {
-    const { clock, logger, index, turnIntervalMs = turnIntervalDefaultMs } = this.#options;
+    const {
+      clock,
+      logger,
+      index,
+      turnIntervalMs = turnIntervalDefaultMs,
+      watched = unwatched,
+    } = this.#options;
     let loaded = false;
     while (this.#mayAct()) {
+      const work = watched.begin('loading incidents');
       try {
         if (!loaded) {
           for (const incident of await index.incidents()) {
@@ -83,13 +94,17 @@ class Leadership {
           }
           loaded = true;
         }
+        work.progress('retention');
         await this.#retain();
+        work.progress('open events');
         await this.#indexLeftOpen();
+        work.progress('silent runs');
         await this.#watchSilence();
       } catch (error) {
         if (this.#mayAct())
           logger.warn({ reason: errorText(error) }, "a leader's duty failed: it is tried again");
       }
+      work.end();
       await clock.sleep(turnIntervalMs, this.#tenure.signal);
     }
   }

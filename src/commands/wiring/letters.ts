@@ -1,63 +1,70 @@
 import type { IndexItem } from '../../core/event-index.ts';
+import type { CarriedSegment, Lane } from '../../core/segment.ts';
+import { lanes } from '../../core/segment.ts';
 import type { DeadLetter, RejectedRecord } from '../../core/transport.ts';
+import type { ReceivedRecord } from '../../segment/wire-format.ts';
 
-/** The letter of a record that is no segment. */
+/** Dead letters as they are written and read again: what of a refused thing has to be kept so that it can be taken in later. */
+
 export function rejectedLetter(record: RejectedRecord, now: number): DeadLetter {
+  const { headers, lane, partition, position, key, value, error } = record;
   return {
     kind: 'record',
-    reason: record.error,
+    reason: error,
     time: now,
-    run: record.headers['run'] ?? null,
-    stream: record.headers['stream'] ?? null,
-    start: null,
-    end: null,
-    headers: {
-      ...record.headers,
-      lane: record.lane,
-      partition: String(record.partition),
-      position: String(record.position),
-    },
-    value: record.value.toString('base64'),
+    run: headers['run'] ?? null,
+    stream: headers['stream'] ?? null,
+    start: offsetOf(headers['start']),
+    end: offsetOf(headers['end']),
+    key,
+    headers: { ...headers, lane, partition: String(partition), position: String(position) },
+    value: value.toString('base64'),
   };
 }
 
-/** The letter of an item that the index refuses for good. */
+/** The record of a letter, and where it is to be published; null where the letter does not hold one. */
+export function recordOf(
+  letter: DeadLetter,
+): (ReceivedRecord & Pick<CarriedSegment, 'lane' | 'partition'>) | null {
+  const { lane: place, partition, position: _, ...headers } = letter.headers ?? {};
+  const lane = lanes.find((known: Lane) => known === place);
+  if (lane === undefined || letter.value === undefined || headers['v'] === undefined) return null;
+  return {
+    lane,
+    partition: Number(partition),
+    key: letter.key ?? headers['stream'] ?? null,
+    headers,
+    value: Buffer.from(letter.value, 'base64'),
+  };
+}
+
 export function refusedLetter(item: IndexItem, reason: string, now: number): DeadLetter {
   const letter = { kind: 'document' as const, reason, time: now };
   switch (item.kind) {
     case 'event': {
-      const { event } = item;
-      return {
-        ...letter,
-        run: event.origin.run,
-        stream: event.stream,
-        start: event.start,
-        end: event.end,
-        document: item,
-      };
+      const { stream, start, end, origin } = item.event;
+      return { ...letter, run: origin.run, path: origin.path, stream, start, end, document: item };
     }
     case 'points': {
       const [point] = item.points;
-      return {
-        ...letter,
-        run: point?.run ?? null,
-        stream: point?.stream ?? null,
-        start: point?.start ?? null,
-        end: point?.end ?? null,
-        document: item,
-      };
+      if (!point) return { ...letter, run: null, stream: null, start: null, end: null };
+      const { run, path, stream, start, end } = point;
+      return { ...letter, run, path, stream, start, end, document: item };
     }
     case 'stream': {
-      const { document } = item;
-      return {
-        ...letter,
-        run: document.origin.run,
-        stream: document.stream,
-        start: document.closedEnd,
-        end: document.end,
-      };
+      const { origin, stream, closedEnd: start, end } = item.document;
+      return { ...letter, run: origin.run, path: origin.path, stream, start, end };
     }
-    default:
-      throw new Error('unknown item');
   }
+}
+
+/** What refusedLetter kept; null in a letter of a stream document, which is written anew with the stream's next segment. */
+export function itemOf({ document }: DeadLetter): Exclude<IndexItem, { kind: 'stream' }> | null {
+  const item = document as Exclude<IndexItem, { kind: 'stream' }> | undefined;
+  if (item?.kind === 'event' && typeof item.event.id === 'string') return item;
+  return item?.kind === 'points' && item.points.length > 0 ? item : null;
+}
+
+function offsetOf(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : null;
 }

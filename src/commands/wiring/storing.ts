@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
+import { letterId } from '../../core/dead-letters.ts';
 import type { LogEvent } from '../../core/event.ts';
-import type { EventIndex, IndexItem, WriteOptions } from '../../core/event-index.ts';
+import type { EventIndex, IndexItem, ItemResult, WriteOptions } from '../../core/event-index.ts';
 import type { Fact } from '../../core/fact.ts';
 import type { DeadLetter, DeadLetterLog, FactLog } from '../../core/transport.ts';
 import { refusedLetter } from './letters.ts';
@@ -17,6 +18,10 @@ export interface StoringOptions extends WriteOptions {
   deadLetters: DeadLetterLog;
   clock: Clock;
   signal: AbortSignal;
+  /** Looks at what the index said; throws when the batch is to wait. */
+  check: (items: readonly IndexItem[], results: readonly ItemResult[]) => void;
+  /** Chunks of this batch whose facts and letters are appended: a batch that waits comes again every few seconds. */
+  told: Set<string>;
   /** Told of each chunk, when it is stored. */
   onStored: (closed: readonly LogEvent[], facts: number) => void;
 }
@@ -66,23 +71,31 @@ export class Storing {
   }
 
   async #store({ closed, facts, letters }: Chunk): Promise<void> {
-    const { deadLetters, onStored } = this.#options;
-    const told = [...letters, ...(await writeItems(this.#options, itemsOf(closed, facts)))];
-    if (facts.length > 0) await this.#options.facts.append(facts);
-    if (told.length > 0) await deadLetters.append(told);
+    const { deadLetters, told, onStored } = this.#options;
+    const all = [...letters, ...(await writeItems(this.#options, itemsOf(closed, facts)))];
+    const tale = [closed[0]?.id, closed.at(-1)?.id, facts.at(-1)?.id, ...all.map(letterId)].join(' ');
+    if (!told.has(tale)) {
+      if (facts.length > 0) await this.#options.facts.append(facts);
+      if (all.length > 0) await deadLetters.append(all);
+      told.add(tale);
+    }
     for (const fact of facts) this.facts.push(fact);
-    this.letters.push(...told);
+    this.letters.push(...all);
     onStored(closed, facts.length);
   }
 }
 
+type WritingOptions = Pick<StoringOptions, 'index' | 'clock' | 'signal' | 'soon'> &
+  Partial<Pick<StoringOptions, 'check'>>;
+
 /** Writes items and returns the letters of those that the index refuses for good. */
 export async function writeItems(
-  { index, clock, signal, soon }: Pick<StoringOptions, 'index' | 'clock' | 'signal' | 'soon'>,
+  { index, clock, signal, soon, check }: WritingOptions,
   items: readonly IndexItem[],
 ): Promise<DeadLetter[]> {
   if (items.length === 0) return [];
   const results = await index.write(items, signal, soon === undefined ? {} : { soon });
+  check?.(items, results);
   return results.flatMap((result, i) => {
     const item = items[i];
     return result.status === 'rejected' && item ? [refusedLetter(item, result.reason, clock.now())] : [];

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
@@ -21,6 +22,7 @@ import { Tail } from '../../tail/tail.ts';
 import { directoryWatcher, noWatcher } from '../../tail/watcher.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { fileMatcher } from './file-matcher.ts';
+import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { laneResolver, originResolver } from './origin.ts';
 
 export interface OpenTailOptions {
@@ -35,10 +37,13 @@ export interface OpenTailOptions {
   once?: boolean;
   /** The process does other work as well, so that its CPU time says nothing of the tail: no CPU ceiling. */
   sharesProcess?: boolean;
+  watched?: WatchedPart;
 }
 
 export interface OpenTail {
   tail: Tail;
+  /** Null while decisions can be kept in the state directory; else why not. */
+  stateNotReady: () => Promise<string | null>;
   /** Brings the gauges of the tail up to date. */
   measure: () => void;
   /** Gives the state directory back; after `tail.drain` or `tail.once`. */
@@ -48,7 +53,7 @@ export interface OpenTail {
 /** The tail that the config describes, with its state directory locked. Throws LOCKED or STATE_DIRECTORY. */
 export async function openTail(config: Config, options: OpenTailOptions): Promise<OpenTail> {
   const { publisher, compression, env, clock, logger, metrics } = options;
-  const { once = false, sharesProcess = false } = options;
+  const { once = false, sharesProcess = false, watched } = options;
   const { agent, state } = config;
   const { source } = config;
   if (!source)
@@ -92,9 +97,11 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
     pollIntervalMs: agent.pollIntervalMs,
     inFlightBytesMax: agent.inFlightBytesMax,
     openFilesMax: await openFilesMax(agent.openFilesMax, logger),
+    ...(watched && { watched }),
   });
   return {
     tail,
+    stateNotReady: async () => await diskNotReady(state.dir, cutLog),
     measure() {
       const { bytes, since, files, openFiles } = tail.lag();
       metrics.lagBytes.set(bytes);
@@ -106,6 +113,16 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
     },
     release: () => lock.release(),
   };
+}
+
+/** With less than this the next journal may not fit. */
+const freeBytesMin = 8 * 1024 * 1024;
+
+async function diskNotReady(dir: string, { failure }: CutLog): Promise<string | null> {
+  if (failure !== null) return `the cut log cannot be written: ${failure}`;
+  const { bavail, bsize } = await statfs(dir);
+  const free = bavail * bsize;
+  return free < freeBytesMin ? `the disk of ${dir} has ${free} bytes left` : null;
 }
 
 export function sourcePatterns(source: NonNullable<Config['source']>): Patterns {

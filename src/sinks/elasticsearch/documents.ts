@@ -1,10 +1,11 @@
 /** Our items as documents of Elasticsearch, and back. The mapping of each is in templates.ts. */
-import type { IndexItem, SearchHit, StoredPoint, StoredRange } from '../../core/event-index.ts';
+import type { estypes } from '@elastic/elasticsearch';
+import type { AuditScope, IndexItem, SearchHit, StoredPoint, StoredRange } from '../../core/event-index.ts';
 import { versionOf } from '../../core/event.ts';
 import type { LogEvent } from '../../core/event.ts';
 import { numberToJson } from '../../core/fact.ts';
 import type { IncidentDocument } from '../../core/incident.ts';
-import type { StreamDocument } from '../../core/stream-document.ts';
+import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
 import { streamVersion } from '../../core/stream-document.ts';
 import type { PointEntry, PointsDocument } from '../documents.ts';
 import {
@@ -233,6 +234,40 @@ export function toStoredPoints(source: unknown, name: string | undefined): Store
     time: timeOf(time),
   };
   return storedPoints(common, points, name);
+}
+
+/** The streams of an audit: a run's, else a source's. Events and stream documents carry both. */
+export function scopeQuery({ run, source }: AuditScope): estypes.QueryDslQueryContainer {
+  if (run !== undefined) return { term: { 'run.id': run } };
+  return source === undefined ? { match_all: {} } : { term: { 'agent.id': source } };
+}
+
+/** What toStreamSummary needs of a document: all but what is unbounded. */
+export const auditFields = [
+  'caboose.open',
+  ...[
+    'stream',
+    'origin',
+    'lane',
+    'partition',
+    'created',
+    'begun',
+    'observed',
+    'end',
+    'closedEnd',
+    'events',
+    'final',
+    'snapshot',
+    'gaps',
+  ].map((field) => `document.${field}`),
+];
+
+export function toStreamSummary(source: unknown): StreamSummary {
+  const { document, caboose } = source as {
+    document: Omit<StreamSummary, 'hasOpen'>;
+    caboose: { open: boolean };
+  };
+  return { ...document, hasOpen: caboose.open };
 }
 
 export function toStreamDocument(source: unknown): StreamDocument {

@@ -12,6 +12,7 @@ import type { estypes } from '@elastic/elasticsearch';
 import { errors } from '@elastic/elasticsearch';
 import type { Clock } from '../../core/clock.ts';
 import type {
+  AuditScope,
   EventIndex,
   IndexItem,
   ItemResult,
@@ -25,10 +26,10 @@ import type {
 import type { IncidentDocument } from '../../core/incident.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { SearchQuery } from '../../core/search-query.ts';
-import type { StreamDocument } from '../../core/stream-document.ts';
+import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
 import type { ConnectionState } from '../../core/transport.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { isExpired, summarizeRuns, summaryFields } from '../documents.ts';
+import { isExpired, startOfDay, summarizeRuns, summaryFields } from '../documents.ts';
 import type { BulkAction, BulkContext } from './bulk.ts';
 import { pause, sendBulk } from './bulk.ts';
 import type { ElasticsearchAddress, ElasticsearchClient } from './client.ts';
@@ -40,11 +41,14 @@ import {
   itemActions,
   pointFields,
   rangeFields,
+  auditFields,
+  scopeQuery,
   timestamp,
   toSearchHit,
   toStoredPoints,
   toStoredRange,
   toStreamDocument,
+  toStreamSummary,
 } from './documents.ts';
 import { Health } from './health.ts';
 import { toElasticsearchQuery } from './queries.ts';
@@ -66,6 +70,8 @@ const hitsMax = 10_000;
 const streamsPerRequest = 500;
 /** For what somebody waits to find, the index is refreshed at most so often per `refreshIntervalMs`. */
 const refreshesPerInterval = 4;
+/** Below a server's default of 65,536 buckets. */
+const totalsPerRequest = 10_000;
 const pointInTimeKeepAlive = '2m';
 /** The server's cached clock, by which it forgets deletes, steps every 200 ms. */
 const forgetDeletesMs = 300;
@@ -225,10 +231,100 @@ class ElasticsearchIndex implements EventIndex {
     }
   }
 
-  async *ranges(stream: string): AsyncIterable<StoredRange> {
+  async refresh(): Promise<void> {
+    const index = ['logs-*', 'streams'].map((name) => this.#index(name));
+    try {
+      await this.#client.indices.refresh({ index, ignore_unavailable: true });
+    } catch (error) {
+      const failure = toFailure(error, this.#node);
+      if (failure.kind !== 'refused') throw failure.error;
+      // A user that may only read waits for the refreshes that come by themselves.
+      await this.#options.clock.sleep(2 * this.refreshIntervalMs);
+    }
+  }
+
+  async *streamSummaries(scope: AuditScope): AsyncIterable<StreamSummary> {
+    for await (const { _source: source } of this.#hits({
+      index: this.#index('streams'),
+      query: scopeQuery(scope),
+      source: auditFields,
+      pageSize: 5_000,
+    })) {
+      yield toStreamSummary(source);
+    }
+  }
+
+  async *eventTotals(scope: AuditScope): AsyncIterable<{ stream: string; events: number }> {
+    const sources = [{ stream: { terms: { field: 'caboose.stream' } } }];
+    for (let after: Record<string, estypes.FieldValue> | undefined; ;) {
+      const { aggregations } = await this.#asked(() =>
+        this.#client.search<unknown, { streams: estypes.AggregationsCompositeAggregate }>({
+          index: this.#index('logs-*'),
+          ignore_unavailable: true,
+          size: 0,
+          allow_partial_search_results: false,
+          query: scopeQuery(scope),
+          aggs: { streams: { composite: { size: totalsPerRequest, sources, ...(after && { after }) } } },
+        } as estypes.SearchRequest),
+      );
+      const { buckets = [], after_key: next } = aggregations?.streams ?? {};
+      for (const { key, doc_count: events } of Array.isArray(buckets) ? buckets : Object.values(buckets))
+        yield { stream: String(key['stream']), events };
+      if (next === undefined) return;
+      after = next;
+    }
+  }
+
+  async eventCounts(streams: readonly string[] | ReadonlyMap<string, number>): Promise<Map<string, number>> {
+    const bounds: [string, number | undefined][] = Array.isArray(streams)
+      ? streams.map((stream) => [stream, undefined])
+      : [...(streams as ReadonlyMap<string, number>)];
+    const counts = new Map<string, number>(bounds.map(([stream]) => [stream, 0]));
+    for (let from = 0; from < bounds.length; from += streamsPerRequest) {
+      const some = bounds.slice(from, from + streamsPerRequest);
+      const filters = some.map(([stream, before]): [string, estypes.QueryDslQueryContainer] => {
+        const ofStream = { term: { 'caboose.stream': stream } };
+        const isBefore = before === undefined ? [] : [{ range: { 'log.offset': { lt: before } } }];
+        return [stream, { bool: { filter: [ofStream, ...isBefore] } }];
+      });
+      const { aggregations } = await this.#asked(() =>
+        this.#client.search<unknown, { streams: { buckets: Record<string, { doc_count: number }> } }>({
+          index: this.#index('logs-*'),
+          ignore_unavailable: true,
+          size: 0,
+          allow_partial_search_results: false,
+          query: { terms: { 'caboose.stream': some.map(([stream]) => stream) } },
+          aggs: { streams: { filters: { filters: Object.fromEntries(filters) } } },
+        }),
+      );
+      for (const [stream, { doc_count: events }] of Object.entries(aggregations?.streams.buckets ?? {}))
+        counts.set(stream, events);
+    }
+    return counts;
+  }
+
+  async *storedRanges(scope: AuditScope): AsyncIterable<StoredRange & { stream: string }> {
     const hits = this.#hits({
       index: this.#index('logs-*'),
-      query: { term: { 'caboose.stream': stream } },
+      query: scopeQuery(scope),
+      source: [...rangeFields, 'caboose.stream'],
+      pageSize: 5_000,
+    });
+    for await (const { _id: id, _source: source } of hits) {
+      const { caboose } = source as { caboose: { stream: string } };
+      yield { ...toStoredRange(id ?? '', source), stream: caboose.stream };
+    }
+  }
+
+  async *ranges(stream: string, within?: { start: number; end: number }): AsyncIterable<StoredRange> {
+    const filter: estypes.QueryDslQueryContainer[] = [{ term: { 'caboose.stream': stream } }];
+    if (within) {
+      filter.push({ range: { 'log.offset': { lt: within.end } } });
+      filter.push({ range: { 'caboose.end': { gt: within.start } } });
+    }
+    const hits = this.#hits({
+      index: this.#index('logs-*'),
+      query: { bool: { filter } },
       sort: [{ 'log.offset': { order: 'asc', unmapped_type: 'long' } }],
       source: rangeFields,
       pageSize: 5_000,
@@ -236,24 +332,13 @@ class ElasticsearchIndex implements EventIndex {
     for await (const { _id: id, _source: source } of hits) yield toStoredRange(id ?? '', source);
   }
 
-  async eventCounts(streams: readonly string[]): Promise<Map<string, number>> {
-    const counts = new Map<string, number>(streams.map((stream) => [stream, 0]));
-    for (let from = 0; from < streams.length; from += streamsPerRequest) {
-      const some = streams.slice(from, from + streamsPerRequest);
-      const { aggregations } = await this.#asked(() =>
-        this.#client.search<unknown, { streams: estypes.AggregationsStringTermsAggregate }>({
-          index: this.#index('logs-*'),
-          ignore_unavailable: true,
-          size: 0,
-          query: { terms: { 'caboose.stream': some } },
-          aggs: { streams: { terms: { field: 'caboose.stream', size: some.length } } },
-        }),
-      );
-      const buckets = aggregations?.streams.buckets;
-      for (const bucket of Array.isArray(buckets) ? buckets : [])
-        counts.set(String(bucket.key), bucket.doc_count);
-    }
-    return counts;
+  async heldSince(): Promise<number | null> {
+    const found = await this.#asked(() =>
+      this.#client.indices.get({ index: this.#index('logs-*'), features: ['aliases'] }),
+    );
+    const days = Object.keys(found).flatMap((index) => /\d{4}\.\d\d\.\d\d$/.exec(index) ?? []);
+    const [oldest] = days.sort();
+    return oldest === undefined ? null : startOfDay(oldest);
   }
 
   async writeIncident(incident: IncidentDocument): Promise<'stored' | 'stale'> {

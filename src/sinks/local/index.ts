@@ -12,6 +12,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../core/clock.ts';
 import { CabooseError, errorText } from '../../core/errors.ts';
 import type {
+  AuditScope,
   EventIndex,
   IndexItem,
   ItemResult,
@@ -26,7 +27,7 @@ import type { IncidentDocument } from '../../core/incident.ts';
 import type { Logger } from '../../core/logger.ts';
 import { retry } from '../../core/retry.ts';
 import type { SearchQuery } from '../../core/search-query.ts';
-import type { StreamDocument } from '../../core/stream-document.ts';
+import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
 import { streamVersion } from '../../core/stream-document.ts';
 import type { ConnectionState } from '../../core/transport.ts';
 import type { PointEntry } from '../documents.ts';
@@ -35,6 +36,7 @@ import {
   monthOf,
   pointEntries,
   pointsDocuments,
+  startOfDay,
   storedPoints,
   streamFromJson,
   streamToJson,
@@ -59,6 +61,9 @@ const retryBackoff = { initialMs: 100, maxMs: 5_000 };
 const pageRows = 500;
 /** About ten milliseconds' worth. */
 const transactionItemsMax = 500;
+/** Rows that are small: so many are in memory at once. */
+const rangePageRows = 5_000;
+const summaryPageRows = 2_000;
 
 export function createLocalIndex(options: LocalIndexOptions): EventIndex {
   return new LocalIndex(options);
@@ -160,40 +165,110 @@ class LocalIndex implements EventIndex {
     }
   }
 
-  async *ranges(stream: string): AsyncIterable<StoredRange> {
+  async refresh(): Promise<void> {
+    // What is committed is visible.
+  }
+
+  async *streamSummaries(scope: AuditScope): AsyncIterable<StreamSummary> {
+    const run = scope.run ?? null;
+    const source = run === null ? (scope.source ?? null) : null;
+    const page = this.#read()?.prepare(
+      `SELECT stream, json_remove(document, '$.open', '$.recent', '$.context') AS summary,
+         open_observed IS NOT NULL AS open
+       FROM streams WHERE stream > ? AND (? IS NULL OR run = ?)
+         AND (? IS NULL OR json_extract(document, '$.origin.source') = ?)
+       ORDER BY stream LIMIT ${summaryPageRows}`,
+    );
+    if (!page) return;
+    for (let last = ''; ;) {
+      const rows = page.all(last, run, run, source, source);
+      for (const { summary, open } of rows) {
+        yield { ...(JSON.parse(String(summary)) as Omit<StreamSummary, 'hasOpen'>), hasOpen: open === 1 };
+      }
+      if (rows.length < summaryPageRows) return;
+      last = String(rows.at(-1)?.['stream']);
+    }
+  }
+
+  async *eventTotals(scope: AuditScope): AsyncIterable<{ stream: string; events: number }> {
+    const run = scope.run ?? null;
+    const db = this.#read();
+    const totals = new Map<string, number>();
+    // The store knows no source of an event: all count, which is more than is asked for.
+    for (const day of db ? dayNames(db) : []) {
+      const rows = db?.prepare(
+        `SELECT o.stream, e.n FROM (SELECT origin, count(*) AS n FROM "logs_${day}" GROUP BY origin) AS e
+         JOIN origins AS o ON o.no = e.origin WHERE ? IS NULL OR o.run = ?`,
+      );
+      for (const { stream, n } of rows?.iterate(run, run) ?? []) {
+        totals.set(String(stream), (totals.get(String(stream)) ?? 0) + Number(n));
+      }
+    }
+    for (const [stream, events] of totals) yield { stream, events };
+  }
+
+  async eventCounts(streams: readonly string[] | ReadonlyMap<string, number>): Promise<Map<string, number>> {
+    const bounds = boundsOf(streams);
+    const counts = new Map<string, number>(bounds.map(([stream]) => [stream, 0]));
+    const db = this.#read();
+    for (const day of db ? dayNames(db) : []) {
+      const rows = db?.prepare(
+        `SELECT o.stream, count(*) AS n FROM json_each(?) AS b
+         JOIN origins AS o ON o.stream = b.value ->> 0
+         JOIN "logs_${day}" AS e ON e.origin = o.no AND (b.value ->> 1 IS NULL OR e.start < b.value ->> 1)
+         GROUP BY o.stream`,
+      );
+      for (const { stream, n } of rows?.iterate(JSON.stringify(bounds)) ?? []) {
+        counts.set(String(stream), (counts.get(String(stream)) ?? 0) + Number(n));
+      }
+    }
+    return counts;
+  }
+
+  async *storedRanges({ run }: AuditScope): AsyncIterable<StoredRange & { stream: string }> {
+    const db = this.#read();
+    for (const day of db ? dayNames(db) : []) {
+      const page = db?.prepare(
+        `SELECT e.no, e.id, e.start, e.end, e.sum, o.stream, o.run FROM "logs_${day}" AS e
+         JOIN origins AS o ON o.no = e.origin WHERE e.no > ? ORDER BY e.no LIMIT ${rangePageRows}`,
+      );
+      for (let last = -1; ;) {
+        const rows = page?.all(last) ?? [];
+        for (const row of rows) {
+          if (run === undefined || row['run'] === run)
+            yield { ...rangeOf(row), stream: String(row['stream']) };
+        }
+        if (rows.length < rangePageRows) break;
+        last = Number(rows.at(-1)?.['no']);
+      }
+    }
+  }
+
+  async *ranges(stream: string, within?: { start: number; end: number }): AsyncIterable<StoredRange> {
     const db = this.#read();
     if (!db) return;
+    const { start: from = -1, end: to = Number.MAX_SAFE_INTEGER } = within ?? {};
     // `observed` never runs backwards in a stream, so its events are in order from day to day.
     for (const day of dayNames(db)) {
       const page = db.prepare(
         `SELECT e.no, e.id, e.start, e.end, e.sum FROM "logs_${day}" AS e
          WHERE e.origin IN (SELECT no FROM origins WHERE stream = ?) AND (e.start, e.no) > (?, ?)
+           AND e.start < ? AND e.end > ?
          ORDER BY e.start, e.no LIMIT ${pageRows}`,
       );
       for (let last = [-1, -1]; ;) {
-        const rows = page.all(stream, ...last);
-        for (const { id, start, end, sum } of rows) {
-          yield { id: idFromBlob(id), start: Number(start), end: Number(end), sum: sumText(sum) };
-        }
+        const rows = page.all(stream, ...last, to, from);
+        for (const row of rows) yield rangeOf(row);
         if (rows.length < pageRows) break;
         last = [Number(rows.at(-1)?.['start']), Number(rows.at(-1)?.['no'])];
       }
     }
   }
 
-  async eventCounts(streams: readonly string[]): Promise<Map<string, number>> {
-    const counts = new Map<string, number>(streams.map((stream) => [stream, 0]));
+  async heldSince(): Promise<number | null> {
     const db = this.#read();
-    for (const day of db ? dayNames(db) : []) {
-      const rows = db?.prepare(
-        `SELECT o.stream, count(*) AS n FROM origins AS o JOIN "logs_${day}" AS e ON e.origin = o.no
-         WHERE o.stream IN (SELECT value FROM json_each(?)) GROUP BY o.stream`,
-      );
-      for (const { stream, n } of rows?.iterate(JSON.stringify(streams)) ?? []) {
-        counts.set(String(stream), (counts.get(String(stream)) ?? 0) + Number(n));
-      }
-    }
-    return counts;
+    const [oldest] = db ? dayNames(db) : [];
+    return oldest === undefined ? null : startOfDay(oldest);
   }
 
   async writeIncident(incident: IncidentDocument): Promise<'stored' | 'stale'> {
@@ -411,6 +486,16 @@ function dropMonths(db: DatabaseSync, metricsDays: number, now: number): string[
 
 function parseStream(document: unknown): StreamDocument {
   return streamFromJson(JSON.parse(String(document)) as Record<string, unknown>);
+}
+
+function boundsOf(streams: readonly string[] | ReadonlyMap<string, number>): [string, number | null][] {
+  return Array.isArray(streams)
+    ? streams.map((stream) => [stream, null])
+    : [...(streams as ReadonlyMap<string, number>)];
+}
+
+function rangeOf({ id, start, end, sum }: Record<string, unknown>): StoredRange {
+  return { id: idFromBlob(id), start: Number(start), end: Number(end), sum: sumText(sum) };
 }
 
 function sumText(sum: unknown): string {

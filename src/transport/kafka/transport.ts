@@ -22,6 +22,7 @@ import {
 } from '../record-json.ts';
 import { createClient } from './client.ts';
 import { Connectivity } from './connectivity.ts';
+import { partitionReports } from './partition-reports.ts';
 import { receivedRecord } from './received-record.ts';
 import { readRecords } from './record-reader.ts';
 import type { RecordReaderOptions } from './record-reader.ts';
@@ -118,6 +119,11 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
       return new KafkaSubscriber({ ...reading, groupId, sharing });
     },
     scanner: { scan: (scan) => scanSegments(reading, scan) },
+    async partitions(signal) {
+      await topics.counts(signal);
+      const ask = async () => await partitionReports(() => client.admin(), { topicPrefix, groupId });
+      return await connectivity.attempt(ask, signal);
+    },
     facts: {
       append: async (facts) =>
         await sendJson(
@@ -143,6 +149,11 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
         await sendJson(
           names.deadLetters,
           letters.map((letter) => ({ key: letter.stream ?? '', text: deadLetterToJson(letter) })),
+        ),
+      mark: async (marks) =>
+        await sendJson(
+          names.deadLetters,
+          marks.map((mark) => ({ key: mark.stream ?? '', text: deadLetterToJson(mark) })),
         ),
       async *read(signal) {
         for await (const { messages } of readRecords(

@@ -17,7 +17,7 @@ import type { Logger } from '../../core/logger.ts';
 import { lanes, segmentBytesMax } from '../../core/segment.ts';
 import type { Lane, Segment } from '../../core/segment.ts';
 import { Turnstile } from '../../core/turnstile.ts';
-import type { ConnectionState, Publisher, Transport } from '../../core/transport.ts';
+import type { ConnectionState, PartitionReport, Publisher, Transport } from '../../core/transport.ts';
 import type { CompressionLevel } from '../../segment/compression.ts';
 import { encodeSegment } from '../../segment/wire-format.ts';
 import {
@@ -31,6 +31,7 @@ import { ConsumerGroup } from './consumer-group.ts';
 import { ProcessLock } from '../../core/process-lock.ts';
 import { committedRange } from './group-positions.ts';
 import { localPartition, segmentLog } from './lane-batches.ts';
+import { listLogFiles, logEnd } from './log-files.ts';
 import type { LogRecord } from './log-format.ts';
 import { LogWriter } from './log-writer.ts';
 import type { RetentionPolicy } from './retention.ts';
@@ -77,6 +78,7 @@ export function createLocalTransport(options: LocalTransportOptions): Transport 
     publisher: localPublisher(writers, options.compressionLevel ?? (() => 'normal')),
     subscriber: () => new LocalSubscriber({ ...scanOptions, group }),
     scanner: { scan: (scan) => scanSegments(scanOptions, scan) },
+    partitions: async () => await Promise.all(lanes.map(async (lane) => await partitionReport(dir, lane))),
     facts: {
       append: async (facts) => {
         await Promise.all(
@@ -108,6 +110,11 @@ export function createLocalTransport(options: LocalTransportOptions): Transport 
               await append(logs.deadLetters, jsonRecord(letter.stream ?? '', deadLetterToJson(letter))),
           ),
         );
+      },
+      mark: async (marks) => {
+        const log = writers.get(logs.deadLetters);
+        const records = marks.map((mark) => jsonRecord(mark.stream ?? '', deadLetterToJson(mark)));
+        await Promise.all(records.map(async (record) => await log.append(record)));
       },
       async *read(signal) {
         for await (const values of readJson(scanOptions, logs.deadLetters, signal ? { signal } : {})) {
@@ -144,6 +151,19 @@ function localPublisher(writers: Writers, level: () => CompressionLevel): Publis
       await Promise.race([settled, aborted(signal)]);
       await writers.stop();
     },
+  };
+}
+
+async function partitionReport(dir: string, lane: Lane): Promise<PartitionReport> {
+  const log = segmentLog(lane);
+  const [oldest] = await listLogFiles(join(dir, log));
+  const { min } = await committedRange(join(dir, 'groups'), log);
+  return {
+    lane,
+    partition: localPartition,
+    first: oldest?.base ?? 0,
+    end: await logEnd(join(dir, log)),
+    committed: Number.isFinite(min) ? min : null,
   };
 }
 

@@ -1,15 +1,22 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { isFault } from '../../../src/commands/audit/findings.ts';
+import type { Finding } from '../../../src/commands/audit/findings.ts';
 import { quickAudit } from '../../../src/commands/audit/quick.ts';
 import type { Subject } from '../../../src/commands/audit/subjects.ts';
 import { itemsOf, openItems, readSegment } from '../../../src/commands/wiring/reading.ts';
-import type { StreamDocument } from '../../../src/core/stream-document.ts';
+import type { StreamDocument, StreamSummary } from '../../../src/core/stream-document.ts';
 import type { StreamState } from '../../../src/tail/cut-state.ts';
 import { FakeEventIndex } from '../../fakes/event-index.ts';
 import { carried, segmentOf } from '../../fakes/segments.ts';
 
 const text = 'one\ntwo\nthree\n';
 const later = Date.UTC(2026, 10, 23, 12);
+const signal = AbortSignal.timeout(60_000);
+let expiredBefore = 0;
+
+function summaryOf({ open, recent: _r, context: _c, ...rest }: StreamDocument): StreamSummary {
+  return { ...rest, hasOpen: open !== null };
+}
 
 describe('the quick audit', () => {
   let index: FakeEventIndex;
@@ -17,29 +24,42 @@ describe('the quick audit', () => {
 
   beforeEach(async () => {
     index = new FakeEventIndex();
+    expiredBefore = 0;
     const reading = readSegment(null, carried(segmentOf(text)), { timeZone: 'UTC', now: later });
     ({ document } = reading);
-    await index.write([...itemsOf(reading.closed, []), ...openItems(document, { timeZone: 'UTC' })]);
+    const open = openItems(document, { timeZone: 'UTC' });
+    await index.write([...itemsOf(reading.closed, []), ...open, { kind: 'stream', document }]);
   });
 
   function subject(
-    values: { end?: number; acked?: number; size?: number; document?: StreamDocument | null } = {},
+    values: {
+      end?: number;
+      acked?: number;
+      size?: number;
+      document?: StreamDocument | null;
+      consumed?: boolean;
+    } = {},
   ): Subject {
     const { end = text.length, acked = end, size = end } = values;
     const held = values.document === undefined ? document : values.document;
-    const state = { end, acked, record: {} } as StreamState;
+    const state = { end, acked, anchor: null, observed: later, record: {} } as StreamState;
     return {
       stream: document.stream,
+      source: 's',
       run: 'r',
       path: '/logs/a.log',
       state,
-      document: held,
-      file: { path: '/logs/a.log', size, compressed: null },
+      document: held && summaryOf(held),
+      file: { path: '/logs/a.log', key: '1:1', size, mtimeMs: 0, compressed: null },
+      consumed: values.consumed ?? null,
     };
   }
 
   async function findings(of: Subject): Promise<[string, string, number, number][]> {
-    const account = await quickAudit([of], [], index, later);
+    const account = await quickAudit(
+      { subjects: [of], unknown: [] },
+      { index, source: 's', scope: { source: 's' }, now: later, expiredBefore, signal },
+    );
     return account.findings.map(({ kind, where, start, end }) => [kind, where, start, end]);
   }
 
@@ -54,10 +74,9 @@ describe('the quick audit', () => {
   });
 
   it('names a hole, which is no fault', async () => {
-    const holed = { ...document, gaps: [{ start: 2, end: 9, reason: 'hole' as const }] };
-    const account = await quickAudit([subject({ document: holed })], [], index, later);
-    expect(account.findings.map(({ kind, start, end }) => [kind, start, end])).toEqual([['hole', 2, 9]]);
-    expect(account.findings.some(isFault)).toBe(false);
+    const gaps = [{ start: 2, end: 9, reason: 'hole' as const }];
+    expect(await findings(subject({ document: { ...document, gaps } }))).toEqual([['hole', 'file', 2, 9]]);
+    expect(isFault({ kind: 'hole' } as Finding)).toBe(false);
   });
 
   it('counts documents: one that was deleted is a gap, one too many an overlap', async () => {

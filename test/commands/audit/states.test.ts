@@ -6,6 +6,7 @@ import { quickAudit } from '../../../src/commands/audit/quick.ts';
 import type { Subject } from '../../../src/commands/audit/subjects.ts';
 import { itemsOf, readSegment } from '../../../src/commands/wiring/reading.ts';
 import type { Segment } from '../../../src/core/segment.ts';
+import type { StreamDocument } from '../../../src/core/stream-document.ts';
 import { FakeEventIndex } from '../../fakes/event-index.ts';
 import { carried, segmentOf } from '../../fakes/segments.ts';
 
@@ -17,11 +18,13 @@ const stateOf = (steps: number[]) =>
 describe('the audit of rewritten files', () => {
   let index: FakeEventIndex;
   let subjects: Subject[];
+  let last: StreamDocument | undefined;
   let expected: ExpectedEvents[];
 
   beforeEach(() => {
     index = new FakeEventIndex();
     subjects = [];
+    last = undefined;
     expected = [];
   });
 
@@ -36,16 +39,38 @@ describe('the audit of rewritten files', () => {
       snapshot: true,
       ...more,
     };
-    const previous = subjects.at(-1)?.document ?? undefined;
+    const previous = last;
     const { closed, document } = readSegment(null, carried(segment), { timeZone: 'UTC', now, previous });
-    await index.write(itemsOf(closed, []));
-    const subject = { stream: segment.stream, run: 'r', path, state: null, document, file: null };
+    await index.write([...itemsOf(closed, []), { kind: 'stream', document }]);
+    const { open, recent: _r, context: _c, ...summary } = document;
+    const subject: Subject = {
+      stream: segment.stream,
+      source: 's',
+      run: 'r',
+      path,
+      state: null,
+      document: { ...summary, hasOpen: open !== null },
+      file: null,
+      consumed: null,
+    };
+    last = document;
     subjects.push(subject);
-    expected.push({ subject, closed, open: [], isWhole: true });
+    expected.push({ subject, closed, open: [], isWhole: true, end: document.end });
   }
 
+  const options = () => ({
+    index,
+    source: 's',
+    scope: { source: 's' },
+    now,
+    expiredBefore: 0,
+    signal: AbortSignal.timeout(60_000),
+  });
   const quick = async () =>
-    (await quickAudit(subjects, [], index, now)).findings.map(({ kind, stream }) => [kind, Number(stream)]);
+    (await quickAudit({ subjects, unknown: [] }, options())).findings.map(({ kind, stream }) => [
+      kind,
+      Number(stream),
+    ]);
   const deep = async () =>
     (await compareById(expected, index)).map(({ kind, stream }) => [kind, Number(stream)]);
 

@@ -24,6 +24,7 @@ function gather(t: TailHarness, include: readonly string[]) {
     stateDir: t.state,
     patterns: compilePatterns(include, [], t.logs),
     index: new FakeEventIndex(),
+    partitions: async () => null,
     logger: silentLogger,
   });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Indexing } from '../../../src/commands/wiring/indexing.ts';
 import { itemsOf, readSegment } from '../../../src/commands/wiring/reading.ts';
+import type { IndexItem } from '../../../src/core/event-index.ts';
 import type { Fact } from '../../../src/core/fact.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import type { Lane, Segment } from '../../../src/core/segment.ts';
@@ -26,10 +27,11 @@ class Bench {
   #queue: SegmentBatch[] = [];
   #wake: () => void = () => undefined;
   readonly #stop = new AbortController();
+  readonly #indexing: Indexing;
   readonly #running: Promise<void>;
 
   constructor() {
-    const indexing = new Indexing({
+    this.#indexing = new Indexing({
       subscriber: {
         batches: (signal) => this.#batches(signal),
         lag: async () => [],
@@ -38,17 +40,19 @@ class Bench {
       facts: { append: async (facts) => void this.facts.push(...facts), read: async function* () {} },
       deadLetters: {
         append: async (letters) => void this.letters.push(...letters),
+        mark: async () => undefined,
         read: async function* () {},
       },
       onFacts: () => undefined,
       onRevoked: (streams) => void this.revokedStreams.push(...streams),
       timeZone: 'UTC',
       provisionalAfterMs: 1000,
+      refusedInARowMax: 10,
       clock: this.clock,
       logger: silentLogger,
       metrics: this.metrics,
     });
-    this.#running = indexing.run(this.#stop.signal);
+    this.#running = this.#indexing.run(this.#stop.signal);
   }
 
   async *#batches(signal: AbortSignal): AsyncGenerator<SegmentBatch> {
@@ -93,6 +97,10 @@ class Bench {
     this.#revoke.abort();
     this.#revoke = new AbortController();
     this.#assignment += 1;
+  }
+
+  get notReady(): string | null {
+    return this.#indexing.notReady;
   }
 
   get messages(): string[] {
@@ -162,6 +170,76 @@ describe('Indexing', () => {
     await bench.give([segmentOf('ONE\nTWO\n')]);
     expect(bench.letters).toMatchObject([{ kind: 'conflict', start: 0, end: 8 }]);
     expect(bench.messages).toEqual(['one']);
+  });
+
+  it('puts a refused document into the dead letters and goes on; a refused open one only once', async () => {
+    await using bench = new Bench();
+    const write = bench.index.write.bind(bench.index);
+    bench.index.write = async (items) => {
+      const refused = (item: IndexItem) => item.kind === 'event' && item.event.message.startsWith('two');
+      await write(items.filter((item) => !refused(item)));
+      return items.map((item) =>
+        refused(item) ? { status: 'rejected', reason: 'no such mapping' } : { status: 'stored' },
+      );
+    };
+    expect(await bench.give([segmentOf('one\ntwo\n')])).toBe('commit');
+    await bench.clock.advance(1300);
+    await bench.give([segmentOf(' more\n', { start: 8 })]);
+    await bench.clock.advance(1300);
+    expect(bench.letters).toMatchObject([{ kind: 'document', reason: 'no such mapping', start: 4, end: 7 }]);
+    await bench.give([segmentOf('three\nfour\n', { start: 14 })]);
+    expect(bench.letters).toHaveLength(2);
+    expect(bench.letters[1]).toMatchObject({ start: 4, end: 13, path: '/logs/a.log' });
+    expect(bench.messages).toEqual(['one', 'three']);
+  });
+
+  it('holds a batch back while the index refuses everything, and loses nothing', async () => {
+    await using bench = new Bench();
+    const write = bench.index.write.bind(bench.index);
+    let refuses = true;
+    bench.index.write = async (items) => {
+      if (!refuses || items[0]?.kind === 'stream') return await write(items);
+      return items.map(() => ({ status: 'rejected', reason: 'strict mapping' }));
+    };
+    // One at a time: a slow log floods as well.
+    let start = 0;
+    const give = async (text: string) => {
+      const outcome = await bench.give([segmentOf(text, { start })]);
+      if (outcome === 'commit') start += text.length;
+      return outcome;
+    };
+    for (let i = 0; i < 11; i += 1) expect(await give(`line ${i}x\n`)).toBe('commit');
+    expect(bench.letters).toHaveLength(10);
+    expect(await give('held\nback\n')).toBe('release');
+    expect(await give('held\nback\n')).toBe('release');
+    expect(bench.letters).toHaveLength(10);
+    expect(bench.notReady).toContain('refuses every document of bulk 0: strict mapping');
+    expect((await bench.metrics.indexRefusing.get()).values[0]?.value).toBe(1);
+    refuses = false;
+    expect(await give('held\nback\n')).toBe('commit');
+    expect(bench.messages).toEqual(['line 10x', 'held']);
+    expect(bench.notReady).toBeNull();
+    expect((await bench.metrics.indexRefusing.get()).values[0]?.value).toBe(0);
+  });
+
+  it('holds a batch back whose stream documents are refused, and tells its facts once', async () => {
+    await using bench = new Bench();
+    const write = bench.index.write.bind(bench.index);
+    let refuses = true;
+    bench.index.write = async (items) =>
+      refuses && items[0]?.kind === 'stream'
+        ? items.map(() => ({ status: 'rejected', reason: 'strict mapping' }))
+        : await write(items);
+    const segments = Array.from({ length: 11 }, (_, i) =>
+      segmentOf('{"step": 3, "loss": 2.5}\n', { path: '/logs/m.jsonl', stream: i.toString(16).repeat(32) }),
+    );
+    expect(await bench.give(segments)).toBe('release');
+    expect(await bench.give(segments)).toBe('release');
+    expect(bench.facts).toHaveLength(11);
+    refuses = false;
+    expect(await bench.give(segments)).toBe('commit');
+    expect(bench.facts).toHaveLength(11);
+    expect(bench.index.documents.size).toBe(11);
   });
 
   it('releases a batch that fails, forgets what it took in, and takes it in when it comes again', async () => {
