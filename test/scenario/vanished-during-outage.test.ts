@@ -19,6 +19,8 @@ const filesEach = 20;
 const linesEach = 2500;
 const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
 
+const nothingLost = { missing: 0, duplicate: 0, wrong: 0, gapBytes: 0, exitCode: 0, seed };
+
 /** What the agent ships to, and how it goes away and comes back. */
 interface Outage {
   /** YAML of `transport`. */
@@ -29,7 +31,7 @@ interface Outage {
 }
 
 /** Files are deleted while nothing is acknowledged, the agent is killed after each batch; then all of it comes. */
-async function losesNothing(dir: string, outage: Outage): Promise<void> {
+async function verdictOf(dir: string, outage: Outage): Promise<object> {
   const random = randomOf(seed);
   const agent = new CabooseProcess('agent', 'agent', configOf(dir, outage.transport), dir);
   const logs = join(dir, 'logs');
@@ -73,9 +75,7 @@ async function losesNothing(dir: string, outage: Outage): Promise<void> {
     await soon(async () => (await agent.metric('caboose_spool_bytes')) === 0, 'the spool is empty');
     await soon(async () => (await spoolFiles()) === 0, 'no spool file is left');
     const { lines, gapBytes } = await outage.shipped();
-    const verdict = { ...compare(written, lines), gapBytes, seed };
-    expect(verdict).toEqual({ missing: 0, duplicate: 0, wrong: 0, gapBytes: 0, seed });
-    expect(await agent.stop()).toBe(0);
+    return { ...compare(written, lines), gapBytes, exitCode: await agent.stop(), seed };
   } finally {
     await agent.stop();
   }
@@ -106,12 +106,13 @@ describe('files that are deleted while the disk of the local log is full', () =>
     const disk = await mountSmallDisk(join(dir, 'transport'), '64m');
     if (!disk) return test.skip();
     try {
-      await losesNothing(dir, {
+      const verdict = await verdictOf(dir, {
         transport: `{ local: { dir: ${dir}/transport/log } }`,
         begin: disk.fill,
         end: disk.makeRoom,
         shipped: async () => await shippedLocally(join(dir, 'transport/log')),
       });
+      expect(verdict).toEqual(nothingLost);
     } finally {
       await disk.unmount();
       await rm(dir, { recursive: true, force: true });
@@ -130,12 +131,13 @@ await describeStarting(['kafka'], 'files that are deleted while Kafka is down', 
       logger: silentLogger,
     });
     try {
-      await losesNothing(dir, {
+      const verdict = await verdictOf(dir, {
         transport: `{ kafka: { brokers: ["${broker.address}"], partitions: 3 } }`,
         begin: async () => await broker.kill('SIGKILL'),
         end: async () => await broker.restart(),
         shipped: async () => await shippedLines(transport.scanner),
       });
+      expect(verdict).toEqual(nothingLost);
     } finally {
       await transport.close();
       await broker.stop();
