@@ -5,9 +5,9 @@ import { addOutcome, emptyReport, reportText } from './report.ts';
 import { simulate } from './simulation.ts';
 import { shrink } from './shrink.ts';
 
-/** Another one each time; what fails is named, and can be run again with `npm run soak -- simulation --seed N`. */
-const baseSeed = Number(process.env['CABOOSE_SIMULATION_SEED'] ?? Date.now() % 1_000_000_000);
-const seedsMax = 2000;
+/** CABOOSE_SIMULATION_SEED names another. What fails is named, and can be run again with `npm run soak -- simulation --seed N`. */
+const baseSeed = Number(process.env['CABOOSE_SIMULATION_SEED'] ?? 300_000);
+const seedsMax = 300;
 const timeMsMax = 30_000;
 
 describe('the simulation', () => {
@@ -22,7 +22,7 @@ describe('the simulation', () => {
     expect(other.trace).not.toEqual(first.trace);
   });
 
-  it('finds no broken promise from a seed that is another each time', async () => {
+  it('finds no broken promise', async () => {
     const report = emptyReport();
     const began = performance.now();
     for (let seed = baseSeed; seed < baseSeed + seedsMax; seed += 1) {
