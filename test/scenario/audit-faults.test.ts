@@ -113,10 +113,9 @@ state: { dir: ${dir}/state }
   it('finds a document that is there twice, and one that is of other bytes', async () => {
     sql((logs) => `UPDATE "${logs}" SET sum = 7 WHERE start = ${10 * lineBytes}`);
     sql(
-      (
-        logs,
-      ) => `INSERT INTO "${logs}" SELECT no + 1000, x'00', origin, start, end, time, level, kind, rank, logger, sum, message
-                 FROM "${logs}" WHERE start = ${20 * lineBytes}`,
+      (logs) => `CREATE TEMP TABLE twice AS SELECT * FROM "${logs}" WHERE start = ${20 * lineBytes};
+          UPDATE twice SET no = no + 1000, id = x'00';
+          INSERT INTO "${logs}" SELECT * FROM twice`,
     );
     expect(await findings()).toMatchObject([{ kind: 'overlap', where: 'index', start: 0 }]);
     expect(await findings('--deep')).toMatchObject([
