@@ -376,7 +376,8 @@ export class Cutter {
   #tellGaps({ path }: FollowedFile, cuts: readonly Cut[]): void {
     const { logger, metrics } = this.#options;
     for (const { start, end, gap } of cuts) {
-      if (gap === null) continue;
+      // A hole was told when it was cut.
+      if (gap === null || gap === 'hole') continue;
       metrics.gapBytes.inc({ reason: gap }, end - start);
       const hint = 'these bytes cannot be had; a gap is published in their place';
       logger.warn({ path, start, end, reason: gap, hint }, 'bytes of a file are gone before they were sent');

@@ -97,6 +97,10 @@ describe('a hole of zeros', () => {
     t.publisher.published.length = 0;
     await t.start();
     expect(t.publisher.published.map(({ segment }) => segment)).toEqual(before);
+    // Told once, by the one that cut it.
+    expect(t.warnings.map(({ message }) => message)).toEqual([
+      'a hole of zeros in a file: a gap is published in its place',
+    ]);
   });
 
   it('is found in a compressed file', async () => {
