@@ -125,10 +125,10 @@ await describeWith(['kafka'], 'the sharing of partitions', ({ kafka }) => {
 
     await until(async () => (await light.group()) !== null, 'the group is settled', waitMs);
     const view = await light.group();
-    expect(view?.members.map(({ id, weight, slots }) => [id, weight, slots.length])).toEqual([
-      ['a', 1, 2],
-      ['b', 3, 6],
-    ]);
+    const told = view?.members.map(
+      ({ id, weight, slots }) => `${id} of weight ${weight} has ${slots.length}`,
+    );
+    expect(told?.sort()).toEqual(['a of weight 1 has 2', 'b of weight 3 has 6']);
     plans.set('aaaa');
     await shared([8, 0], 'by the plan');
     await publish(0, 8);

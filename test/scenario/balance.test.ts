@@ -166,7 +166,7 @@ http: { listen: "127.0.0.1:0" }
       const stayed = [...planned].filter(([, member]) => !isLeaders(member));
       expect(stayed.filter(([slot, member]) => without.get(slot) !== member)).toEqual([]);
 
-      await zookeeper.stop();
+      await zookeeper.kill();
       await elasticsearch.pass();
       const more = publish(500, 500);
       leader.start();
@@ -178,6 +178,8 @@ http: { listen: "127.0.0.1:0" }
       await settle(3, 'and another');
 
       await more;
+      // The last event of a stream that changed hands before it was shown waits for the next leader.
+      await zookeeper.restart();
       const count = async (): Promise<number> =>
         (await elasticDocuments(servers.elasticsearch, `${id}-logs-*`, 'count')).length;
       await until(async () => (await count()) >= expected.length, 'all lines are indexed', 120_000);
