@@ -17,7 +17,7 @@ const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
 await describeWith(['kafka', 'zookeeper', 'elasticsearch'], 'end to end, on real servers', (servers) => {
   it(
     'four files written live, two agents and two indexers killed again and again: every line once',
-    { timeout: 300_000 },
+    { timeout: 420_000 },
     async () => {
       const dir = await mkdtemp(join(tmpdir(), 'caboose-e2e-'));
       const id = `e2e${Date.now()}`;
@@ -73,8 +73,8 @@ http: { listen: "127.0.0.1:0" }
           (await elasticDocuments(servers.elasticsearch, `${id}-logs-*`, 'count')).length;
         await until(
           async () => (await count()) >= expected.length,
-          `${expected.length} events in the index`,
-          120_000,
+          `${expected.length} events in the index (seed ${seed})`,
+          240_000,
         );
         const verdict = await (async () => {
           const found = await elasticDocuments(servers.elasticsearch, `${id}-logs-*`, 'messages');
