@@ -137,7 +137,7 @@ export function noteStat(file: FollowedFile, stat: FileStat, now: number): void 
 const rotateWaitMs = 5000;
 
 export function isQuiet(file: FollowedFile, now: number): boolean {
-  return now - file.changedAt >= rotateWaitMs;
+  return now - Math.max(file.changedAt, file.gone ? file.goneSince : 0) >= rotateWaitMs;
 }
 
 /** The offset up to which the file is cut. */

@@ -163,6 +163,8 @@ class Simulation {
     const epoch = this.#ledger.epochOf(segment.stream);
     // A file that was closed to spare descriptors may be seen in passing, by a look that compares it with something.
     if (this.#program.settings.openFilesMax < openFilesAmple) return;
+    // Decided before a restart, it comes again as it was; the bytes behind it follow.
+    if (!this.#agent?.hasEnded(segment.stream, segment.end)) return;
     if (epoch && epoch.seen.life === this.#agent?.life.number && seenBytes(epoch) > segment.end)
       this.#ledger.violate('final', `${about(segment)}, of which ${seenBytes(epoch)} bytes were seen`);
   }

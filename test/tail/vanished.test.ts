@@ -108,6 +108,25 @@ describe('a file that is deleted while nothing is acknowledged', () => {
     expect(t.publisher.text()).toBe('one\ntwo\n');
   });
 
+  it('is final only when it has stayed quiet since it was deleted', async () => {
+    await using t = await TailHarness.create();
+    await write(t.path('a.log'), 'one\n');
+    const { open } = await import('node:fs/promises');
+    await using writer = await open(t.path('a.log'), 'a');
+    await t.start();
+    await t.pass(20_000);
+    await unlink(t.path('a.log'));
+    await t.pass(1100);
+    await writer.write('two\n');
+    await t.pass(8000);
+    const [stream] = t.publisher.of('a.log');
+    expect(stream?.segments.map(({ bytes, final }) => [bytes.toString(), final])).toEqual([
+      ['one\n', false],
+      ['two\n', false],
+      ['', true],
+    ]);
+  });
+
   it('is let go without a kill, too, and its inode may be another file', async () => {
     await using t = await TailHarness.create();
     t.publisher.acks = false;
