@@ -6,7 +6,7 @@ import type { StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isDrained, offsetOf } from './followed-file.ts';
+import { followedFile, hasUnread, isDrained } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { noZeros } from './holes.ts';
 import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
@@ -55,9 +55,8 @@ export class Catalog {
   /** The files of a rotation family, by its bare path. */
   readonly #families = new Map<string, Set<FollowedFile>>();
   readonly #paths = new Map<string, FollowedFile>();
-  /** Every path of the last walk, and the size of every file, by dev:ino. */
+  /** Every path of the last walk. */
   #present: ReadonlySet<string> = new Set();
-  #sizes: ReadonlyMap<string, number> = new Map();
   /** Streams of an earlier process that no file was found for yet; by dev:ino. */
   readonly #missing = new Map<string, StreamState[]>();
   /** Families of an earlier process, until every compressed file that was there at the start is known. */
@@ -66,6 +65,7 @@ export class Catalog {
   #orphans: Orphan[] = [];
   /** Files whose inode is another file's now, and of which nothing was ever read. */
   #replaced: FollowedFile[] = [];
+  #isUndecided = false;
   #scan = 0;
 
   constructor(options: CatalogOptions) {
@@ -96,7 +96,7 @@ export class Catalog {
   ): Promise<Orphan[]> {
     const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
     this.#present = new Set(candidates.flatMap(({ paths }) => paths));
-    this.#sizes = new Map(candidates.map(({ stat }) => [stat.key, stat.size]));
+    this.#isUndecided = false;
     const unknown: Candidate[] = [];
     for (const candidate of candidates) {
       const file = this.files.get(candidate.stat.key);
@@ -202,6 +202,11 @@ export class Catalog {
   }
 
   /** Some look for a copy, and the next walk may decide it. */
+  /** The last walk found something that may be a copy, and could not tell: once its original was read, the next one can. */
+  get isUndecided(): boolean {
+    return this.#isUndecided;
+  }
+
   get hasOrphans(): boolean {
     return this.#orphans.some((orphan) => !this.#awaitsSurvey(orphan));
   }
@@ -414,6 +419,7 @@ export class Catalog {
     const isCopy = async (file: OpenFile) =>
       original !== null && (await this.#isCopy(file, candidate.stat.size, original));
     const looksLikeIt = original !== null && (await this.#opened(path, candidate.stat.key, isCopy));
+    if (looksLikeIt === null || (looksLikeIt && original?.stream === null)) this.#isUndecided = true;
     if (looksLikeIt === null) return true;
     if (!looksLikeIt) {
       this.#held.delete(candidate.stat.key);
@@ -480,8 +486,10 @@ export class Catalog {
   /** Of what was read of the original, or, when that is of a former generation, of what it is now. */
   async #isCopy(file: OpenFile, size: number, original: FollowedFile): Promise<boolean> {
     const { stream, path, key } = original;
-    // Before the original's first cut nothing is known of it: that comes first.
-    if (!stream || (await isCopyOf(file, size, stream))) return true;
+    // Before the original's first cut nothing is known of it: that comes first, if there is something to cut.
+    if (!stream)
+      return (await this.#opened(path, key, async (other) => (await other.stat()).size > 0)) ?? false;
+    if (await isCopyOf(file, size, stream)) return true;
     if (size === 0) return false;
     const isSame = async (other: OpenFile) => await beginsWith(other, file, size);
     return (await this.#opened(path, key, isSame)) ?? false;
@@ -493,8 +501,7 @@ export class Catalog {
     if (family === path) return null;
     for (const file of this.#families.get(family) ?? []) {
       const older = file.birthtimeMs <= candidate.stat.birthtimeMs;
-      const hasBytes = offsetOf(file) > 0 || (this.#sizes.get(file.key) ?? 0) > 0;
-      if (file.path === family && !file.gone && older && hasBytes) return file;
+      if (file.path === family && !file.gone && older && file.complaint === null) return file;
     }
     return null;
   }

@@ -63,6 +63,8 @@ const starvedWaitMs = 100;
 /** No file has this inode. */
 const nowhere = { dev: '', ino: '' };
 const scanIntervalMinMs = 1000;
+/** Walks, when all there is is worked through, to find out what is a copy. */
+const decidingWalksMax = 5;
 /** Looks at rewritten files that do not stand still, at the end. */
 const statesWaitsMax = 20;
 /** It looks at every file, so not in every round. */
@@ -205,6 +207,7 @@ export class Tail {
   }
 
   async #workThrough(signal: AbortSignal): Promise<void> {
+    let walks = 0;
     do {
       await this.#scan();
       let readable = 0;
@@ -230,7 +233,16 @@ export class Tail {
         const pauseMs = this.#pauseMs();
         if (pauseMs > 0) await this.#options.clock.sleep(pauseMs, signal);
       }
-    } while (!signal.aborted && (this.#catalog.hasOrphans || this.#awaitsCompressed));
+      walks += 1;
+    } while (
+      !signal.aborted &&
+      (this.#catalog.hasOrphans || this.#awaitsCompressed || this.#mayDecide(walks))
+    );
+  }
+
+  /** Another walk may tell a copy from a file of its own; one that never can is left to the next process. */
+  #mayDecide(walks: number): boolean {
+    return this.#catalog.isUndecided && walks < decidingWalksMax;
   }
 
   get #isLookingThrough(): boolean {

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, truncate, writeFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { TailHarness } from './harness.ts';
@@ -23,3 +23,15 @@ it.each([1, 2, 3, 5])(
     expect(acked).toBe(bytes);
   },
 );
+
+it('once ships the rotations of copytruncate, which it cannot tell from copies before it has read the file in its place', async () => {
+  await using harness = await TailHarness.create();
+  await mkdir(harness.logs, { recursive: true });
+  await writeFile(harness.path('a.log'), 'old\n');
+  await copyFile(harness.path('a.log'), harness.path('a.log.1'));
+  await truncate(harness.path('a.log'));
+  await appendFile(harness.path('a.log'), 'new\n');
+  await (await harness.tail()).once(new AbortController().signal);
+  expect(harness.publisher.text('a.log')).toBe('new\n');
+  expect(harness.publisher.text('a.log.1')).toBe('old\n');
+});
