@@ -42,7 +42,8 @@ export class Room {
 
   /** With less room than half, waiting costs less than cutting and syncing for a little. */
   isAmple(lane: Lane): boolean {
-    return this.left(lane) * 2 >= this.#bytesMaxOf(lane);
+    const left = this.left(lane);
+    return left > 0 && left * 2 >= this.#bytesMaxOf(lane);
   }
 
   get isAmpleForAll(): boolean {

@@ -40,4 +40,12 @@ describe('Room', () => {
     plan.take('bulk', 50);
     expect([plan.left('bulk'), room.left('bulk')]).toEqual([0, 50]);
   });
+
+  it('is not ample for a lane that the other one has left nothing', () => {
+    const room = new Room(1000);
+    // What an earlier process had under way is sent again, whatever its size.
+    room.take('bulk', 1200);
+    expect(room.left('fast')).toBe(0);
+    expect(room.isAmple('fast')).toBe(false);
+  });
 });
