@@ -201,12 +201,12 @@ export class Catalog {
     return file?.path === path ? file : null;
   }
 
-  /** Some look for a copy, and the next walk may decide it. */
   /** The last walk found something that may be a copy, and could not tell: once its original was read, the next one can. */
   get isUndecided(): boolean {
     return this.#isUndecided;
   }
 
+  /** Some look for a copy, and the next walk may decide it. */
   get hasOrphans(): boolean {
     return this.#orphans.some((orphan) => !this.#awaitsSurvey(orphan));
   }
