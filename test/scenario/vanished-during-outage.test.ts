@@ -39,8 +39,10 @@ async function verdictOf(dir: string, outage: Outage): Promise<object> {
   const write = async (name: string, lines: number) => {
     const path = join(logs, name);
     const some = Array.from({ length: lines }, (_, i) => lineOf(path, i, random));
-    await appendFile(path, some.map((line) => `${line}\n`).join(''));
+    const text = some.map((line) => `${line}\n`).join('');
+    await appendFile(path, text);
     written.push(...some);
+    return Buffer.byteLength(text);
   };
   const spoolFiles = async () => (await readdir(join(dir, 'state/spool')).catch(() => [])).length;
   const soon = async (condition: () => Promise<boolean>, what: string) =>
@@ -55,9 +57,10 @@ async function verdictOf(dir: string, outage: Outage): Promise<object> {
     );
     await soon(async () => (await agent.metric('caboose_lag_bytes')) === 0, 'the first file is shipped');
     await outage.begin();
+    let deletedBytes = 0;
     for (let batch = 0; batch < batches; batch += 1) {
       const names = Array.from({ length: filesEach }, (_, i) => `worker-${batch}-${i}.log`);
-      for (const name of names) await write(name, linesEach);
+      for (const name of names) deletedBytes += await write(name, linesEach);
       const prefix = join(logs, `worker-${batch}-`);
       await soon(async () => (await countOpen(agent.pid, prefix)) === filesEach, 'they are open');
       // One of each batch is rotated out of sight, the others are deleted.
@@ -65,8 +68,11 @@ async function verdictOf(dir: string, outage: Outage): Promise<object> {
         if (i === 0) await rename(join(logs, name), join(dir, name));
         else await unlink(join(logs, name));
       await soon(async () => (await spoolFiles()) === (batch + 1) * filesEach, 'all are spooled');
-      // The cut log says so, as soon as the gauge does.
-      await soon(async () => ((await agent.metric('caboose_spool_bytes')) ?? 0) > 0, 'the spool is told');
+      // A file counts in the gauge when all of it is on disk.
+      await soon(
+        async () => ((await agent.metric('caboose_spool_bytes')) ?? 0) > deletedBytes,
+        'all of their bytes are spooled',
+      );
       await agent.kill();
       agent.start();
       await soon(async () => (await agent.metric('caboose_spool_bytes')) !== null, 'the agent is back');
