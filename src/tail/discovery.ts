@@ -47,9 +47,17 @@ export class Discovery {
     for (const root of this.#patterns.roots) {
       const stat = await this.#try(root, () => this.#fs.stat(root));
       if (stat?.kind === 'directory') await this.#directory(root, 0);
-      else if (stat && this.#patterns.matches(root)) this.#take(root, stat);
+      else {
+        if (stat && this.#patterns.matches(root)) this.#take(root, stat);
+        await this.#noteAbove(root);
+      }
     }
     return [...this.#walk.found.values()];
+  }
+
+  /** Those that the last walk has looked into, and where roots stand, or will, that are no directories. */
+  get directories(): ReadonlySet<string> {
+    return this.#walk.directories;
   }
 
   /** How many names the last walk has met. */
@@ -84,11 +92,11 @@ export class Discovery {
 
   async #directory(directory: string, depth: number): Promise<void> {
     const walk = this.#walk;
-    walk.directories += 1;
-    if (depth > depthMax || walk.directories > directoriesMax) {
+    if (depth > depthMax || walk.directories.size >= directoriesMax) {
       this.#tell(directory, 'too deep or too many directories', 'narrow source.include');
       return;
     }
+    walk.directories.add(directory);
     const entries = await this.#try(directory, () => this.#fs.readDirectory(directory));
     walk.entries += entries?.length ?? 0;
     for (const entry of entries ?? []) {
@@ -101,6 +109,12 @@ export class Discovery {
         if (stat) this.#take(path, stat);
       }
     }
+  }
+
+  async #noteAbove(root: string): Promise<void> {
+    const above = dirname(root);
+    const stat = await this.#try(above, () => this.#fs.stat(above));
+    if (stat?.kind === 'directory') this.#walk.directories.add(above);
   }
 
   #hide(path: string): void {
@@ -155,7 +169,7 @@ export class Discovery {
 
 function emptyWalk() {
   return {
-    directories: 0,
+    directories: new Set<string>(),
     entries: 0,
     found: new Map<string, Candidate>(),
     allowed: [] as string[],

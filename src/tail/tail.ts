@@ -119,7 +119,7 @@ export class Tail {
   /** Follows until `drain`. */
   async start(): Promise<void> {
     await this.#vanished.recover();
-    await this.#options.watcher.start((kind, path) => this.#onWake(kind, path));
+    this.#options.watcher.start((kind, path) => this.#onWake(kind, path));
     this.#loop = this.#follow();
   }
 
@@ -268,10 +268,11 @@ export class Tail {
   }
 
   async #scan(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, watcher } = this.#options;
     const began = clock.monotonic();
     this.#catalog.beginScan();
     const followed = this.#snapshots.takeOut(await this.#discovery.scan());
+    watcher.follow(this.#discovery.directories);
     const candidates = await this.#compressed.show(followed, this.#catalog.files);
     const lost = await this.#catalog.reconcile(candidates, clock.monotonic(), (path) =>
       this.#discovery.isHidden(path),

@@ -149,7 +149,8 @@ export class Agent {
     this.#cutLog = cutLog;
     const publisher = transport.publisher(life);
     const watcher: Watcher = {
-      start: async (listener) => void (this.#listener = listener),
+      start: (listener) => void (this.#listener = listener),
+      follow: () => undefined,
       close: async () => void (this.#listener = null),
     };
     this.#tail = new Tail({

@@ -1,47 +1,78 @@
-import { EventEmitter } from 'node:events';
-import { describe, expect, it, vi } from 'vitest';
+import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
+import { nodeFileSystem } from '../../src/tail/file-system.ts';
 import { directoryWatcher } from '../../src/tail/watcher.ts';
+import type { Watcher } from '../../src/tail/watcher.ts';
+import { until } from '../fakes/clock.ts';
 
-const watching = vi.hoisted(() => ({ emitter: null as EventEmitter | null }));
-vi.mock('chokidar', () => ({
-  watch: () => {
-    watching.emitter = Object.assign(new EventEmitter(), {
-      add: () => undefined,
-      close: async () => undefined,
-    });
-    return watching.emitter;
-  },
-}));
+let dir: string;
+let woken: string[];
+let told: { fields: object; message: string }[];
+let watcher: Watcher;
 
-describe('directoryWatcher', () => {
-  it.each([
-    ['ENOSPC', /fs\.inotify\.max_user_watches/],
-    ['EMFILE', /fs\.inotify\.max_user_watches/],
-    ['EPERM', /nothing to do/],
-  ])('tells once that it does not work (%s), and goes on', async (code, hint) => {
-    const told: { fields: object; message: string }[] = [];
-    const logger = {
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'caboose-watcher-'));
+  await mkdir(join(dir, 'run'));
+  await writeFile(join(dir, 'run/rank0.log'), 'a\n');
+  woken = [];
+  told = [];
+  watcher = directoryWatcher({
+    fs: nodeFileSystem,
+    clock: systemClock,
+    logger: {
       ...silentLogger,
       warn: (fields: object, message: string) => void told.push({ fields, message }),
-    };
-    const woken: string[] = [];
-    const watcher = directoryWatcher(['/logs'], () => true, logger);
-    await watcher.start((kind, path) => void woken.push(`${kind} ${path}`));
-    for (let i = 0; i < 3; i += 1)
-      watching.emitter?.emit('error', Object.assign(new Error(`${code}: refused`), { code }));
-    watching.emitter?.emit('change', '/logs/a.log');
-    watching.emitter?.emit('unlinkDir', '/logs/sub');
-    expect(woken).toEqual(['changed /logs/a.log', 'appeared /logs/sub']);
-    expect(told).toEqual([
-      {
-        fields: {
-          reason: `${code}: refused`,
-          hint: expect.stringMatching(hint),
-        },
-        message: 'file system events are not to be had: polling finds changes',
-      },
-    ]);
-    await watcher.close();
+    },
+    isInteresting: (path) => path.endsWith('.log'),
+    lookIntervalMs: 20,
+  });
+  watcher.start((kind, path) => void woken.push(`${kind} ${path}`));
+});
+
+afterEach(async () => {
+  await watcher.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+/** Writes until the watch, which takes a moment to stand, has told. */
+async function untilToldOf(path: string): Promise<void> {
+  await until(async () => {
+    await appendFile(path, 'b\n');
+    return woken.includes(`changed ${path}`);
+  }, `${path} is told of`);
+}
+
+describe('directoryWatcher', () => {
+  it('tells of files that grow, and of what appears, in the directories that are followed', async () => {
+    watcher.follow(new Set([dir, join(dir, 'run')]));
+    await untilToldOf(join(dir, 'run/rank0.log'));
+    await mkdir(join(dir, 'other'));
+    await until(() => woken.includes(`appeared ${join(dir, 'other')}`), 'the directory is told of');
+    expect(told).toEqual([]);
+  });
+
+  it('leaves directories that are no longer followed, and takes in new ones', async () => {
+    watcher.follow(new Set([join(dir, 'run')]));
+    await untilToldOf(join(dir, 'run/rank0.log'));
+    await mkdir(join(dir, 'next'));
+    await writeFile(join(dir, 'next/rank0.log'), 'a\n');
+    watcher.follow(new Set([join(dir, 'next')]));
+    await untilToldOf(join(dir, 'next/rank0.log'));
+    woken = [];
+    await appendFile(join(dir, 'run/rank0.log'), 'c\n');
+    await untilToldOf(join(dir, 'next/rank0.log'));
+    expect(woken.filter((one) => one.includes('/run/'))).toEqual([]);
+  });
+
+  it('lives with directories that are not there, or are no more', async () => {
+    watcher.follow(new Set([join(dir, 'never'), join(dir, 'run')]));
+    await untilToldOf(join(dir, 'run/rank0.log'));
+    await rm(join(dir, 'run'), { recursive: true });
+    await until(() => woken.some((one) => one.startsWith('appeared')), 'the loss is told of');
+    expect(told).toEqual([]);
   });
 });

@@ -83,7 +83,13 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
     fs: nodeFileSystem,
     watcher:
       agent.fileSystemEvents && !once
-        ? directoryWatcher(patterns.roots, (path) => patterns.matches(path), logger)
+        ? directoryWatcher({
+            fs: nodeFileSystem,
+            clock,
+            logger,
+            isInteresting: (path) => patterns.matches(path),
+            lookIntervalMs: agent.pollIntervalMs,
+          })
         : noWatcher,
     budget: new Budget({
       cpuMax: sharesProcess ? null : agent.cpuMax,
