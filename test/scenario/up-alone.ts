@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CabooseProcess } from './caboose-process.ts';
+
+export interface UpAlone extends AsyncDisposable {
+  readonly dir: string;
+  /** Of the index, one SQLite file. */
+  readonly indexDir: string;
+  readonly up: CabooseProcess;
+}
+
+/**
+ * `caboose up` as a process, not started yet, with everything that it keeps in a directory of its own. `source`: what it follows there,
+ * as YAML; by default logs below `logs`. It is stopped, and the directory removed, at the end of the scope.
+ */
+export async function upAlone(
+  name: string,
+  source = (dir: string): string => `include: ["${dir}/logs/**/*.log*"]`,
+): Promise<UpAlone> {
+  const dir = await mkdtemp(join(tmpdir(), `caboose-${name}-`));
+  const config = `
+source: { id: up, run: up, rank: 0, ${source(dir)} }
+${oneMachine(dir)}
+http: { listen: "127.0.0.1:0" }
+`;
+  const up = new CabooseProcess('up', 'up', config, dir);
+  return {
+    dir,
+    indexDir: join(dir, 'index'),
+    up,
+    async [Symbol.asyncDispose]() {
+      await up.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The sections of a config that need no server; all of it is kept in `dir`. */
+export function oneMachine(dir: string): string {
+  return `transport: { local: { dir: ${dir}/transport } }
+index: { local: { dir: ${dir}/index } }
+lease: { inProcess: {} }
+state: { dir: ${dir}/state }`;
+}
