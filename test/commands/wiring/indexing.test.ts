@@ -289,6 +289,25 @@ describe('Indexing', () => {
     expect(bench.index.events.size).toBe(160_000);
   });
 
+  it('writes a huge line in chunks that are bounded in text, not in events alone', async () => {
+    await using bench = new Bench();
+    const write = bench.index.write.bind(bench.index);
+    let most = 0;
+    bench.index.write = async (items) => {
+      const texts = items.map((item) => (item.kind === 'event' ? item.event.message.length : 0));
+      most = Math.max(
+        most,
+        texts.reduce((sum, length) => sum + length, 0),
+      );
+      return await write(items);
+    };
+    const part = 'x'.repeat(800_000);
+    const segments = Array.from({ length: 20 }, (_, i) => segmentOf(part, { start: i * part.length }));
+    expect(await bench.give(segments)).toBe('commit');
+    expect(bench.index.events.size).toBe(Math.floor((20 * part.length) / (256 * 1024)));
+    expect(most).toBeLessThan(3e6);
+  });
+
   it('does not call a long batch on a slow index a stall while chunk after chunk is stored', async () => {
     await using bench = new Bench();
     const write = bench.index.write.bind(bench.index);
