@@ -1,13 +1,11 @@
-import { globSync } from 'node:fs';
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { until } from '../fakes/clock.ts';
 import { runCaboose } from './caboose-process.ts';
 import { randomOf } from './oracle.ts';
-import { upAlone } from './up-alone.ts';
+import { logTables, rowsOf, upAlone } from './up-alone.ts';
 
 const rewrites = 50;
 const killsMin = 5;
@@ -18,7 +16,6 @@ interface Stored {
   names: Record<string, number>;
 }
 
-/** Reads the store directly, so that the oracle does not lean on what it tests. */
 function pointsOf(dir: string, path: string): Stored[] {
   return rowsOf(
     dir,
@@ -32,27 +29,12 @@ function pointsOf(dir: string, path: string): Stored[] {
 }
 
 function eventsOf(dir: string, path: string): string[] {
-  const days = rowsOf(
-    dir,
-    `SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'logs_????.??.??'`,
-  );
-  return days.flatMap(({ name }) =>
+  return logTables(dir).flatMap((name) =>
     rowsOf(
       dir,
-      `SELECT e.message FROM "${String(name)}" AS e JOIN origins AS o ON o.no = e.origin WHERE o.path = '${path}'`,
+      `SELECT e.message FROM "${name}" AS e JOIN origins AS o ON o.no = e.origin WHERE o.path = '${path}'`,
     ).map(({ message }) => String(message)),
   );
-}
-
-function rowsOf(dir: string, sql: string): Record<string, unknown>[] {
-  const [file] = globSync(join(dir, '*.db'));
-  if (file === undefined) return [];
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
-  try {
-    return db.prepare(sql).all();
-  } finally {
-    db.close();
-  }
 }
 
 describe('files that are rewritten, under caboose up', () => {

@@ -1,6 +1,8 @@
+import { globSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { CabooseProcess } from './caboose-process.ts';
 
 export interface UpAlone extends AsyncDisposable {
@@ -42,4 +44,23 @@ export function oneMachine(dir: string): string {
 index: { local: { dir: ${dir}/index } }
 lease: { inProcess: {} }
 state: { dir: ${dir}/state }`;
+}
+
+/** Asks the store directly, so that an oracle does not lean on what it tests. Nothing while there is no store. */
+export function rowsOf(indexDir: string, sql: string): Record<string, unknown>[] {
+  const [file] = globSync(join(indexDir, '*.db'));
+  if (file === undefined) return [];
+  // The first to open it after a kill mends it, and locks it meanwhile.
+  const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
+  try {
+    return db.prepare(sql).all();
+  } finally {
+    db.close();
+  }
+}
+
+/** The tables of events, one a day. */
+export function logTables(indexDir: string): string[] {
+  const sql = `SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'logs_????.??.??'`;
+  return rowsOf(indexDir, sql).map(({ name }) => String(name));
 }

@@ -1,36 +1,20 @@
-import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { until } from '../fakes/clock.ts';
 import { runCaboose } from './caboose-process.ts';
 import { compare, randomOf, writeLive } from './oracle.ts';
-import { upAlone } from './up-alone.ts';
+import { logTables, rowsOf, upAlone } from './up-alone.ts';
 
 const kills = 10;
 const rotations = 3;
 const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
 
-/** Reads the store directly, so that the oracle does not lean on what it tests. */
 function messagesOf(dir: string): string[] {
-  const [file] = globSync(join(dir, '*.db'));
-  if (file === undefined) return [];
-  const db = new DatabaseSync(file, { readOnly: true });
-  try {
-    const tables = db
-      .prepare(`SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'logs_????.??.??'`)
-      .all();
-    return tables.flatMap(({ name }) =>
-      db
-        .prepare(`SELECT message FROM "${String(name)}"`)
-        .all()
-        .map(({ message }) => String(message)),
-    );
-  } finally {
-    db.close();
-  }
+  return logTables(dir).flatMap((name) =>
+    rowsOf(dir, `SELECT message FROM "${name}"`).map(({ message }) => String(message)),
+  );
 }
 
 describe('caboose up, alone', () => {
