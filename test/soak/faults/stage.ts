@@ -14,7 +14,7 @@ import { CabooseProcess } from '../../scenario/caboose-process.ts';
 import { judge } from './judge.ts';
 import type { Verdict } from './judge.ts';
 import { Load } from './load.ts';
-import type { StageShape } from './scenario.ts';
+import type { Figure, StageShape } from './scenario.ts';
 import type { FaultServers } from './servers.ts';
 import { agentConfig, indexerConfig } from './stage-config.ts';
 import { mountSmall, unmount } from './small-disk.ts';
@@ -174,6 +174,15 @@ export class Stage {
   async sum(processes: readonly CabooseProcess[], metric: string): Promise<number> {
     const values = await Promise.all(processes.map(async (one) => await one.metric(metric)));
     return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+  }
+
+  /** From now on until the returned function is called: how many of the lines that were written have become events. */
+  async flow(): Promise<() => Promise<Figure>> {
+    const [indexed, written] = [await this.witness.indexed(), this.load.lines];
+    return async () => {
+      const [flowed, due] = [(await this.witness.indexed()) - indexed, this.load.lines - written];
+      return { name: 'events meanwhile, of the lines written', value: (100 * flowed) / due, unit: '%' };
+    };
   }
 
   /** Ends the load and every fault, waits until all lines are there, and compares. `refused`: events that must be missing. */
