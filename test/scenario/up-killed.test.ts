@@ -7,7 +7,11 @@ import { runCaboose } from './caboose-process.ts';
 import { compare, randomOf, writeLive } from './oracle.ts';
 import { logTables, rowsOf, upAlone } from './up-alone.ts';
 
-const kills = 10;
+/** More of them for a measurement: CABOOSE_TEST_KILLS=1000. */
+const kills = Number(process.env['CABOOSE_TEST_KILLS'] ?? 10);
+/** Of each file, written for about as long as the kills take. */
+const lines = Math.max(20_000, 500 * kills);
+const rate = lines / (1.6 * kills);
 const rotations = 3;
 const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
 
@@ -19,8 +23,8 @@ function messagesOf(dir: string): string[] {
 
 describe('caboose up, alone', () => {
   it(
-    'killed ten times while files are written and rotated: every line once',
-    { timeout: 180_000 },
+    'killed again and again while files are written and rotated: every line once',
+    { timeout: 180_000 + 6_000 * kills },
     async () => {
       await using alone = await upAlone('up');
       const { dir, up, indexDir } = alone;
@@ -28,7 +32,7 @@ describe('caboose up, alone', () => {
       up.start();
       const files = ['w0.log', 'w1.log'].map((name) => join(dir, 'logs', name));
       const writing = Promise.all(
-        files.map((path, i) => writeLive({ path, lines: 20_000, rate: 1_200, rotations, seed: seed + i })),
+        files.map((path, i) => writeLive({ path, lines, rate, rotations, seed: seed + i })),
       );
       const writers = { done: false };
       void writing.finally(() => (writers.done = true));
@@ -42,6 +46,7 @@ describe('caboose up, alone', () => {
       const verdict = compare(expected, messagesOf(indexDir));
       expect({ seed, ...verdict }).toEqual({ seed, missing: 0, duplicate: 0, wrong: 0 });
       expect(up.kills).toBeGreaterThanOrEqual(kills);
+      console.log(`${up.kills} kills, ${expected.length} lines (seed ${seed})`);
 
       const audit = await runCaboose(['audit', '--deep', '--config', up.configFile]);
       expect(audit.stdout.toString() + audit.stderr).toMatch(/^complete: /);

@@ -152,7 +152,7 @@ async function overtake(stage: Stage): Promise<Figure[]> {
     async () => (await stage.witness.countOf(path)) > 0,
     `the fresh failure of ${stage.id}`,
     freshTimeoutMs,
-    100,
+    250,
   );
   const seconds = (performance.now() - beganAt) / 1000;
   return [
