@@ -17,6 +17,11 @@ const burstSeconds = 2;
 const fastAheadSeconds = 1;
 /** Where the fast lane keeps the debt up for ever, bulk has a turn so often all the same. */
 const bulkWaitSecondsMax = 5;
+/**
+ * Most seconds that reading waits for CPU. What other work of the process uses (walks, watches, a transport that is away) counts as well:
+ * if that is the whole ceiling, waiting does not bring it down, and reading would wait for ever.
+ */
+const cpuWaitSecondsMax = 10;
 /** What is read at once is a quarter of a second's allowance, but not less than this. */
 const bytesAtOnceMin = 64 * 1024;
 
@@ -34,6 +39,8 @@ export class Budget {
   #bytesDebt = 0;
   /** Monotonic ms since when bulk may not read; null when it may. */
   #bulkWaitsSince: number | null = null;
+  /** Monotonic ms since when CPU is owed and nothing was read; null while none is owed. */
+  #cpuWaitsSince: number | null = null;
 
   constructor(options: BudgetOptions) {
     this.#options = options;
@@ -45,19 +52,34 @@ export class Budget {
   /** So many bytes were read. */
   spend(lane: Lane, bytes: number): void {
     this.#bytesDebt += bytes;
-    if (lane === 'bulk' && bytes > 0) this.#bulkWaitsSince = null;
+    if (bytes === 0) return;
+    if (lane === 'bulk') this.#bulkWaitsSince = null;
+    this.#cpuWaitsSince = null;
   }
 
   /** How long the lane may not read, in ms from now; 0 when it may. */
   pauseMs(lane: Lane): number {
     this.#settle();
-    const debtSeconds = this.#debtSeconds();
+    const { cpuMax, bytesPerSecondMax } = this.#options;
+    const cpuSeconds = cpuMax === null ? 0 : this.#cpuDebt / cpuMax;
+    const bytesSeconds = bytesPerSecondMax === null ? 0 : this.#bytesDebt / bytesPerSecondMax;
+    this.#bulkWaitsSince = since(this.#bulkWaitsSince, this.#at, cpuSeconds > 0 || bytesSeconds > 0);
+    this.#cpuWaitsSince = since(this.#cpuWaitsSince, this.#at, cpuSeconds > 0);
+    const patienceSeconds = cpuWaitSecondsMax - this.#waitedSeconds(this.#cpuWaitsSince);
+    const cpuPause = Math.min(this.#pauseSeconds(lane, cpuSeconds), patienceSeconds);
+    return Math.ceil(Math.max(0, cpuPause, this.#pauseSeconds(lane, bytesSeconds)) * 1000);
+  }
+
+  /** For what it takes so long to earn. */
+  #pauseSeconds(lane: Lane, debtSeconds: number): number {
     const fastSeconds = Math.max(0, debtSeconds - fastAheadSeconds);
-    if (debtSeconds <= 0) this.#bulkWaitsSince = null;
-    else this.#bulkWaitsSince ??= this.#at;
-    if (lane === 'fast' || this.#bulkWaitsSince === null) return Math.ceil(fastSeconds * 1000);
-    const patienceSeconds = bulkWaitSecondsMax - (this.#at - this.#bulkWaitsSince) / 1000;
-    return Math.ceil(Math.max(fastSeconds, Math.min(debtSeconds, patienceSeconds)) * 1000);
+    if (lane === 'fast') return fastSeconds;
+    const patienceSeconds = bulkWaitSecondsMax - this.#waitedSeconds(this.#bulkWaitsSince);
+    return Math.max(fastSeconds, Math.min(debtSeconds, patienceSeconds));
+  }
+
+  #waitedSeconds(sinceMs: number | null): number {
+    return sinceMs === null ? 0 : (this.#at - sinceMs) / 1000;
   }
 
   /** Bytes are counted with each read; CPU only afterwards, so that a round is not cut short for a little of it. */
@@ -90,7 +112,7 @@ export class Budget {
     const seconds = (now - this.#at) / 1000;
     if (cpuMax !== null) {
       const debt = this.#cpuDebt + (cpu - this.#cpuAt) - cpuMax * seconds;
-      this.#cpuDebt = Math.max(debt, -cpuMax * burstSeconds);
+      this.#cpuDebt = Math.min(Math.max(debt, -cpuMax * burstSeconds), cpuMax * cpuWaitSecondsMax);
     }
     if (bytesPerSecondMax !== null) {
       const debt = this.#bytesDebt - bytesPerSecondMax * seconds;
@@ -99,15 +121,11 @@ export class Budget {
     this.#at = now;
     this.#cpuAt = cpu;
   }
+}
 
-  /** How long it takes to earn what is owed. */
-  #debtSeconds(): number {
-    const { cpuMax, bytesPerSecondMax } = this.#options;
-    return Math.max(
-      cpuMax === null ? 0 : this.#cpuDebt / cpuMax,
-      bytesPerSecondMax === null ? 0 : this.#bytesDebt / bytesPerSecondMax,
-    );
-  }
+/** Begins, keeps or ends a time of waiting. */
+function since(before: number | null, now: number, waits: boolean): number | null {
+  return waits ? (before ?? now) : null;
 }
 
 function processCpuSeconds(): number {

@@ -107,6 +107,19 @@ export function transportSuite(name: string, createHarness: () => Promise<Transp
       expect(starts.filter((start) => start === 0).length).toBeGreaterThanOrEqual(3);
     });
 
+    test('a batch is bounded in what it unpacks to, not in what is carried', async () => {
+      const bytes = Buffer.alloc(800_000, 'a');
+      const segments = Array.from({ length: 40 }, (_, i) =>
+        exampleSegment({ bytes, start: i * bytes.length, end: (i + 1) * bytes.length }),
+      );
+      await publish('bulk', segments);
+      const consumer = consume(open());
+      await until(() => consumer.segments.length >= 40, 'all segments', 30_000);
+      expect(consumer.inLane('bulk').map(({ start }) => start)).toEqual(segments.map(({ start }) => start));
+      const most = Math.max(...consumer.batches.map((batch) => batch.segments.length));
+      expect(most * bytes.length).toBeLessThan(10e6);
+    });
+
     test('two members share the partitions; a batch of a revoked partition is not committed', async () => {
       await publish('fast', series('fast', 5));
       await publish('bulk', series('bulk', 5));

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { gzipSync } from 'node:zlib';
 import { randomOf } from './oracle.ts';
 import { runCaboose } from './caboose-process.ts';
+import { oneMachine } from './up-alone.ts';
 
 const projectRoot = resolve(import.meta.dirname, '../..');
 const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
@@ -23,10 +24,7 @@ describe('agent and cat, as processes', () => {
       config,
       `
 source: { id: bytes, include: ["${dir}/logs/**"], run: bytes }
-transport: { local: { dir: ${dir}/transport } }
-index: { local: { dir: ${dir}/index } }
-lease: { inProcess: {} }
-state: { dir: ${dir}/state }
+${oneMachine(dir)}
 agent: { cpuMax: 4 }
 `,
     );

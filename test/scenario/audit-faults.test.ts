@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runHere, ship } from './in-process.ts';
+import { oneMachine } from './up-alone.ts';
 
 const line = (i: number) => `line ${String(i).padStart(4, '0')} of a log\n`;
 const lineBytes = line(0).length;
@@ -33,10 +34,7 @@ describe('caboose audit', () => {
       configFile,
       `
 source: { id: audited, include: ["${dir}/logs/*.log"], run: audited }
-transport: { local: { dir: ${dir}/transport } }
-index: { local: { dir: ${dir}/index } }
-lease: { inProcess: {} }
-state: { dir: ${dir}/state }
+${oneMachine(dir)}
 `,
     );
     for (let part = 0; part < 4; part += 1) {

@@ -1,12 +1,11 @@
-import { appendFile, copyFile, mkdir, mkdtemp, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, copyFile, mkdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { until } from '../fakes/clock.ts';
-import { CabooseProcess } from './caboose-process.ts';
 import { runHere } from './in-process.ts';
 import { writeLive } from './oracle.ts';
+import { upAlone } from './up-alone.ts';
 
 /** More of them for a measurement: CABOOSE_TEST_AUDITS=50. */
 const audits = Number(process.env['CABOOSE_TEST_AUDITS'] ?? 6);
@@ -15,16 +14,8 @@ it(
   'audits a system at work again and again, and calls nothing a fault that is none',
   { timeout: 1_200_000 },
   async () => {
-    const dir = await mkdtemp(join(tmpdir(), 'caboose-audit-live-'));
-    const config = `
-source: { id: up, include: ["${dir}/logs/**/*.log*"], run: up, rank: 0 }
-transport: { local: { dir: ${dir}/transport } }
-index: { local: { dir: ${dir}/index } }
-lease: { inProcess: {} }
-state: { dir: ${dir}/state }
-http: { listen: "127.0.0.1:0" }
-`;
-    const up = new CabooseProcess('up', 'up', config, dir);
+    await using alone = await upAlone('audit-live');
+    const { dir, up } = alone;
     const over = new AbortController();
     try {
       up.start();
@@ -37,13 +28,7 @@ http: { listen: "127.0.0.1:0" }
       const told: string[] = [];
       let events = 0;
       for (let i = 0; i < audits; i += 1) {
-        const args = [
-          'audit',
-          '--json',
-          ...(i % 2 === 0 ? ['--deep'] : []),
-          '--config',
-          join(dir, 'up.yaml'),
-        ];
+        const args = ['audit', '--json', ...(i % 2 === 0 ? ['--deep'] : []), '--config', up.configFile];
         const { code, stdout, stderr } = await runHere(args);
         const last = stdout.trim().split('\n').at(-1) ?? '{}';
         events = (JSON.parse(last) as { events: number }).events;
@@ -56,8 +41,6 @@ http: { listen: "127.0.0.1:0" }
       expect(events).toBeGreaterThan(1_000);
     } finally {
       over.abort();
-      await up.stop();
-      await rm(dir, { recursive: true, force: true });
     }
   },
 );

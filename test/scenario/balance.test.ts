@@ -15,7 +15,7 @@ import type { TcpProxy } from '../fakes/tcp-proxy.ts';
 import { describeWith } from '../servers/servers.ts';
 import { startZooKeeper } from '../servers/zookeeper.ts';
 import { CabooseProcess } from './caboose-process.ts';
-import { elasticDocuments } from './elastic-documents.ts';
+import { elasticCount, elasticMessages } from './elastic-documents.ts';
 import { compare, lineOf, randomOf } from './oracle.ts';
 
 const partitions = 6;
@@ -180,8 +180,7 @@ http: { listen: "127.0.0.1:0" }
       await more;
       // The last event of a stream that changed hands before it was shown waits for the next leader.
       await zookeeper.restart();
-      const count = async (): Promise<number> =>
-        (await elasticDocuments(servers.elasticsearch, `${id}-logs-*`, 'count')).length;
+      const count = async (): Promise<number> => await elasticCount(servers.elasticsearch, `${id}-logs-*`);
       await until(async () => (await count()) >= expected.length, 'all lines are indexed', 120_000);
       await until(
         async () => {
@@ -191,7 +190,7 @@ http: { listen: "127.0.0.1:0" }
         'all is committed',
         waitMs,
       );
-      const found = await elasticDocuments(servers.elasticsearch, `${id}-logs-*`, 'messages');
+      const found = await elasticMessages(servers.elasticsearch, `${id}-logs-*`);
       expect(compare(expected, found)).toEqual({ missing: 0, duplicate: 0, wrong: 0 });
     },
   );

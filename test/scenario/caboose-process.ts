@@ -20,8 +20,9 @@ export class CabooseProcess {
   readonly #openFiles: number | null;
   #child: ChildProcess | null = null;
   kills = 0;
-  /** Length of the log when the one that runs now was started. */
-  #logStart = 0;
+  /** What the one that runs now has said, until it has said where it serves /metrics. */
+  #said = '';
+  #url: string | null = null;
 
   /**
    * `dir` takes the config file and the log. `preload`: a module that is imported first; `env`: more of the environment;
@@ -44,16 +45,17 @@ export class CabooseProcess {
   }
 
   start(): void {
-    this.#logStart = this.log.length;
+    this.#said = '';
+    this.#url = null;
     const limited = ['-c', `ulimit -n ${this.#openFiles}; exec "$0" "$@"`, process.execPath, ...this.#args];
     const [file, args] = this.#openFiles === null ? [process.execPath, this.#args] : ['/bin/sh', limited];
     const child = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...this.#env },
     });
-    child.stdout.on('data', (chunk: Buffer) => appendFileSync(this.#logFile, chunk));
-    child.stderr.on('data', (chunk: Buffer) => appendFileSync(this.#logFile, chunk));
     this.#child = child;
+    for (const output of [child.stdout, child.stderr])
+      output.on('data', (chunk: Buffer) => this.#take(child, chunk));
     // It does not outlive who started it, however a run ends short of kill -9.
     const end = (): void => void child.kill('SIGKILL');
     process.once('exit', end);
@@ -71,8 +73,7 @@ export class CabooseProcess {
 
   /** Where the one that runs now serves /metrics; null until it says so. */
   get url(): string | null {
-    const told = this.log.slice(this.#logStart).match(/"url":"([^"]+)"/);
-    return told?.[1] ?? null;
+    return this.#url;
   }
 
   /** The value of a metric, summed over its labels; null while it does not answer. */
@@ -112,6 +113,13 @@ export class CabooseProcess {
   async stop(): Promise<number | string | null> {
     if (this.exitCode === null) await this.#end('SIGTERM');
     return this.exitCode;
+  }
+
+  #take(child: ChildProcess, chunk: Buffer): void {
+    appendFileSync(this.#logFile, chunk);
+    if (child !== this.#child || this.#url !== null) return;
+    this.#said += chunk.toString();
+    this.#url = /"url":"([^"]+)"/.exec(this.#said)?.[1] ?? null;
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {

@@ -6,24 +6,26 @@ interface Hits {
 
 const pageSize = 10_000;
 
-/**
- * The messages of all events in the indices, but those of the `leftOut` paths; or as many empty texts as there are events, which is
- * cheaper.
- */
-export async function elasticDocuments(
+/** How many events the indices hold, but those of the `leftOut` paths. `refresh`: also what no search would find yet. */
+export async function elasticCount(
   node: string,
   indices: string,
-  what: 'messages' | 'count',
+  { leftOut = [], refresh = true }: { leftOut?: readonly string[]; refresh?: boolean } = {},
+): Promise<number> {
+  if (refresh) await post(node, `/${indices}/_refresh`);
+  const { count } = (await post(node, `/${indices}/_count`, { query: butThose(leftOut) })) as {
+    count?: number;
+  };
+  return count ?? 0;
+}
+
+/** The messages of all events in the indices, but those of the `leftOut` paths. */
+export async function elasticMessages(
+  node: string,
+  indices: string,
   leftOut: readonly string[] = [],
 ): Promise<string[]> {
   await post(node, `/${indices}/_refresh`);
-  const query = { bool: { must_not: { terms: { 'log.file.path': leftOut } } } };
-  if (what === 'count') {
-    const { count } = (await post(node, `/${indices}/_count`, { query })) as {
-      count?: number;
-    };
-    return Array.from({ length: count ?? 0 }, () => '');
-  }
   const messages: string[] = [];
   // A snapshot in the order of the shards' documents, which is unique: a page that ended between two events of the same
   // path and offset (a rotated file has one at 0 in every generation) would leave out the second.
@@ -33,7 +35,7 @@ export async function elasticDocuments(
     const { _shards: shards, hits } = (await post(node, '/_search', {
       size: pageSize,
       pit: { id, keep_alive: '1m' },
-      query,
+      query: butThose(leftOut),
       sort: [{ _shard_doc: 'asc' }],
       _source: ['message'],
       ...(after ? { search_after: after } : {}),
@@ -43,6 +45,10 @@ export async function elasticDocuments(
     after = hits.hits.at(-1)?.sort;
     if (hits.hits.length < pageSize || !after) return messages;
   }
+}
+
+function butThose(paths: readonly string[]): object {
+  return { bool: { must_not: { terms: { 'log.file.path': paths } } } };
 }
 
 async function post(node: string, path: string, body?: object): Promise<unknown> {

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { until } from '../fakes/clock.ts';
 import { describeWith } from '../servers/servers.ts';
 import { CabooseProcess, runCaboose } from './caboose-process.ts';
-import { elasticDocuments } from './elastic-documents.ts';
+import { elasticCount, elasticMessages } from './elastic-documents.ts';
 import { compare, randomOf, writeLive } from './oracle.ts';
 
 const linesPerFile = 50_000;
@@ -69,15 +69,14 @@ http: { listen: "127.0.0.1:0" }
         const written = await writing;
         const expected = written.flat();
 
-        const count = async () =>
-          (await elasticDocuments(servers.elasticsearch, `${id}-logs-*`, 'count')).length;
+        const count = async () => await elasticCount(servers.elasticsearch, `${id}-logs-*`);
         await until(
           async () => (await count()) >= expected.length,
           `${expected.length} events in the index (seed ${seed})`,
           240_000,
         );
         const verdict = await (async () => {
-          const found = await elasticDocuments(servers.elasticsearch, `${id}-logs-*`, 'messages');
+          const found = await elasticMessages(servers.elasticsearch, `${id}-logs-*`);
           return compare(expected, found);
         })();
         expect({ seed, ...verdict }).toEqual({ seed, missing: 0, duplicate: 0, wrong: 0 });

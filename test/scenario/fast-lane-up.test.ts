@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { until } from '../fakes/clock.ts';
 import { bulkTakenIn, FastLaneScenario } from './fast-lane.ts';
+import { oneMachine } from './up-alone.ts';
 
 it('up: a traceback is found while most of bulk is behind', { timeout: 300_000 }, async () => {
   await using scenario = await FastLaneScenario.create();
@@ -9,10 +10,7 @@ it('up: a traceback is found while most of bulk is behind', { timeout: 300_000 }
     'up',
     `
 source: { id: up, run: up, include: ["${dir}/logs/**/*.log"] }
-transport: { local: { dir: ${dir}/transport } }
-index: { local: { dir: ${dir}/index } }
-lease: { inProcess: {} }
-state: { dir: ${dir}/state }
+${oneMachine(dir)}
 http: { listen: "127.0.0.1:0" }
 `,
   );

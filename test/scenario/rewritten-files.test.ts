@@ -1,13 +1,11 @@
-import { globSync } from 'node:fs';
-import { appendFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { until } from '../fakes/clock.ts';
-import { CabooseProcess, runCaboose } from './caboose-process.ts';
+import { runCaboose } from './caboose-process.ts';
 import { randomOf } from './oracle.ts';
+import { logTables, rowsOf, upAlone } from './up-alone.ts';
 
 const rewrites = 50;
 const killsMin = 5;
@@ -18,7 +16,6 @@ interface Stored {
   names: Record<string, number>;
 }
 
-/** Reads the store directly, so that the oracle does not lean on what it tests. */
 function pointsOf(dir: string, path: string): Stored[] {
   return rowsOf(
     dir,
@@ -32,27 +29,12 @@ function pointsOf(dir: string, path: string): Stored[] {
 }
 
 function eventsOf(dir: string, path: string): string[] {
-  const days = rowsOf(
-    dir,
-    `SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'logs_????.??.??'`,
-  );
-  return days.flatMap(({ name }) =>
+  return logTables(dir).flatMap((name) =>
     rowsOf(
       dir,
-      `SELECT e.message FROM "${String(name)}" AS e JOIN origins AS o ON o.no = e.origin WHERE o.path = '${path}'`,
+      `SELECT e.message FROM "${name}" AS e JOIN origins AS o ON o.no = e.origin WHERE o.path = '${path}'`,
     ).map(({ message }) => String(message)),
   );
-}
-
-function rowsOf(dir: string, sql: string): Record<string, unknown>[] {
-  const [file] = globSync(join(dir, '*.db'));
-  if (file === undefined) return [];
-  const db = new DatabaseSync(file, { readOnly: true, timeout: 5_000 });
-  try {
-    return db.prepare(sql).all();
-  } finally {
-    db.close();
-  }
 }
 
 describe('files that are rewritten, under caboose up', () => {
@@ -60,16 +42,12 @@ describe('files that are rewritten, under caboose up', () => {
     'fifty states of trainer_state.json, and a CSV file with new columns, through kills: each row once',
     { timeout: 240_000 },
     async () => {
-      const dir = await mkdtemp(join(tmpdir(), 'caboose-rewritten-'));
+      await using alone = await upAlone(
+        'rewritten',
+        (dir) => `include: ["${dir}/run/*"], exclude: ["*.tmp"]`,
+      );
+      const { dir, up, indexDir: index } = alone;
       const random = randomOf(seed);
-      const config = `
-source: { id: up, include: ["${dir}/run/*"], exclude: ["*.tmp"], run: up, rank: 0 }
-transport: { local: { dir: ${dir}/transport } }
-index: { local: { dir: ${dir}/index } }
-lease: { inProcess: {} }
-state: { dir: ${dir}/state }
-http: { listen: "127.0.0.1:0" }
-`;
       const state = join(dir, 'run', 'trainer_state.json');
       const csv = join(dir, 'run', 'metrics.csv');
       await mkdir(join(dir, 'run'));
@@ -98,54 +76,47 @@ http: { listen: "127.0.0.1:0" }
         else await appendFile(csv, `${row.step},${row.loss}\n`);
       }
 
-      const up = new CabooseProcess('up', 'up', config, dir);
-      try {
-        up.start();
-        const writing = { done: false };
-        const written = (async () => {
-          for (let i = 1; i <= rewrites; i += 1) {
-            await rewrite(i);
-            await delay(100 + random() * 600);
-          }
-          writing.done = true;
-        })();
-        while (!writing.done || up.kills < killsMin) {
-          await delay(1_000 + random() * 3_000);
-          await up.kill();
-          up.start();
+      up.start();
+      const writing = { done: false };
+      const written = (async () => {
+        for (let i = 1; i <= rewrites; i += 1) {
+          await rewrite(i);
+          await delay(100 + random() * 600);
         }
-        await written;
-        const index = join(dir, 'index');
-        const isThere = () =>
-          eventsOf(index, state).length >= history.length && pointsOf(index, csv).length >= rows.length;
-        await until(isThere, 'all rows', 60_000);
-
-        const events = eventsOf(index, state).map((message) => JSON.parse(message) as unknown);
-        const byText = (list: unknown[]) => list.map((entry) => JSON.stringify(entry)).sort();
-        expect({ seed, events: byText(events) }).toEqual({ seed, events: byText(history) });
-        const points = pointsOf(index, state);
-        const expected = history.map(({ step = 0, ...names }) => ({ step, names }));
-        const inOrder = (list: Stored[]) => list.map((stored) => JSON.stringify(stored)).sort();
-        expect({ seed, points: inOrder(points) }).toEqual({ seed, points: inOrder(expected) });
-        const cells = rows.map(({ step, loss, val }) => ({
-          step,
-          names: val === undefined ? { loss } : { val, loss },
-        }));
-        expect({ seed, points: inOrder(pointsOf(index, csv)) }).toEqual({ seed, points: inOrder(cells) });
-
-        const audit = await runCaboose(['audit', '--deep', '--config', join(dir, 'up.yaml')]);
-        expect({ seed, code: audit.code, text: audit.stdout.toString() + audit.stderr }).toMatchObject({
-          seed,
-          code: 0,
-        });
-        const cat = await runCaboose(['cat', state, '--latest', '--config', join(dir, 'up.yaml')]);
-        expect(cat.stdout.equals(await readFile(state)), cat.stderr).toBe(true);
-        expect(up.kills).toBeGreaterThanOrEqual(killsMin);
-        expect(await up.stop()).toBe(0);
-      } finally {
-        await up.stop();
-        await rm(dir, { recursive: true, force: true });
+        writing.done = true;
+      })();
+      while (!writing.done || up.kills < killsMin) {
+        await delay(1_000 + random() * 3_000);
+        await up.kill();
+        up.start();
       }
+      await written;
+      const isThere = () =>
+        eventsOf(index, state).length >= history.length && pointsOf(index, csv).length >= rows.length;
+      await until(isThere, 'all rows', 60_000);
+
+      const events = eventsOf(index, state).map((message) => JSON.parse(message) as unknown);
+      const byText = (list: unknown[]) => list.map((entry) => JSON.stringify(entry)).sort();
+      expect({ seed, events: byText(events) }).toEqual({ seed, events: byText(history) });
+      const points = pointsOf(index, state);
+      const expected = history.map(({ step = 0, ...names }) => ({ step, names }));
+      const inOrder = (list: Stored[]) => list.map((stored) => JSON.stringify(stored)).sort();
+      expect({ seed, points: inOrder(points) }).toEqual({ seed, points: inOrder(expected) });
+      const cells = rows.map(({ step, loss, val }) => ({
+        step,
+        names: val === undefined ? { loss } : { val, loss },
+      }));
+      expect({ seed, points: inOrder(pointsOf(index, csv)) }).toEqual({ seed, points: inOrder(cells) });
+
+      const audit = await runCaboose(['audit', '--deep', '--config', up.configFile]);
+      expect({ seed, code: audit.code, text: audit.stdout.toString() + audit.stderr }).toMatchObject({
+        seed,
+        code: 0,
+      });
+      const cat = await runCaboose(['cat', state, '--latest', '--config', up.configFile]);
+      expect(cat.stdout.equals(await readFile(state)), cat.stderr).toBe(true);
+      expect(up.kills).toBeGreaterThanOrEqual(killsMin);
+      expect(await up.stop()).toBe(0);
     },
   );
 });

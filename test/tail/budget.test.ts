@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { lanes } from '../../src/core/segment.ts';
 import type { Lane } from '../../src/core/segment.ts';
 import { Budget } from '../../src/tail/budget.ts';
 import { FakeClock } from '../fakes/clock.ts';
@@ -44,6 +45,25 @@ describe('Budget', () => {
     expect(await bench.pauseMs(1, {})).toBe(0);
     expect(bench.budget.isCpuSpent).toBe(false);
     expect(await bench.pauseMs(1, { cpuSeconds: 0.25 })).toBe(0);
+  });
+
+  it('lets both lanes read every ten seconds though other work of the process uses up all the CPU', async () => {
+    const bench = new Bench({ cpuMax: 0.25 });
+    const turns = { fast: 0, bulk: 0 };
+    for (let second = 0; second < 200; second += 1) {
+      await bench.pauseMs(1, { cpuSeconds: 0.5 });
+      for (const lane of lanes) {
+        const pauseMs = bench.budget.pauseMs(lane);
+        expect(pauseMs).toBeLessThanOrEqual(10_000);
+        if (pauseMs === 0) turns[lane] += 1;
+      }
+      if (bench.budget.pauseMs('bulk') === 0) for (const lane of lanes) bench.budget.spend(lane, 1000);
+    }
+    for (const lane of lanes) expect(turns[lane]).toBeGreaterThan(17);
+    for (const lane of lanes) expect(turns[lane]).toBeLessThan(30);
+    // When the other work is over, it is not paid back for minutes.
+    expect(await bench.pauseMs(11, {})).toBe(0);
+    expect(bench.budget.isCpuSpent).toBe(false);
   });
 
   it('pauses until the bytes sent are within the ceiling', async () => {

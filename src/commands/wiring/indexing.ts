@@ -12,7 +12,7 @@ import type { DeadLetter, DeadLetterLog, FactLog, SegmentBatch, Subscriber } fro
 import { Turnstile } from '../../core/turnstile.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { unwatched } from '../../telemetry/stalls.ts';
-import type { WatchedPart } from '../../telemetry/stalls.ts';
+import type { WatchedPart, Work } from '../../telemetry/stalls.ts';
 import { rejectedLetter } from './letters.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
 import { itemsOf, readSegment } from './reading.ts';
@@ -126,7 +126,7 @@ export class Indexing {
     const stop = AbortSignal.any([signal, batch.revoked]);
     const work = (this.#options.watched ?? unwatched).begin(`${keyOf(batch)}: taking it in`);
     try {
-      await this.#takeIn(batch, stop);
+      await this.#takeIn(batch, work, stop);
       work.progress(`${keyOf(batch)}: committing it`);
       await batch.commit();
     } catch (error) {
@@ -143,7 +143,7 @@ export class Indexing {
     }
   }
 
-  async #takeIn(batch: SegmentBatch, signal: AbortSignal): Promise<void> {
+  async #takeIn(batch: SegmentBatch, work: Work, signal: AbortSignal): Promise<void> {
     const { clock, deadLetters, onFacts } = this.#options;
     const memory = this.#memoryOf(batch);
     await this.#loadStreams(memory, batch, signal);
@@ -158,7 +158,10 @@ export class Indexing {
       check,
       told,
       soon: batch.lane === 'fast',
-      onStored: (closed, facts) => this.#noteStored(memory, closed, facts),
+      onStored: (closed, facts) => {
+        work.progress(`${partition}: taking it in`);
+        this.#noteStored(memory, closed, facts);
+      },
     });
     const letters = batch.rejected.map((record) => rejectedLetter(record, clock.now()));
     await storing.add({ closed: [], facts: [], letters });

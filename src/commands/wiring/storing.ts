@@ -30,9 +30,13 @@ interface Chunk {
   closed: LogEvent[];
   facts: Fact[];
   letters: DeadLetter[];
+  /** Of the events, in characters. */
+  textLength: number;
 }
 
 const chunkItemsMax = 1_000;
+/** Events may be of 256 KiB each. */
+const chunkTextLengthMax = 2 * 1024 * 1024;
 
 export class Storing {
   /** All facts, and all letters, of the batch. */
@@ -49,10 +53,14 @@ export class Storing {
   /** Rejects with the failure of an earlier chunk. */
   async add({ closed, facts, letters }: Pick<SegmentReading, 'closed' | 'facts' | 'letters'>): Promise<void> {
     const chunk = this.#chunk;
-    for (const event of closed) chunk.closed.push(event);
+    for (const event of closed) {
+      chunk.closed.push(event);
+      chunk.textLength += event.message.length;
+    }
     for (const fact of facts) chunk.facts.push(fact);
     chunk.letters.push(...letters);
-    if (chunk.closed.length + chunk.facts.length >= chunkItemsMax) await this.#storeNext();
+    const items = chunk.closed.length + chunk.facts.length;
+    if (items >= chunkItemsMax || chunk.textLength >= chunkTextLengthMax) await this.#storeNext();
   }
 
   /** Resolves when all of it is stored. */
@@ -103,5 +111,5 @@ export async function writeItems(
 }
 
 function emptyChunk(): Chunk {
-  return { closed: [], facts: [], letters: [] };
+  return { closed: [], facts: [], letters: [], textLength: 0 };
 }

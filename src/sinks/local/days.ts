@@ -179,9 +179,12 @@ function rowOf(event: LogEvent, origin: number) {
  * FTS5 cuts too, but for two cases, in which the words are cut here: text beyond ASCII, and words over 255 characters.
  */
 function indexedText(message: string): string {
-  const plain = !/[^\0-\x7f]/.test(message) && (message.length <= 255 || !/[\w.:',;]{256}/.test(message));
+  const plain = !/[^\0-\x7f]/.test(message) && (message.length <= 255 || !longWord.test(message));
   return plain ? message : tokenize(message).join(' ');
 }
+
+/** Tried where a word begins, and there alone: of words just below the bound each letter would be tried else. */
+const longWord = /(?<![\w.:',;])[\w.:',;]{256}/;
 
 /** The FTS5 query that every message with these words satisfies; null if the words give FTS5 nothing to look for. */
 export function candidateQuery(words: readonly string[]): string | null {

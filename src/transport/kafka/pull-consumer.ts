@@ -16,6 +16,7 @@ import type { Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
 import type { WakeUp } from '../wake-up.ts';
 import type { Connectivity } from './connectivity.ts';
 import type { PlanAssigner } from './plan-assigner.ts';
+import { portionsOf } from './portions.ts';
 import { errorType } from './problems.ts';
 import { withTimeout } from './send-queue.ts';
 import { hasSlot } from './slots.ts';
@@ -39,7 +40,7 @@ export interface PullConsumerOptions {
   logger: Logger;
 }
 
-/** Records of one partition, fetched together and in order; none if all that was there was of no concern. */
+/** Records of one partition, in order: all that were fetched together, or a portion; none if all that was there was of no concern. */
 export interface FetchedBatch {
   topic: string;
   partition: number;
@@ -330,9 +331,14 @@ export class PullConsumer {
     const { topic, partition } = fetched;
     const queue = this.#queues.get(keyOf(fetched));
     if (!queue) return false;
-    const bytes = fetched.messages.reduce((sum, message) => sum + (message.value?.length ?? 0) + 500, 0);
-    queue.waiting.push({ ...fetched, bytes, assignment: queue.assignment });
-    this.#waitingBytes += bytes;
+    const portions = portionsOf(fetched.messages);
+    for (const messages of portions) {
+      const last = messages === portions.at(-1) ? null : messages.at(-1);
+      const nextOffset = last ? BigInt(last.offset) + 1n : fetched.nextOffset;
+      const bytes = messages.reduce((sum, message) => sum + (message.value?.length ?? 0) + 500, 0);
+      queue.waiting.push({ ...fetched, messages, nextOffset, bytes, assignment: queue.assignment });
+      this.#waitingBytes += bytes;
+    }
     if (queue.waiting.length >= waitingBatchesMax || this.#waitingBytes > waitingBytesMax) {
       queue.paused = true;
       consumer.pause([{ topic, partitions: [partition] }]);

@@ -7,6 +7,7 @@ import { silentLogger } from '../../../src/core/logger.ts';
 import type { Lane, Segment } from '../../../src/core/segment.ts';
 import type { DeadLetter, RejectedRecord, SegmentBatch } from '../../../src/core/transport.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { StallWatch, tellAfterMs } from '../../../src/telemetry/stalls.ts';
 import { FakeClock, settle, until } from '../../fakes/clock.ts';
 import { FakeEventIndex } from '../../fakes/event-index.ts';
 import { carried, segmentOf } from '../../fakes/segments.ts';
@@ -16,6 +17,7 @@ class Bench {
   readonly clock = new FakeClock();
   readonly index = new FakeEventIndex();
   readonly metrics = createMetrics();
+  readonly stalls = new StallWatch({ clock: this.clock, logger: silentLogger, metrics: this.metrics });
   readonly facts: Fact[] = [];
   readonly letters: DeadLetter[] = [];
   readonly revokedStreams: string[] = [];
@@ -48,10 +50,12 @@ class Bench {
       timeZone: 'UTC',
       provisionalAfterMs: 1000,
       refusedInARowMax: 10,
+      watched: this.stalls.part('batch'),
       clock: this.clock,
       logger: silentLogger,
       metrics: this.metrics,
     });
+    void this.stalls.run(this.#stop.signal);
     this.#running = this.#indexing.run(this.#stop.signal);
   }
 
@@ -283,6 +287,39 @@ describe('Indexing', () => {
     expect(bench.index.events.size).toBeLessThan(80_000);
     await until(() => bench.committed.length === 2, 'the other batch is done', 60_000);
     expect(bench.index.events.size).toBe(160_000);
+  });
+
+  it('writes a huge line in chunks that are bounded in text, not in events alone', async () => {
+    await using bench = new Bench();
+    const write = bench.index.write.bind(bench.index);
+    let most = 0;
+    bench.index.write = async (items) => {
+      const texts = items.map((item) => (item.kind === 'event' ? item.event.message.length : 0));
+      most = Math.max(
+        most,
+        texts.reduce((sum, length) => sum + length, 0),
+      );
+      return await write(items);
+    };
+    const part = 'x'.repeat(800_000);
+    const segments = Array.from({ length: 20 }, (_, i) => segmentOf(part, { start: i * part.length }));
+    expect(await bench.give(segments)).toBe('commit');
+    expect(bench.index.events.size).toBe(Math.floor((20 * part.length) / (256 * 1024)));
+    expect(most).toBeLessThan(3e6);
+  });
+
+  it('does not call a long batch on a slow index a stall while chunk after chunk is stored', async () => {
+    await using bench = new Bench();
+    const write = bench.index.write.bind(bench.index);
+    bench.index.write = async (items) => {
+      await bench.clock.advance(50_000);
+      return await write(items);
+    };
+    const text = `${'x'.repeat(99)}\n`.repeat(8000);
+    expect(await bench.give([segmentOf(text)])).toBe('commit');
+    expect(bench.clock.monotonic()).toBeGreaterThan(2 * tellAfterMs);
+    const { values } = await bench.metrics.stalls.get();
+    expect(values.find(({ labels }) => labels.part === 'batch')?.value).toBe(0);
   });
 
   it('shows what is open in the fast lane after a quarter of a second', async () => {

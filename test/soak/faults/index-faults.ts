@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../fakes/clock.ts';
 import type { Answer } from './index-proxy.ts';
+import { repeat } from './scenario.ts';
 import type { Figure, Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
@@ -60,15 +61,12 @@ export const indexReadOnly: Scenario = {
   how: '`index.blocks.write` set for 5 s and lifted for 5 s, again and again',
   minutes: 1,
   async inject(stage, { durationMs }) {
-    const end = performance.now() + durationMs;
-    let times = 0;
-    while (performance.now() < end) {
+    const times = await repeat(durationMs, async () => {
       for (const blocked of [true, null]) {
-        await stage.askIndex('PUT', `/${stage.id}-*/_settings`, { 'index.blocks.write': blocked });
+        await stage.witness.askIndex('PUT', `/${stage.id}-*/_settings`, { 'index.blocks.write': blocked });
         await delay(Math.min(5_000, durationMs / 4));
       }
-      times += 1;
-    }
+    });
     return { times, figures: [await untilItMoves(stage, 15)] };
   },
 };
@@ -76,8 +74,8 @@ export const indexReadOnly: Scenario = {
 /** How long it takes from now until events arrive. */
 async function untilItMoves(stage: Stage, secondsMax: number): Promise<Figure> {
   const began = performance.now();
-  const before = await stage.indexed();
-  await until(async () => (await stage.indexed()) > before, 'events arrive again', 120_000, 200);
+  const before = await stage.witness.indexed();
+  await until(async () => (await stage.witness.indexed()) > before, 'events arrive again', 120_000, 200);
   return {
     name: 'back at work after',
     value: (performance.now() - began) / 1000,

@@ -29,7 +29,8 @@ export async function judge({ written, found, configs, refused }: Evidence): Pro
   return { lines: written.length, ...verdict, audit: audits.flat() };
 }
 
-async function audit(config: string, refused: number): Promise<string[]> {
+/** What `caboose audit --deep` finds, when it has had time to come to rest; `refused`: gaps of the index that are meant to be there. */
+export async function audit(config: string, refused = 0): Promise<string[]> {
   const deadline = performance.now() + auditTimeoutMs;
   for (;;) {
     const { code, stdout, stderr } = await runCaboose(['audit', '--deep', '--config', config], 600_000);

@@ -2,10 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../../fakes/clock.ts';
 import type { TcpProxy } from '../../fakes/tcp-proxy.ts';
 import type { CabooseProcess } from '../../scenario/caboose-process.ts';
-import { kafkaSessionMs, Skipped } from './scenario.ts';
+import { kafkaSessionMs, repeat, Skipped } from './scenario.ts';
 import type { Figure, Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
-import { Watch } from './watch.ts';
 
 /** A busy machine answers late, and the gauge is asked every 50 ms. */
 const lookMs = 50;
@@ -18,20 +17,17 @@ export const leaseLinks: Scenario = {
   minutes: 1.5,
   async inject(stage, { durationMs }) {
     const sessionMs = stage.shape.zookeeperSessionMs;
-    const end = performance.now() + durationMs;
     const handovers: Handover[] = [];
-    let times = 0;
-    while (performance.now() < end || times === 0) {
+    const times = await repeat(durationMs, async (n) => {
       const old = await stage.theLeader();
       const links = stage.leaseLinks[stage.indexers.indexOf(old)] ?? [];
       await everyIndexerIsEnrolled(stage);
-      await harms[times % harms.length]?.(links);
+      await harms[n % harms.length]?.(links);
       handovers.push(await handover(stage, old));
       // Longer than the session in any case.
       await delay(sessionMs);
       for (const link of links) await link.pass();
-      times += 1;
-    }
+    });
     return { times, figures: handoverFigures(handovers, sessionMs) };
   },
 };
@@ -47,13 +43,10 @@ export const leaderStopped: Scenario = {
   fault: 'the leader is frozen, and goes on when another leads',
   how: 'SIGSTOP for three sessions, then SIGCONT',
   minutes: 1,
-  async inject(stage, { durationMs }) {
+  async inject(stage, { durationMs, watch }) {
     const sessionMs = stage.shape.zookeeperSessionMs;
-    const watch = new Watch(stage);
-    const end = performance.now() + durationMs;
-    let times = 0;
     let [slowestMs, latestMs] = [0, 0];
-    while (performance.now() < end || times === 0) {
+    const times = await repeat(durationMs, async () => {
       const old = await stage.theLeader();
       await everyIndexerIsEnrolled(stage);
       old.signal('SIGSTOP');
@@ -65,9 +58,7 @@ export const leaderStopped: Scenario = {
       const continuedAt = performance.now();
       await until(async () => (await old.metric('caboose_leader')) === 0, 'it knows', 30_000, lookMs);
       latestMs = Math.max(latestMs, performance.now() - continuedAt);
-      times += 1;
-    }
-    await watch.end();
+    });
     const figures: Figure[] = [
       { name: 'another leads after', value: slowestMs / 1000, unit: 's', max: (sessionMs * 1.5) / 1000 + 1 },
       { name: 'the old one knows after', value: latestMs / 1000, unit: 's', max: 2 },
@@ -82,20 +73,17 @@ export const quorumLost: Scenario = {
   fault: 'ZooKeeper loses its quorum',
   how: 'kill -9 of two of three servers, started again at the end',
   minutes: 0.75,
-  async inject(stage, { durationMs }) {
+  async inject(stage, { durationMs, watch }) {
     const servers = stage.servers.zookeepers;
     if (servers.length < 3) throw new Skipped('three ZooKeeper servers are needed');
-    const watch = new Watch(stage);
     const sessionMs = stage.shape.zookeeperSessionMs;
     await Promise.all(servers.slice(1).map(async (server) => await server.kill('SIGKILL')));
     const lostAt = performance.now();
     await until(async () => (await stage.leaders()).length === 0, 'nobody leads', 30_000, lookMs);
     const stoppedMs = performance.now() - lostAt;
-    const before = await stage.indexed();
+    const flow = await stage.flow();
     await delay(Math.max(5_000, durationMs - stoppedMs));
-    const flowed = (await stage.indexed()) - before;
-    const seconds = (performance.now() - lostAt - stoppedMs) / 1000;
-    await watch.end();
+    const flowFigure = await flow();
     await stage.servers.heal();
     const backAt = performance.now();
     await stage.theLeader();
@@ -106,12 +94,7 @@ export const quorumLost: Scenario = {
         unit: 's',
         max: (sessionMs + slackMs) / 1000,
       },
-      {
-        name: 'events meanwhile, of the load',
-        value: (100 * flowed) / seconds / stage.shape.linesPerSecond,
-        unit: '%',
-        min: 80,
-      },
+      { ...flowFigure, min: 80 },
       { ...watch.stillFigure, max: 5 },
       { name: 'one leads again after', value: (performance.now() - backAt) / 1000, unit: 's' },
     ];

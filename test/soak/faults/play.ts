@@ -1,9 +1,10 @@
 import { randomOf } from '../../scenario/oracle.ts';
 import type { Verdict } from './judge.ts';
 import { isWithin, Skipped } from './scenario.ts';
-import type { Figure, Scenario, StageShape } from './scenario.ts';
+import type { Figure, Injected, Scenario, StageShape } from './scenario.ts';
 import type { FaultServers } from './servers.ts';
 import { Stage } from './stage.ts';
+import { Watch } from './watch.ts';
 
 export interface PlayOptions {
   seed: number;
@@ -35,7 +36,7 @@ export interface Report {
 
 /** One scenario from start to verdict. Does not reject: what goes wrong is the result. */
 export async function play(servers: FaultServers, scenario: Scenario, options: PlayOptions): Promise<Report> {
-  const { seed, durationMs, kills, shape, slack = 1 } = options;
+  const { seed, shape, slack = 1 } = options;
   const { name, fault, how } = scenario;
   const report: Report = {
     scenario: name,
@@ -55,7 +56,7 @@ export async function play(servers: FaultServers, scenario: Scenario, options: P
     stage = await Stage.create(servers, name, seed, { ...scenario.stage, ...shape });
     const onStage = stage;
     await stage.begin(async () => await scenario.before?.(onStage));
-    const injected = await scenario.inject(stage, { durationMs, kills, random: randomOf(seed) });
+    const injected = await inject(stage, scenario, options);
     report.times = injected.times;
     report.figures = injected.figures;
     report.verdict = await stage.settle(injected);
@@ -74,6 +75,19 @@ export async function play(servers: FaultServers, scenario: Scenario, options: P
   if (report.result === 'failed') report.dir = stage?.dir ?? null;
   else await stage?.removeFiles();
   return report;
+}
+
+async function inject(
+  stage: Stage,
+  scenario: Scenario,
+  { seed, durationMs, kills }: PlayOptions,
+): Promise<Injected> {
+  const watch = new Watch(stage);
+  try {
+    return await scenario.inject(stage, { durationMs, kills, random: randomOf(seed), watch });
+  } finally {
+    await watch.end();
+  }
 }
 
 function commandOf(

@@ -1,21 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { pick, repeat } from './scenario.ts';
 import type { Scenario } from './scenario.ts';
-import { pick } from './kills.ts';
 import { setShift } from './shift.ts';
 import { fill, makeRoom } from './small-disk.ts';
-import { Watch } from './watch.ts';
 
 export const rebalanceStorm: Scenario = {
   name: 'rebalances',
   fault: 'a storm of rebalances',
   how: 'an indexer joins or leaves every 5 s, of one to four; half of them leave by kill -9',
   minutes: 2,
-  async inject(stage, { durationMs, random }) {
-    const watch = new Watch(stage);
+  async inject(stage, { durationMs, random, watch }) {
     while (stage.indexers.length < 4) await stage.addIndexer();
-    const end = performance.now() + durationMs;
-    let times = 0;
-    while (performance.now() < end) {
+    const times = await repeat(durationMs, async () => {
       const here = stage.indexers.filter((one) => one.pid > 0 && one.exitCode === null);
       const away = stage.indexers.filter((one) => !here.includes(one));
       const joins = away.length > 0 && (here.length === 1 || random() < 0.5);
@@ -23,10 +19,8 @@ export const rebalanceStorm: Scenario = {
       if (joins) one.start();
       else if (random() < 0.5) await one.kill();
       else await one.stop();
-      times += 1;
       await delay(Math.min(5_000, durationMs / 4));
-    }
-    await watch.end();
+    });
     for (const one of stage.indexers) if (one.pid === 0 || one.exitCode !== null) one.start();
     return { times, figures: [{ ...watch.stillFigure, max: 40 }] };
   },
@@ -38,14 +32,12 @@ export const clockJumps: Scenario = {
   how: 'of all agents and indexers, by Date of their processes: + 1 h, − 1 h, + 2 h, − 2 h, and back',
   minutes: 1,
   stage: { shiftsClock: true },
-  async inject(stage, { durationMs }) {
-    const watch = new Watch(stage);
+  async inject(stage, { durationMs, watch }) {
     const hours = [1, -1, 2, -2, 0];
     for (const hour of hours) {
       setShift(stage.dir, hour * 3_600_000);
       await delay(durationMs / hours.length);
     }
-    await watch.end();
     return { times: hours.length, figures: [{ ...watch.stillFigure, max: 10 }] };
   },
 };
@@ -58,12 +50,10 @@ export const stateDiskFull: Scenario = {
   stage: { stateBytesMax: 8 * 1024 * 1024 },
   async inject(stage, { durationMs }) {
     const dirs = stage.agents.map((_, i) => stage.stateDir(i));
-    const before = await stage.indexed();
-    const beganAt = performance.now();
+    const flow = await stage.flow();
     for (const dir of dirs) await fill(dir);
     await delay(durationMs / 4);
-    const flowed = (await stage.indexed()) - before;
-    const seconds = (performance.now() - beganAt) / 1000;
+    const flowFigure = await flow();
     const [agent] = stage.agents;
     await agent?.kill();
     agent?.start();
@@ -71,16 +61,6 @@ export const stateDiskFull: Scenario = {
     for (const dir of dirs) await makeRoom(dir);
     if (agent && agent.exitCode !== null) agent.start();
     await delay(durationMs / 2);
-    return {
-      times: 1,
-      figures: [
-        {
-          name: 'events meanwhile, of the load',
-          value: (100 * flowed) / seconds / stage.shape.linesPerSecond,
-          unit: '%',
-          min: 60,
-        },
-      ],
-    };
+    return { times: 1, figures: [{ ...flowFigure, min: 60 }] };
   },
 };

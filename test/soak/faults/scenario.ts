@@ -1,4 +1,5 @@
 import type { Stage } from './stage.ts';
+import type { Watch } from './watch.ts';
 
 /** A fault, injected again and again under load. What it must end in is the same for all: every line once, and nothing to audit. */
 export interface Scenario {
@@ -36,10 +37,12 @@ export const kafkaSessionMs = 6_000;
 /** How a scenario is to be run. */
 export interface Spell {
   durationMs: number;
-  /** Of scenarios that count kills: of each kind of process; null: as many as fit. */
+  /** Of scenarios that count kills: of all processes together, at least; null: as many as fit. */
   kills: number | null;
   /** Numbers in [0, 1), the same for the same seed. */
   random: () => number;
+  /** Looks on from the first harm on. */
+  watch: Watch;
 }
 
 export interface Injected {
@@ -63,6 +66,21 @@ export interface Figure {
 
 export function isWithin({ value, max = Infinity, min = -Infinity }: Figure): boolean {
   return value <= max && value >= min;
+}
+
+/** Acts again and again for so long, once at least; how often. */
+export async function repeat(durationMs: number, act: (n: number) => Promise<void>): Promise<number> {
+  const end = performance.now() + durationMs;
+  let times = 0;
+  do {
+    await act(times);
+    times += 1;
+  } while (performance.now() < end);
+  return times;
+}
+
+export function pick<T>(from: readonly T[], random: () => number): T {
+  return from[Math.floor(random() * from.length)] as T;
 }
 
 /** The scenario cannot be run on this machine, for the reason that it gives. */

@@ -7,22 +7,19 @@ import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Admin } from 'kafkajs';
-import { silentLogger } from '../../../src/core/logger.ts';
-import { createClient } from '../../../src/transport/kafka/client.ts';
 import { until } from '../../fakes/clock.ts';
 import { tcpProxy } from '../../fakes/tcp-proxy.ts';
 import type { TcpProxy } from '../../fakes/tcp-proxy.ts';
 import { CabooseProcess } from '../../scenario/caboose-process.ts';
-import { elasticDocuments } from '../../scenario/elastic-documents.ts';
 import { judge } from './judge.ts';
 import type { Verdict } from './judge.ts';
 import { Load } from './load.ts';
-import type { StageShape } from './scenario.ts';
+import type { Figure, StageShape } from './scenario.ts';
 import type { FaultServers } from './servers.ts';
 import { agentConfig, indexerConfig } from './stage-config.ts';
 import { mountSmall, unmount } from './small-disk.ts';
 import { setShift, shiftedClock } from './shift.ts';
+import { Witness } from './witness.ts';
 
 export const usualShape: StageShape = {
   agents: 2,
@@ -43,6 +40,7 @@ export class Stage {
   readonly id: string;
   readonly servers: FaultServers;
   readonly shape: StageShape;
+  readonly witness: Witness;
   readonly dir: string;
   readonly agents: CabooseProcess[] = [];
   readonly indexers: CabooseProcess[] = [];
@@ -50,14 +48,13 @@ export class Stage {
   readonly leaseLinks: TcpProxy[][] = [];
   readonly #seed: number;
   readonly #extra: string[] = [];
-  readonly #apart: string[] = [];
   #load: Load | null = null;
-  #indexed = 0;
 
   private constructor(servers: FaultServers, shape: StageShape, id: string, dir: string, seed: number) {
     this.servers = servers;
     this.shape = shape;
     this.id = id;
+    this.witness = new Witness(servers, id);
     this.dir = dir;
     this.#seed = seed;
   }
@@ -91,7 +88,7 @@ export class Stage {
   async write(file: string, lines: readonly string[], { apart = false } = {}): Promise<string> {
     const path = join(this.logsDir(0), file);
     await appendFile(path, lines.map((line) => `${line}\n`).join(''));
-    if (apart) this.#apart.push(path);
+    if (apart) this.witness.apart.push(path);
     else this.#extra.push(...lines);
     return path;
   }
@@ -144,7 +141,7 @@ export class Stage {
     const dirs = this.agents.map((_, i) => this.logsDir(i));
     this.#load = new Load({ dirs, linesPerSecond, rotateEveryMs, seed: this.#seed });
     await until(
-      async () => (await this.indexed()) > 0,
+      async () => (await this.witness.indexed()) > 0,
       `lines of ${this.id} arrive in the index (${this.dir})`,
       startTimeoutMs,
       250,
@@ -173,46 +170,19 @@ export class Stage {
     return found[0] as CabooseProcess;
   }
 
-  /** Events in the index, seen past the proxies; as many as before while an index is being made. */
-  async indexed(): Promise<number> {
-    try {
-      this.#indexed = (await this.#documents('count')).length;
-    } catch (error) {
-      if (!String(error).includes('no_shard_available')) throw error;
-    }
-    return this.#indexed;
-  }
-
   /** The sum of a metric over processes; those that do not answer count as 0. */
   async sum(processes: readonly CabooseProcess[], metric: string): Promise<number> {
     const values = await Promise.all(processes.map(async (one) => await one.metric(metric)));
     return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
   }
 
-  /** Asks the brokers something, through their proxies. */
-  async askKafka<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
-    const { kafka: brokers } = this.servers;
-    const admin = createClient({ brokers, clientId: 'soak', logger: silentLogger }, new Map()).admin();
-    await admin.connect();
-    try {
-      return await ask(admin);
-    } finally {
-      await admin.disconnect();
-    }
-  }
-
-  /** Asks Elasticsearch, past the proxies. */
-  async askIndex(method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(new URL(path, this.servers.elasticsearch), {
-      method,
-      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    });
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-    return await response.json();
-  }
-
-  topic(name: string): string {
-    return `${this.id}.${name}`;
+  /** From now on until the returned function is called: how many of the lines that were written have become events. */
+  async flow(): Promise<() => Promise<Figure>> {
+    const [indexed, written] = [await this.witness.indexed(), this.load.lines];
+    return async () => {
+      const [flowed, due] = [(await this.witness.indexed()) - indexed, this.load.lines - written];
+      return { name: 'events meanwhile, of the lines written', value: (100 * flowed) / due, unit: '%' };
+    };
   }
 
   /** Ends the load and every fault, waits until all lines are there, and compares. `refused`: events that must be missing. */
@@ -222,14 +192,10 @@ export class Stage {
     for (const link of this.leaseLinks.flat()) await link.pass();
     const expected = written.length + this.#extra.length;
     const deadline = performance.now() + arrivalTimeoutMs;
-    while ((await this.indexed()) < expected && performance.now() < deadline) await delay(1000);
+    while ((await this.witness.indexed()) < expected && performance.now() < deadline) await delay(1000);
     const configs = this.agents.map(({ configFile }) => configFile);
-    const found = await this.#documents('messages');
+    const found = await this.witness.messages();
     return await judge({ written: [...written, ...this.#extra], found, configs, refused });
-  }
-
-  async #documents(what: 'messages' | 'count'): Promise<string[]> {
-    return await elasticDocuments(this.servers.elasticsearch, `${this.id}-logs-*`, what, this.#apart);
   }
 
   async close(): Promise<void> {
@@ -241,8 +207,8 @@ export class Stage {
     if (this.shape.stateBytesMax !== null)
       for (let i = 0; i < this.shape.agents; i += 1) await unmount(this.stateDir(i));
     // By name: Elasticsearch refuses to delete by a pattern.
-    const indices = (await this.askIndex('GET', `/${this.id}-*/_alias`)) as object;
-    for (const index of Object.keys(indices)) await this.askIndex('DELETE', `/${index}`);
+    const indices = (await this.witness.askIndex('GET', `/${this.id}-*/_alias`)) as object;
+    for (const index of Object.keys(indices)) await this.witness.askIndex('DELETE', `/${index}`);
   }
 
   async removeFiles(): Promise<void> {

@@ -38,7 +38,7 @@ export class Watch {
       for (const { pid } of this.#stage.agents)
         this.residentBytes = Math.max(this.residentBytes, residentBytesOf(pid));
       // Elasticsearch itself may be what is away.
-      const now = await this.#stage.indexed().catch(() => indexed);
+      const now = await this.#stage.witness.indexed().catch(() => indexed);
       this.stillMs = Math.max(this.stillMs, performance.now() - movedAt);
       if (now !== indexed) [indexed, movedAt] = [now, performance.now()];
       await delay(intervalMs);
