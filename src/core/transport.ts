@@ -4,7 +4,7 @@
  * (test/contract/transport.suite.ts).
  */
 import type { GroupMember, Sharing, Slot } from './assignment-plan.ts';
-import type { CarriedSegment, Lane, Segment, SegmentHeader } from './segment.ts';
+import type { CarriedSegment, Lane, LogName, Segment, SegmentHeader } from './segment.ts';
 import type { Fact } from './fact.ts';
 import type { IncidentDocument } from './incident.ts';
 
@@ -12,20 +12,21 @@ export interface Publisher {
   /**
    * Which partition the streams of this source belong to. Asked once per stream and kept in the agent's state, so that a
    * grown topic splits no stream. Waits for the transport to be there, until the signal aborts (then it rejects).
+   * `topicPrefix`: of the stream's topic, where the transport has several; absent, the transport's own.
    */
-  partitionFor(lane: Lane, source: string, signal?: AbortSignal): Promise<number>;
+  partitionFor(lane: Lane, source: string, signal?: AbortSignal, topicPrefix?: string): Promise<number>;
   /**
    * Resolves when the segment is stored for good (acks = all replicas, or fsync). Calls are sent in the order in which
    * they were made; many may be outstanding, the caller bounds their bytes. An outage is waited out. Rejects only with a
    * CabooseError that is not retriable, or when the publisher is stopped before the ack.
    */
-  publish(lane: Lane, partition: number, segment: Segment): Promise<void>;
+  publish(lane: Lane, partition: number, segment: Segment, topicPrefix?: string): Promise<void>;
   /** Waits for what is outstanding until the signal aborts, then drops the rest (it is in the cut log) and disconnects. */
   stop(signal?: AbortSignal): Promise<void>;
 }
 
-/** Segments of one (lane, partition), in order. */
-export interface SegmentBatch {
+/** Segments of one (log, lane, partition), in order. */
+export interface SegmentBatch extends LogName {
   lane: Lane;
   partition: number;
   segments: readonly CarriedSegment[];
@@ -44,7 +45,7 @@ export interface SegmentBatch {
   release(): void;
 }
 
-export interface RejectedRecord {
+export interface RejectedRecord extends LogName {
   lane: Lane;
   partition: number;
   position: number;
@@ -55,7 +56,7 @@ export interface RejectedRecord {
   error: string;
 }
 
-export interface LagReport {
+export interface LagReport extends LogName {
   lane: Lane;
   partition: number;
   /** Records published but not committed. */
@@ -162,7 +163,7 @@ export interface ConnectionState {
 }
 
 /** What one partition holds, and how far the group of the indexers has come in it. Positions as in CarriedSegment. */
-export interface PartitionReport {
+export interface PartitionReport extends LogName {
   lane: Lane;
   partition: number;
   /** Of the oldest record that is held: above 0 when retention has dropped some. Equal to `end` when none is held. */

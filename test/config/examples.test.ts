@@ -17,6 +17,7 @@ const needs = {
   'agent.yaml': ['source', 'transport'],
   'indexer.yaml': ['transport', 'index', 'lease'],
   'up.yaml': ['source', 'transport', 'index'],
+  'routed.yaml': ['source', 'transport', 'index', 'lease'],
   'secured.yaml': ['source', 'transport', 'index', 'lease'],
 } as const;
 

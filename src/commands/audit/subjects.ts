@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { AuditScope, EventIndex } from '../../core/event-index.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { Lane } from '../../core/segment.ts';
+import type { Lane, LogName } from '../../core/segment.ts';
 import type { StreamSummary } from '../../core/stream-document.ts';
 import type { PartitionReport } from '../../core/transport.ts';
 import { readCutState } from '../../tail/cut-log.ts';
@@ -182,10 +182,9 @@ function isConsumed(
   { state, document }: Subject,
   partitions: readonly PartitionReport[] | null,
 ): boolean | null {
-  const lane = state?.record.lane ?? document?.lane;
-  const partition = state?.record.partition ?? document?.partition ?? null;
-  if (partitions === null || lane === undefined || partition === null) return null;
-  const report = reportOf(partitions, lane, partition);
+  const place = state?.record ?? document;
+  if (partitions === null || !place) return null;
+  const report = reportOf(partitions, place);
   if (!report) return null;
   const { first, end, committed } = report;
   return first === end || (committed !== null && committed >= end);
@@ -193,10 +192,15 @@ function isConsumed(
 
 export function reportOf(
   partitions: readonly PartitionReport[],
-  lane: Lane,
-  partition: number,
+  { lane, partition, topicPrefix }: LogName & { lane: Lane; partition: number | null },
 ): PartitionReport | undefined {
-  return partitions.find((report) => report.lane === lane && report.partition === partition);
+  // Streams from before there were several logs name none: theirs is the first.
+  return partitions.find(
+    (report) =>
+      report.lane === lane &&
+      report.partition === partition &&
+      [undefined, report.topicPrefix].includes(topicPrefix),
+  );
 }
 
 export function about({ run, path, stream }: Subject): Pick<Finding, 'run' | 'path' | 'stream'> {

@@ -16,7 +16,7 @@ import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { rejectedLetter } from './letters.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
 import { itemsOf, readSegment } from './reading.ts';
-import type { SegmentReading } from './reading.ts';
+import type { ReadingOptions, SegmentReading } from './reading.ts';
 import { Refusals } from './refusals.ts';
 import { Storing, writeItems } from './storing.ts';
 
@@ -50,6 +50,8 @@ export interface IndexingOptions {
   onRevoked: (streams: Iterable<string>) => void;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** Where a stream that begins goes in the index. */
+  indexPrefixOf?: ReadingOptions['indexPrefixOf'];
   provisionalAfterMs: number;
   /** So many documents refused in a row, and none taken, hold a batch back; null: letters without end. */
   refusedInARowMax: number | null;
@@ -189,13 +191,13 @@ export class Indexing {
     storing: Storing,
     signal: AbortSignal,
   ): Promise<Taken | null> {
-    const { clock, timeZone, metrics } = this.#options;
+    const { clock, timeZone, indexPrefixOf, metrics } = this.#options;
     const pieces = piecesOf(before, carried);
     let taken: Taken | null = null;
     for (const piece of pieces) {
       await this.#turnstile.pass(carried.lane, piece.segment.bytes.length);
       signal.throwIfAborted();
-      const options = { timeZone, now: clock.now(), previous };
+      const options = { timeZone, now: clock.now(), previous, indexPrefixOf };
       const reading = readSegment(taken?.document ?? before, piece, options);
       metrics.takenInBytes.inc({ lane: carried.lane }, reading.takenBytes);
       await storing.add(reading);
@@ -246,7 +248,10 @@ export class Indexing {
     memory.streams.delete(stream);
     memory.streams.set(stream, {
       document,
-      open: open.length === 0 ? null : { events: open, items: itemsOf(open, openFacts), indexed: false },
+      open:
+        open.length === 0
+          ? null
+          : { events: open, items: itemsOf(open, openFacts, document.indexPrefix), indexed: false },
       takenAt: this.#options.clock.monotonic(),
     });
     for (const [oldest, { open: waiting }] of memory.streams) {
@@ -349,8 +354,8 @@ export class Indexing {
   }
 }
 
-function keyOf(batch: SegmentBatch): string {
-  return `${batch.lane} ${batch.partition}`;
+function keyOf({ topicPrefix, lane, partition }: SegmentBatch): string {
+  return [topicPrefix, lane, partition].filter((part) => part !== undefined).join(' ');
 }
 
 /** The stream of a rewritten file's state before this one, whose rows are known already. */

@@ -4,6 +4,7 @@ import { CabooseError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Transport } from '../../core/transport.ts';
 import type { CompressionLevel } from '../../segment/compression.ts';
+import { routedPrefixes } from './routes.ts';
 import { readTls } from './tls.ts';
 
 const dayMs = 86_400_000;
@@ -20,13 +21,23 @@ export async function openTransport(
   const { kafka, local } = config.transport ?? {};
   if (kafka) {
     const { createKafkaTransport } = await import('../../transport/kafka/transport.ts');
-    const { tls, ...options } = kafka;
-    return createKafkaTransport({
-      ...options,
-      tls: await readTls(tls, 'transport.kafka'),
-      compressionLevel,
-      clock,
-      logger,
+    const { createRoutedTransport } = await import('../../transport/routed.ts');
+    const { tls: tlsConfig, groupId, ...options } = kafka;
+    const tls = await readTls(tlsConfig, 'transport.kafka');
+    return createRoutedTransport({
+      topicPrefix: kafka.topicPrefix,
+      others: routedPrefixes(config, 'topicPrefix'),
+      open: (topicPrefix, isOwn) =>
+        createKafkaTransport({
+          ...options,
+          topicPrefix,
+          groupId: isOwn ? groupId : `${groupId}.${topicPrefix}`,
+          segmentsOnly: !isOwn,
+          tls,
+          compressionLevel,
+          clock,
+          logger,
+        }),
     });
   }
   if (local) {

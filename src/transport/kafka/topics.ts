@@ -13,6 +13,8 @@ export interface TopicOptions {
   /** null: the broker's default. */
   replicationFactor: number | null;
   createTopics: boolean;
+  /** Facts, incidents and dead letters are elsewhere. */
+  segmentsOnly: boolean;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -46,14 +48,16 @@ export function topicSpecs(options: TopicOptions): ITopicConfig[] {
     'cleanup.policy': 'delete',
     'retention.ms': String(days * dayMs),
   });
-  const settings: [string, Record<string, string>][] = [
+  const ofSegments: [string, Record<string, string>][] = [
     [segmentTopic(topicPrefix, 'fast'), kept(7)],
     [segmentTopic(topicPrefix, 'bulk'), kept(7)],
+  ];
+  const ofOthers: [string, Record<string, string>][] = [
     [facts, kept(30)],
     [incidents, { 'cleanup.policy': 'compact' }],
     [deadLetters, kept(30)],
   ];
-  return settings.map(([topic, config]) => ({
+  return [...ofSegments, ...(options.segmentsOnly ? [] : ofOthers)].map(([topic, config]) => ({
     topic,
     numPartitions: partitions,
     replicationFactor: replicationFactor ?? -1,

@@ -129,6 +129,7 @@ test('topics: two lanes that take a whole send, incidents compacted', () => {
     partitions: 12,
     replicationFactor: null,
     createTopics: true,
+    segmentsOnly: false,
   });
   const settings = new Map(
     specs.map((spec) => [spec.topic, new Map(spec.configEntries?.map(({ name, value }) => [name, value]))]),
