@@ -25,6 +25,7 @@ export function relationProblems(data: unknown): RelationProblem[] {
     ...retentionProblems(data),
     ...indexerProblems(data),
     ...routeProblems(data),
+    ...secondClusterProblems(data),
     ...directoryProblems(data),
   ];
 }
@@ -95,6 +96,7 @@ function authProblems(data: unknown): RelationProblem[] {
 function tlsProblems(data: unknown): RelationProblem[] {
   const owners = [
     ['transport', 'kafka'],
+    ['transport', 'kafka', 'second'],
     ['index', 'elasticsearch'],
     ['lease', 'zookeeper'],
   ];
@@ -147,6 +149,16 @@ function indexerProblems(data: unknown): RelationProblem[] {
       message: 'active-standby needs lease.zookeeper; with lease.inProcess two indexers would both be active',
     },
   ];
+}
+
+function secondClusterProblems(data: unknown): RelationProblem[] {
+  const path = ['transport', 'kafka', 'second', 'brokers'];
+  const [first, second] = [at(data, 'transport', 'kafka', 'brokers'), at(data, ...path)];
+  if (!Array.isArray(first) || !Array.isArray(second)) return [];
+  const shared = second.find((broker: unknown) => first.includes(broker)) as unknown;
+  if (typeof shared !== 'string') return [];
+  const message = `names ${shared}, which transport.kafka.brokers names, too; the second must be a cluster of its own`;
+  return [{ path, message }];
 }
 
 /** Each prefix costs a consumer in every indexer, and two templates. */

@@ -113,6 +113,23 @@ const source = z.strictObject({
   redact: z.enum(['source', 'index', 'off']).default('off'),
 });
 
+const sasl = z.strictObject({
+  mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+  username: text,
+  password: text,
+});
+
+/** A cluster of its own, with the same topics. */
+const secondCluster = z.strictObject({
+  brokers: z.array(hostPort).min(1).max(100),
+  awayAfterMs: count(1_000, 3_600_000).default(15_000),
+  /** null: the indexer waits for the other cluster without end. */
+  holdMsMax: count(1_000).nullable().default(86_400_000),
+  /** Absent: those of the first. */
+  tls: tls.optional(),
+  sasl: sasl.optional(),
+});
+
 const kafka = z.strictObject({
   brokers: z.array(hostPort).min(1).max(100),
   clientId: text.max(200).default('caboose'),
@@ -124,13 +141,8 @@ const kafka = z.strictObject({
   createTopics: z.boolean().default(true),
   sessionTimeoutMs: count(6_000, 60_000).default(8_000),
   tls: tls.optional(),
-  sasl: z
-    .strictObject({
-      mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
-      username: text,
-      password: text,
-    })
-    .optional(),
+  sasl: sasl.optional(),
+  second: secondCluster.optional(),
 });
 
 const localTransport = z.strictObject({

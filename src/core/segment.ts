@@ -55,6 +55,8 @@ export interface Segment extends SegmentHeader {
 export interface LogName {
   /** Absent: it has one. */
   topicPrefix?: string;
+  /** Absent: the first, or the only one. */
+  cluster?: 'second';
 }
 
 /** A segment with its place in a transport. `position` grows within (log, lane, partition); it need not be dense. */

@@ -21,7 +21,10 @@ export interface Publisher {
    * CabooseError that is not retriable, or when the publisher is stopped before the ack.
    */
   publish(lane: Lane, partition: number, segment: Segment, topicPrefix?: string): Promise<void>;
-  /** Waits for what is outstanding until the signal aborts, then drops the rest (it is in the cut log) and disconnects. */
+  /**
+   * Waits for what is outstanding until the signal aborts, then drops the rest (it is in the cut log) and disconnects. What was dropped
+   * is rejected, questions and what was to be appended to the logs as well.
+   */
   stop(signal?: AbortSignal): Promise<void>;
 }
 
@@ -37,6 +40,11 @@ export interface SegmentBatch extends LogName {
    * under another value is stale and must be loaded again.
    */
   assignment: number;
+  /**
+   * Where a stream may be in two places: whether what comes before these segments may be in the other one and not taken in yet. False
+   * when all that was there when this was first asked is committed, or was waited for too long. Absent where a stream is in one place.
+   */
+  mayBePreceded?(signal: AbortSignal): Promise<boolean>;
   /** Aborts when the partition was taken away: stop writing, do not commit. */
   revoked: AbortSignal;
   /** Everything up to and with this batch is done. Ignored when the partition was revoked meanwhile. */

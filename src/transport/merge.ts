@@ -37,3 +37,16 @@ export async function* merge<T>(sources: readonly AsyncIterable<T>[]): AsyncGene
 }
 
 type Answer<T> = { iterator: AsyncIterator<T>; result: IteratorResult<T> } | { error: unknown };
+
+/** The merged sources; when whoever reads them goes away, or one fails, the signal that they were given aborts. */
+export async function* endingTogether<T>(
+  signal: AbortSignal,
+  open: (signal: AbortSignal) => readonly AsyncIterable<T>[],
+): AsyncGenerator<T> {
+  const over = new AbortController();
+  try {
+    yield* merge(open(AbortSignal.any([signal, over.signal])));
+  } finally {
+    over.abort();
+  }
+}

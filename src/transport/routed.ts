@@ -8,7 +8,7 @@
 import type { LogName, Lane, Segment } from '../core/segment.ts';
 import type { Sharing } from '../core/assignment-plan.ts';
 import type { ScanOptions, SegmentBatch, Subscriber, Transport } from '../core/transport.ts';
-import { merge } from './merge.ts';
+import { endingTogether, merge } from './merge.ts';
 
 export interface RoutedTransportOptions {
   /** Of what no route speaks of. */
@@ -111,19 +111,6 @@ function joinSubscribers(
     },
     ...(group && { group }),
   };
-}
-
-/** The merged sources; when whoever reads them goes away, or one fails, the signal that they were given aborts. */
-async function* endingTogether<T>(
-  signal: AbortSignal,
-  open: (signal: AbortSignal) => readonly AsyncIterable<T>[],
-): AsyncGenerator<T> {
-  const over = new AbortController();
-  try {
-    yield* merge(open(AbortSignal.any([signal, over.signal])));
-  } finally {
-    over.abort();
-  }
 }
 
 async function* namedBatches(topicPrefix: string, batches: AsyncIterable<SegmentBatch>) {

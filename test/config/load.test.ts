@@ -207,9 +207,21 @@ describe('errors', () => {
       '{ when: { path: "*" }, indexPrefix: caboose-logs }',
       'could not be told from those of the prefix caboose',
     ],
-    ['{ whenever: 1, indexPrefix: x }', 'routes[0].whenever unknown key; known here: when, topicPrefix, indexPrefix'],
+    [
+      '{ whenever: 1, indexPrefix: x }',
+      'routes[0].whenever unknown key; known here: when, topicPrefix, indexPrefix',
+    ],
   ])('a route that is none: %s', async (route, expected) => {
     expect((await problems(`routes: [${route}]`)).join('\n')).toContain(expected);
+  });
+
+  it('a second cluster that is the first is told', async () => {
+    const same = 'brokers: ["a:1", "b:1"], second: { brokers: ["c:1", "b:1"] }';
+    expect(await problems(`transport: { kafka: { ${same} } }`)).toEqual([
+      expect.stringContaining(
+        'transport.kafka.second.brokers names b:1, which transport.kafka.brokers names',
+      ),
+    ]);
   });
 
   it('a route has no effect on what is embedded', async () => {

@@ -933,7 +933,7 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
         await expect
           .poll(() => messages({ run, order: 'oldest' }), patience(index))
           .toEqual(['routed far away', 'not routed']);
-        expect(await index.points(run)).toHaveLength(1);
+        await expect.poll(() => index.points(run), patience(index)).toHaveLength(1);
         expect((await index.loadStreams([stream], signal)).get(stream)?.indexPrefix).toBe(
           opened.routedPrefix,
         );

@@ -9,7 +9,7 @@ import type { ByteRange } from './byte-ranges.ts';
 import type { FileComparer } from './file-comparer.ts';
 import type { Finding } from './findings.ts';
 import { isState } from './states.ts';
-import { about, reportOf } from './subjects.ts';
+import { about, reportsOf } from './subjects.ts';
 import type { Gathered, Subject } from './subjects.ts';
 
 /** An event as it is cut from the carried bytes. */
@@ -92,14 +92,15 @@ export function expiredRange(
   const place = subject.state?.record ?? subject.document;
   if (!place || subject.document === null) return null;
   const end = Math.min(firstStart ?? shippedEnd, subject.document.end, shippedEnd);
-  if (end === 0 || (reportOf(partitions ?? [], place)?.first ?? 0) === 0) return null;
+  if (end === 0 || reportsOf(partitions ?? [], place).every(({ first }) => first === 0)) return null;
   const detail = 'dropped by its retention after it was indexed: counted, not compared';
   return { ...about(subject), kind: 'expired', where: 'transport', start: 0, end, detail };
 }
 
 /** Whether the consumers have yet to come to that record; null if that is not known. */
 export function isBehind(partitions: Gathered['partitions'], last: CarriedStream['last']): boolean | null {
-  const report = last && partitions && reportOf(partitions, last);
+  const report =
+    last && partitions && reportsOf(partitions, last).find(({ cluster }) => cluster === last.cluster);
   if (!report) return null;
   return report.committed === null || report.committed <= last.position;
 }

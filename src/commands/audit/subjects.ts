@@ -184,22 +184,22 @@ function isConsumed(
 ): boolean | null {
   const place = state?.record ?? document;
   if (partitions === null || !place) return null;
-  const report = reportOf(partitions, place);
-  if (!report) return null;
-  const { first, end, committed } = report;
-  return first === end || (committed !== null && committed >= end);
+  const reports = reportsOf(partitions, place);
+  if (reports.length === 0) return null;
+  return reports.every(
+    ({ first, end, committed }) => first === end || (committed !== null && committed >= end),
+  );
 }
 
-export function reportOf(
+/** Of the partition in which the stream is: one, or one in each cluster. */
+export function reportsOf(
   partitions: readonly PartitionReport[],
   { lane, partition, topicPrefix }: LogName & { lane: Lane; partition: number | null },
-): PartitionReport | undefined {
+): PartitionReport[] {
   // Streams from before there were several logs name none: theirs is the first.
-  return partitions.find(
-    (report) =>
-      report.lane === lane &&
-      report.partition === partition &&
-      [undefined, report.topicPrefix].includes(topicPrefix),
+  const prefix = topicPrefix ?? partitions[0]?.topicPrefix;
+  return partitions.filter(
+    (report) => report.lane === lane && report.partition === partition && report.topicPrefix === prefix,
   );
 }
 

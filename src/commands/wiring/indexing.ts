@@ -6,7 +6,7 @@ import type { Fact } from '../../core/fact.ts';
 import { perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
 import { lanes } from '../../core/segment.ts';
-import type { CarriedSegment, Lane, Segment } from '../../core/segment.ts';
+import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter, DeadLetterLog, FactLog, SegmentBatch, Subscriber } from '../../core/transport.ts';
 import { Turnstile } from '../../core/turnstile.ts';
@@ -16,6 +16,7 @@ import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { rejectedLetter } from './letters.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
 import { itemsOf, readSegment } from './reading.ts';
+import { heldStreams, stateBefore } from './held.ts';
 import type { ReadingOptions, SegmentReading } from './reading.ts';
 import { Refusals } from './refusals.ts';
 import { Storing, writeItems } from './storing.ts';
@@ -30,6 +31,9 @@ import { Storing, writeItems } from './storing.ts';
  *
  * The lanes share one thread: segments are read in small pieces (pieces.ts), which pass a turnstile where the fast lane goes first. How
  * many batches are under way is the subscriber's to bound.
+ *
+ * Where a stream may be in two clusters, what begins beyond its document may not be a gap: held.ts. Then the batch's other streams are taken
+ * in, and it is released instead of committed.
  *
  * A partition is in one of: idle, working (one batch at a time), revoked (what it remembers is dropped).
  * An event that stays open is indexed provisionally after a second of quiet (in the fast lane a quarter of it); the same id is
@@ -128,7 +132,8 @@ export class Indexing {
     const stop = AbortSignal.any([signal, batch.revoked]);
     const work = (this.#options.watched ?? unwatched).begin(`${keyOf(batch)}: taking it in`);
     try {
-      await this.#takeIn(batch, stop);
+      const isWhole = await this.#takeIn(batch, stop);
+      if (!isWhole) return batch.release();
       work.progress(`${keyOf(batch)}: committing it`);
       await batch.commit();
     } catch (error) {
@@ -145,10 +150,16 @@ export class Indexing {
     }
   }
 
-  async #takeIn(batch: SegmentBatch, signal: AbortSignal): Promise<void> {
+  /** False: some streams wait for another cluster. */
+  async #takeIn(batch: SegmentBatch, signal: AbortSignal): Promise<boolean> {
     const { clock, deadLetters, onFacts } = this.#options;
     const memory = this.#memoryOf(batch);
-    await this.#loadStreams(memory, batch, signal);
+    await this.#loadStreams(memory, idsOf(batch), signal);
+    const held = await heldStreams(batch, {
+      documentOf: (id) => memory.streams.get(id)?.document,
+      reload: async (ids) => await this.#reload(memory, ids, signal),
+      signal,
+    });
     const partition = keyOf(batch);
     const told = this.#told.get(partition) ?? new Set();
     this.#told.set(partition, told);
@@ -166,7 +177,8 @@ export class Indexing {
     await storing.add({ closed: [], facts: [], letters });
     const touched = new Map<string, Taken>();
     for (const carried of batch.segments) {
-      const { stream } = carried.segment;
+      const { stream, start } = carried.segment;
+      if (start >= (held.get(stream) ?? Infinity)) continue;
       const before = touched.get(stream)?.document ?? memory.streams.get(stream)?.document ?? null;
       const known = (id: string) => touched.get(id)?.document ?? memory.streams.get(id)?.document;
       const previous = before === null ? known(stateBefore(carried.segment) ?? '') : undefined;
@@ -182,6 +194,7 @@ export class Indexing {
     this.#tellLetters([...storing.letters, ...refused]);
     onFacts(storing.facts);
     for (const [stream, taken] of touched) this.#remember(memory, stream, taken);
+    return held.size === 0;
   }
 
   /** Reads one segment, piece by piece. Null: it was held already. */
@@ -232,15 +245,18 @@ export class Indexing {
     return memory;
   }
 
-  async #loadStreams(memory: PartitionMemory, batch: SegmentBatch, signal: AbortSignal): Promise<void> {
-    const ids = new Set(
-      batch.segments.flatMap(({ segment }) => [segment.stream, stateBefore(segment) ?? segment.stream]),
-    );
+  async #loadStreams(memory: PartitionMemory, ids: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const unknown = [...ids].filter((id) => !memory.streams.has(id));
-    if (unknown.length === 0) return;
+    if (unknown.length > 0) await this.#reload(memory, unknown, signal);
+  }
+
+  /** Takes over what the index has, where it is further than what is remembered. */
+  async #reload(memory: PartitionMemory, ids: readonly string[], signal: AbortSignal): Promise<void> {
     const takenAt = this.#options.clock.monotonic();
-    for (const [id, document] of await this.#options.index.loadStreams(unknown, signal)) {
-      memory.streams.set(id, { document, open: null, takenAt });
+    for (const [id, document] of await this.#options.index.loadStreams(ids, signal)) {
+      const known = memory.streams.get(id)?.document;
+      if (known === undefined || known.end < document.end)
+        memory.streams.set(id, { document, open: null, takenAt });
     }
   }
 
@@ -354,11 +370,10 @@ export class Indexing {
   }
 }
 
-function keyOf({ topicPrefix, lane, partition }: SegmentBatch): string {
-  return [topicPrefix, lane, partition].filter((part) => part !== undefined).join(' ');
+function idsOf({ segments }: SegmentBatch): Set<string> {
+  return new Set(segments.flatMap(({ segment }) => [segment.stream, stateBefore(segment) ?? segment.stream]));
 }
 
-/** The stream of a rewritten file's state before this one, whose rows are known already. */
-function stateBefore({ snapshot, previous }: Segment): string | null {
-  return snapshot ? previous : null;
+function keyOf({ cluster, topicPrefix, lane, partition }: SegmentBatch): string {
+  return [cluster, topicPrefix, lane, partition].filter((part) => part !== undefined).join(' ');
 }

@@ -98,7 +98,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
   ): Promise<void> => {
     await Promise.all(
       records.map(async ({ key, text }) => {
-        const partition = await topics.partitionFor(topic, key);
+        const partition = await topics.partitionFor(topic, key, queue.stopped);
         await queue.send('fast', topic, partition, () => ({ key, value: Buffer.from(text) }));
       }),
     );
@@ -108,7 +108,8 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     publisher: {
       partitionFor: async (lane, source, signal) => {
         topics.askRedundancy();
-        return await topics.partitionFor(segmentTopic(topicPrefix, lane), source, signal);
+        const until = signal ? AbortSignal.any([signal, queue.stopped]) : queue.stopped;
+        return await topics.partitionFor(segmentTopic(topicPrefix, lane), source, until);
       },
       publish: async (lane, partition, segment) => {
         topics.askRedundancy();
