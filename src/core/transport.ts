@@ -49,8 +49,11 @@ export interface SegmentBatch extends LogName {
   revoked: AbortSignal;
   /** Everything up to and with this batch is done. Ignored when the partition was revoked meanwhile. */
   commit(): Promise<void>;
-  /** The batch was not done: it comes again, after a pause if the transport sees fit. Call commit or release, once. */
-  release(): void;
+  /**
+   * The batch was not done: it comes again, after a pause if the transport sees fit, or after that of a caller who knows better. Call
+   * commit or release, once.
+   */
+  release(pauseMs?: number): void;
 }
 
 export interface RejectedRecord extends LogName {

@@ -12,7 +12,7 @@ import { elasticDocuments } from './elastic-documents.ts';
 import { compare, writeLive } from './oracle.ts';
 
 const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
-const rate = 400;
+const rate = 150;
 
 await describeWith(
   ['kafka', 'zookeeper', 'elasticsearch'],
@@ -75,7 +75,7 @@ state: { dir: ${dir}/state-${name} }${transport}`,
           const writing = Promise.all(
             files.map(async (path, i) => {
               const written: string[] = [];
-              const rotating = { rotations: 0, rotateEvery: 12_000, seed: seed + i, written };
+              const rotating = { rotations: 0, rotateEvery: 5_000, seed: seed + i, written };
               return await writeLive({ path, lines: Infinity, rate, signal: over.signal, ...rotating });
             }),
           );
@@ -94,7 +94,7 @@ state: { dir: ${dir}/state-${name} }${transport}`,
           await first.restart();
           await sendTo('first');
           const back = await count();
-          await soon(async () => (await count()) > back + 2_000, 'events after the return');
+          await soon(async () => (await count()) > back + 1_000, 'events after the return');
 
           process.kill(first.pid, 'SIGSTOP');
           await sendTo('second');

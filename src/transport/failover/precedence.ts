@@ -23,11 +23,15 @@ interface Wait {
   since: number;
   /** By partition of the same log: how far the other cluster reached when it was first asked; null while it has not answered. */
   ends: ReadonlyMap<number, number> | null;
+  /** When it was asked last. */
+  isAnswering: boolean;
   isTold: boolean;
   isGivenUp: boolean;
 }
 
 const answerMsMax = 5_000;
+/** What the other cluster is being read of comes soon. */
+const soonMs = 500;
 
 /**
  * Whether a batch of one cluster has to wait for the other one. What precedes a segment was acknowledged there before the segment was sent here, so
@@ -45,6 +49,7 @@ export class Precedence {
     const wait = this.#waitOf(batch);
     if (wait.isGivenUp) return false;
     const reports = await this.#ask(batch, signal);
+    wait.isAnswering = reports !== null;
     if (reports) {
       wait.ends ??= new Map(reports.map(({ partition, end }) => [partition, end]));
       if (reports.every((report) => isTakenIn(report, wait.ends?.get(report.partition) ?? 0))) {
@@ -53,8 +58,19 @@ export class Precedence {
       }
     }
     if (this.#isTooLong(wait)) return this.#giveUp(batch, wait);
-    if (!wait.isTold) this.#tell(batch, wait, reports !== null);
+    if (!wait.isTold) this.#tell(batch, wait);
     return true;
+  }
+
+  /** It was taken in as a whole: whatever it waited for has come, from wherever. */
+  passed(batch: SegmentBatch): void {
+    const wait = this.#waits.get(keyOf(batch));
+    if (wait) this.#settle(batch, wait);
+  }
+
+  /** After how long a batch that was held may go on; undefined where that is not known. */
+  retryMs(batch: SegmentBatch): number | undefined {
+    return this.#waits.get(keyOf(batch))?.isAnswering === true ? soonMs : undefined;
   }
 
   #waitOf(batch: SegmentBatch): Wait {
@@ -63,7 +79,7 @@ export class Precedence {
     const known = this.#waits.get(key);
     if (known?.position === position) return known;
     const since = this.#options.clock.monotonic();
-    const wait = { position, since, ends: null, isTold: false, isGivenUp: false };
+    const wait = { position, since, ends: null, isAnswering: false, isTold: false, isGivenUp: false };
     this.#waits.set(key, wait);
     batch.revoked.addEventListener('abort', () => this.#forget(key, wait), { once: true });
     return wait;
@@ -87,18 +103,18 @@ export class Precedence {
     return holdMsMax !== null && clock.monotonic() - since >= holdMsMax;
   }
 
-  #tell(batch: SegmentBatch, wait: Wait, isAnswering: boolean): void {
+  #tell(batch: SegmentBatch, wait: Wait): void {
     wait.isTold = true;
     this.#options.onHeld(this.#told);
     this.#options.logger.warn(
-      { ...placeOf(batch), isAnswering },
+      { ...placeOf(batch), isAnswering: wait.isAnswering },
       'streams wait for what the other cluster has of them',
     );
   }
 
   #settle(batch: SegmentBatch, wait: Wait): void {
     this.#forget(keyOf(batch), wait);
-    if (wait.isTold)
+    if (wait.isTold && !wait.isGivenUp)
       this.#options.logger.info(placeOf(batch), 'what streams waited for was read from the other cluster');
   }
 

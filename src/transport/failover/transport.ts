@@ -166,6 +166,11 @@ async function* precededBatches(
       segments: batch.segments.map((carried) => ({ ...carried, ...name })),
       rejected: batch.rejected.map((record) => ({ ...record, ...name })),
       mayBePreceded: async (signal) => await precedence.holds(mine, signal),
+      async commit() {
+        precedence.passed(mine);
+        await batch.commit();
+      },
+      release: (pauseMs) => batch.release(pauseMs ?? precedence.retryMs(mine)),
     };
     yield mine;
   }

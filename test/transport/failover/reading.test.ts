@@ -155,7 +155,9 @@ describe('Precedence', () => {
     });
     const { signal } = new AbortController();
     const holds = async (position = 0) => await precedence.holds(batch(position), signal);
-    return { clock, other, told, held, holds, revoked, givenUp: () => givenUp };
+    const passed = (): void => precedence.passed(batch(0));
+    const retryMs = () => precedence.retryMs(batch(0));
+    return { clock, other, told, held, holds, passed, retryMs, revoked, givenUp: () => givenUp };
   }
 
   it('waits until what the other cluster had at first is committed, however much has come since', async () => {
@@ -191,6 +193,23 @@ describe('Precedence', () => {
     expect([givenUp(), held]).toEqual([1, [1, 0]]);
     expect(told.at(-1)).toBe('waited too long for the other cluster: what it has is recorded as missing');
     expect(await holds(1)).toBe(true);
+  });
+
+  it('ends with the batch, which may find in the index what it waited for', async () => {
+    const { other, holds, told, held, passed } = bench();
+    put(other, piece(0));
+    expect(await holds()).toBe(true);
+    passed();
+    passed();
+    expect([held, told.at(-1)]).toEqual([[1, 0], 'what streams waited for was read from the other cluster']);
+  });
+
+  it('is asked again soon while the other cluster is being read', async () => {
+    const { other, holds, retryMs } = bench();
+    expect(retryMs()).toBe(undefined);
+    put(other, piece(0));
+    await holds();
+    expect(retryMs()).toBe(500);
   });
 
   it('is forgotten with the partition', async () => {
