@@ -270,6 +270,26 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
     });
 
     describe('stream documents', () => {
+      test('of two that write the states of one stream at once, one behind the other, the furthest stays', async () => {
+        const stream = newStream();
+        const stateAt = (end: number): IndexItem[] => [
+          asItem(makeEvent({ stream, end, message: `${'x'.repeat(end)}`, open: end < 20 })),
+          { kind: 'stream', document: makeStream({ stream, end, closedEnd: 0 }) },
+        ];
+        const ahead = async () => {
+          for (let end = 1; end <= 20; end += 1) await storeAll(index, stateAt(end));
+        };
+        const behind = async () => {
+          for (let end = 1; end <= 18; end += 1) await storeAll(index, stateAt(Math.ceil(end / 2)));
+        };
+        await Promise.all([ahead(), behind(), ahead()]);
+        expect((await index.loadStreams([stream], signal)).get(stream)?.end).toBe(20);
+        await expect
+          .poll(() => messages({ run: `run-${stream}` }), patience(index))
+          .toEqual(['x'.repeat(20)]);
+        expect((await collect(index.ranges(stream))).map(({ end }) => end)).toEqual([20]);
+      });
+
       test('come back as they were, with the bytes of the open event', async () => {
         const stream = newStream();
         const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
