@@ -273,7 +273,7 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
       test('of two that write the states of one stream at once, one behind the other, the furthest stays', async () => {
         const stream = newStream();
         const stateAt = (end: number): IndexItem[] => [
-          asItem(makeEvent({ stream, end, message: `${'x'.repeat(end)}`, open: end < 20 })),
+          asItem(makeEvent({ stream, end, message: 'x'.repeat(end), open: end < 20 })),
           { kind: 'stream', document: makeStream({ stream, end, closedEnd: 0 }) },
         ];
         const ahead = async () => {
