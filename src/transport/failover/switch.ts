@@ -12,22 +12,17 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import { CabooseError, errorText } from '../../core/errors.ts';
-import type { Logger } from '../../core/logger.ts';
 import type { Transport } from '../../core/transport.ts';
+import { leaveStation, otherSide, stationOf } from './station.ts';
+import type { Side, Station, StationOptions } from './station.ts';
 
-export const sides = ['first', 'second'] as const;
-export type Side = (typeof sides)[number];
-
-export interface SwitchOptions {
-  /** A transport of its own each time: one that was stopped is not used again. Its warnings go to the logger that it is given. */
-  open: (side: Side, logger: Logger) => Transport;
+export interface SwitchOptions extends StationOptions {
   /** Without an answer for so long a cluster is away. */
   awayAfterMs: number;
   /** Whether the error of a send says that the cluster cannot be used, rather than what was wrong with the send. */
   isAway?: (error: unknown) => boolean;
   onMove?: (to: Side) => void;
   clock: Clock;
-  logger: Logger;
 }
 
 interface Work {
@@ -43,16 +38,6 @@ interface Line {
   waiting: number;
   /** Monotonic ms: since when it has had no answer; null while nothing waits for one. */
   silentSince: number | null;
-}
-
-/** A cluster that is, or was, sent to. */
-interface Station {
-  side: Side;
-  transport: Transport;
-  /** Its sends that have not ended. */
-  underWay: Set<Promise<void>>;
-  isLeft: boolean;
-  logger: QuietableLogger;
 }
 
 const watchIntervalMsMax = 1_000;
@@ -133,13 +118,7 @@ export class Switch {
   }
 
   #here(): Station {
-    return (this.#station ??= this.#arrive('first'));
-  }
-
-  #arrive(side: Side): Station {
-    const { open, logger } = this.#options;
-    const own = new QuietableLogger(logger);
-    return { side, transport: open(side, own.logger), underWay: new Set(), isLeft: false, logger: own };
+    return (this.#station ??= stationOf('first', this.#options));
   }
 
   #sendNext(): void {
@@ -277,7 +256,7 @@ export class Switch {
   /** The cluster, if it answers. */
   async #probe(side: Side): Promise<Station | null> {
     const { clock, logger } = this.#options;
-    const station = this.#arrive(side);
+    const station = stationOf(side, this.#options);
     station.logger.hush();
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, this.#stopping.signal]);
@@ -298,47 +277,8 @@ export class Switch {
 
 const drainLookMs = 20;
 
-async function leaveStation(station: Station): Promise<void> {
-  station.isLeft = true;
-  await station.transport.publisher.stop(AbortSignal.abort());
-  // Until each send has ended its bytes may still be read.
-  await Promise.all(station.underWay);
-  await station.transport.close();
-}
-
-/** One that is only asked whether it is there has nothing to say. */
-class QuietableLogger {
-  #isQuiet = false;
-  readonly logger: Logger;
-
-  constructor(inner: Logger) {
-    const told =
-      (level: 'info' | 'warn' | 'error'): Logger['info'] =>
-      (fields, message) =>
-        inner[this.#isQuiet ? 'debug' : level](fields, message);
-    this.logger = {
-      debug: (fields, message) => inner.debug(fields, message),
-      info: told('info'),
-      warn: told('warn'),
-      error: told('error'),
-    };
-  }
-
-  hush(): void {
-    this.#isQuiet = true;
-  }
-
-  speak(): void {
-    this.#isQuiet = false;
-  }
-}
-
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
-}
-
-export function otherSide(side: Side): Side {
-  return side === 'first' ? 'second' : 'first';
 }
 
 function stopped(): CabooseError {

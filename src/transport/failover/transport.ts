@@ -7,24 +7,17 @@
  * - Scans give each stream in the order of its offsets (scan.ts).
  * - A stream's partition has one number, of whichever cluster was asked first: both need as many.
  */
-import type { LogName } from '../../core/segment.ts';
-import type { LagReport, SegmentBatch, Subscriber, Transport } from '../../core/transport.ts';
-import type { Sharing } from '../../core/assignment-plan.ts';
-import { endingTogether } from '../merge.ts';
+import type { Transport } from '../../core/transport.ts';
 import { readFacts, readLetters } from './logs.ts';
-import { Precedence } from './precedence.ts';
-import type { PrecedenceOptions } from './precedence.ts';
 import { scanInOrder } from './scan.ts';
-import { Switch, otherSide, sides } from './switch.ts';
-import type { Side, SwitchOptions } from './switch.ts';
+import { secondName, sides } from './station.ts';
+import type { Side } from './station.ts';
+import { joinSubscribers } from './subscriber.ts';
+import type { SubscriberOptions } from './subscriber.ts';
+import { Switch } from './switch.ts';
+import type { SwitchOptions } from './switch.ts';
 
-export interface FailoverTransportOptions
-  extends
-    SwitchOptions,
-    Pick<PrecedenceOptions, 'holdMsMax'>,
-    Partial<Pick<PrecedenceOptions, 'onHeld' | 'onGivenUp'>> {}
-
-const secondName = { cluster: 'second' } as const satisfies LogName;
+export interface FailoverTransportOptions extends SwitchOptions, SubscriberOptions {}
 
 export function createFailoverTransport(options: FailoverTransportOptions): Transport {
   const { open, logger } = options;
@@ -110,68 +103,4 @@ function stateOf(sending: Switch, opened: ReadonlyMap<Side, Transport>): ReturnT
 
 async function* named<T extends object>(items: AsyncIterable<T>): AsyncGenerator<T & typeof secondName> {
   for await (const item of items) yield { ...item, ...secondName };
-}
-
-function joinSubscribers(
-  of: (side: Side) => Transport,
-  sharing: Sharing | undefined,
-  options: FailoverTransportOptions,
-): Subscriber {
-  const { onHeld = () => undefined, onGivenUp = () => undefined } = options;
-  const held: Record<Side, number> = { first: 0, second: 0 };
-  const members = sides.map((side) => {
-    // The plan is about the partitions of the first; those of the second are shared by weight.
-    const mine = side === 'first' ? sharing : sharing && { member: sharing.member };
-    const precedence = new Precedence({
-      ...options,
-      other: of(otherSide(side)),
-      onHeld: (partitions) => {
-        held[side] = partitions;
-        onHeld(held.first + held.second);
-      },
-      onGivenUp,
-    });
-    return { side, precedence, subscriber: of(side).subscriber(mine) };
-  });
-  const first = members[0]?.subscriber;
-  const group = first?.group?.bind(first);
-  return {
-    batches: (signal) =>
-      endingTogether(signal, (until) =>
-        members.map(({ side, precedence, subscriber }) =>
-          precededBatches(side, precedence, subscriber.batches(until)),
-        ),
-      ),
-    async lag() {
-      const lags = members.map(async ({ side, subscriber }): Promise<LagReport[]> => {
-        const reports = await subscriber.lag();
-        return side === 'first' ? reports : reports.map((report) => ({ ...report, ...secondName }));
-      });
-      return (await Promise.all(lags)).flat();
-    },
-    ...(group && { group }),
-  };
-}
-
-async function* precededBatches(
-  side: Side,
-  precedence: Precedence,
-  batches: AsyncIterable<SegmentBatch>,
-): AsyncGenerator<SegmentBatch> {
-  const name: LogName = side === 'first' ? {} : secondName;
-  for await (const batch of batches) {
-    const mine: SegmentBatch = {
-      ...batch,
-      ...name,
-      segments: batch.segments.map((carried) => ({ ...carried, ...name })),
-      rejected: batch.rejected.map((record) => ({ ...record, ...name })),
-      mayBePreceded: async (signal) => await precedence.holds(mine, signal),
-      async commit() {
-        precedence.passed(mine);
-        await batch.commit();
-      },
-      release: (pauseMs) => batch.release(pauseMs ?? precedence.retryMs(mine)),
-    };
-    yield mine;
-  }
 }
