@@ -23,13 +23,16 @@ interface Wait {
   since: number;
   /** By partition of the same log: how far the other cluster reached when it was first asked; null while it has not answered. */
   ends: ReadonlyMap<number, number> | null;
-  /** When it was asked last. */
+  /** Monotonic ms: when it was asked last; and whether it answered. */
+  askedAt: number;
   isAnswering: boolean;
   isTold: boolean;
   isGivenUp: boolean;
 }
 
 const answerMsMax = 5_000;
+/** Whoever asks looks at the index each time, which tells of most waits that they are over; this question costs more. */
+const askIntervalMs = 2_000;
 /** What the other cluster is being read of comes soon. */
 const soonMs = 500;
 
@@ -48,7 +51,10 @@ export class Precedence {
   async holds(batch: SegmentBatch, signal: AbortSignal): Promise<boolean> {
     const wait = this.#waitOf(batch);
     if (wait.isGivenUp) return false;
+    const { clock } = this.#options;
+    if (wait.isAnswering && clock.monotonic() - wait.askedAt < askIntervalMs) return true;
     const reports = await this.#ask(batch, signal);
+    wait.askedAt = clock.monotonic();
     wait.isAnswering = reports !== null;
     if (reports) {
       wait.ends ??= new Map(reports.map(({ partition, end }) => [partition, end]));
@@ -79,7 +85,15 @@ export class Precedence {
     const known = this.#waits.get(key);
     if (known?.position === position) return known;
     const since = this.#options.clock.monotonic();
-    const wait = { position, since, ends: null, isAnswering: false, isTold: false, isGivenUp: false };
+    const wait = {
+      position,
+      since,
+      ends: null,
+      askedAt: since,
+      isAnswering: false,
+      isTold: false,
+      isGivenUp: false,
+    };
     this.#waits.set(key, wait);
     batch.revoked.addEventListener('abort', () => this.#forget(key, wait), { once: true });
     return wait;
