@@ -36,6 +36,7 @@ export const command: Command = {
     const transport = await openTransport(config, {
       clock,
       logger,
+      metrics,
       compressionLevel: () => compression.level,
     });
     const { publisher } = transport;

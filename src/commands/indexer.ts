@@ -28,7 +28,7 @@ export const command: Command = {
     const { clock, signal } = context;
     const identity = `${hostname()} ${process.pid}`;
     const metrics = createMetrics();
-    const transport = await openTransport(config, { clock, logger });
+    const transport = await openTransport(config, { clock, logger, metrics });
     const index = await openIndex(config, { clock, logger, metrics });
     try {
       if (once) {

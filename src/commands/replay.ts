@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import { letterId } from '../core/dead-letters.ts';
 import { CabooseError, errorCode, errorText } from '../core/errors.ts';
-import type { IndexItem } from '../core/event-index.ts';
+import type { EventIndex, IndexItem } from '../core/event-index.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Segment } from '../core/segment.ts';
 import type { StreamDocument } from '../core/stream-document.ts';
 import type { DeadLetter, DeadLetterLog } from '../core/transport.ts';
 import { exitCodes, flag, usageError } from './command.ts';
@@ -12,6 +13,7 @@ import { openIndex } from './wiring/index.ts';
 import { refusedLetter } from './wiring/letters.ts';
 import { quietLogger } from './wiring/logger.ts';
 import { itemsOf, openItems, readSegment } from './wiring/reading.ts';
+import { router } from './wiring/routes.ts';
 import { openTransport } from './wiring/transport.ts';
 
 /** Items are written when so many have come together. */
@@ -46,6 +48,11 @@ export const command: Command = {
           hint: 'caboose runs lists what the index knows; older segments may have been dropped by retention. Nothing was deleted',
         });
       }
+      // Where streams are is decided once: a replay leaves them there, whatever the routes say now.
+      const places = await indexPrefixesOf(index, run);
+      const destinationOf = router(config.routes);
+      const indexPrefixOf = (segment: Segment) =>
+        places.has(segment.stream) ? places.get(segment.stream) : destinationOf(segment).indexPrefix;
       const deleted = await index.deleteRun(run);
       const documents = new Map<string, StreamDocument>();
       const waiting: IndexItem[] = [];
@@ -66,10 +73,11 @@ export const command: Command = {
         const reading = readSegment(documents.get(stream) ?? null, carried, {
           timeZone,
           now: clock.now(),
+          indexPrefixOf,
           previous: snapshot ? documents.get(previous ?? '') : undefined,
         });
         documents.set(stream, reading.document);
-        waiting.push(...itemsOf(reading.closed, reading.facts));
+        waiting.push(...itemsOf(reading.closed, reading.facts, reading.document.indexPrefix));
         counts.segments += 1;
         counts.events += reading.closed.length;
         counts.points += reading.facts.filter(({ kind }) => kind === 'point').length;
@@ -93,6 +101,13 @@ export const command: Command = {
     }
   },
 };
+
+async function indexPrefixesOf(index: EventIndex, run: string): Promise<Map<string, string | undefined>> {
+  const places = new Map<string, string | undefined>();
+  await index.refresh();
+  for await (const { stream, indexPrefix } of index.streams({ run })) places.set(stream, indexPrefix);
+  return places;
+}
 
 /**
  * What was refused before was written anew with all else, or refused again: its letters are done with, or written again. Where another

@@ -8,7 +8,12 @@ export function absolutePaths(config: Config, cwd: string): Config {
   state.dir = absolute(state.dir);
   if (transport?.local) transport.local.dir = absolute(transport.local.dir);
   if (index?.local) index.local.dir = absolute(index.local.dir);
-  for (const tls of [transport?.kafka?.tls, index?.elasticsearch?.tls, lease?.zookeeper?.tls]) {
+  for (const tls of [
+    transport?.kafka?.tls,
+    transport?.kafka?.second?.tls,
+    index?.elasticsearch?.tls,
+    lease?.zookeeper?.tls,
+  ]) {
     if (tls) absoluteTls(tls, absolute);
   }
   if (source) {

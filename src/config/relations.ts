@@ -24,6 +24,8 @@ export function relationProblems(data: unknown): RelationProblem[] {
     ...agentProblems(data),
     ...retentionProblems(data),
     ...indexerProblems(data),
+    ...routeProblems(data),
+    ...secondClusterProblems(data),
     ...directoryProblems(data),
   ];
 }
@@ -94,6 +96,7 @@ function authProblems(data: unknown): RelationProblem[] {
 function tlsProblems(data: unknown): RelationProblem[] {
   const owners = [
     ['transport', 'kafka'],
+    ['transport', 'kafka', 'second'],
     ['index', 'elasticsearch'],
     ['lease', 'zookeeper'],
   ];
@@ -146,6 +149,72 @@ function indexerProblems(data: unknown): RelationProblem[] {
       message: 'active-standby needs lease.zookeeper; with lease.inProcess two indexers would both be active',
     },
   ];
+}
+
+function secondClusterProblems(data: unknown): RelationProblem[] {
+  const path = ['transport', 'kafka', 'second', 'brokers'];
+  const [first, second] = [at(data, 'transport', 'kafka', 'brokers'), at(data, ...path)];
+  if (!Array.isArray(first) || !Array.isArray(second)) return [];
+  const shared = second.find((broker: unknown) => first.includes(broker)) as unknown;
+  if (typeof shared !== 'string') return [];
+  const message = `names ${shared}, which transport.kafka.brokers names, too; the second must be a cluster of its own`;
+  return [{ path, message }];
+}
+
+/** Each prefix costs a consumer in every indexer, and two templates. */
+const routePrefixesMax = 16;
+
+function routeProblems(data: unknown): RelationProblem[] {
+  const routes = at(data, 'routes');
+  if (!Array.isArray(routes)) return [];
+  const problems = routes.flatMap((route: unknown, i) => {
+    if (!isObject(route) || !isObject(route['when'])) return [];
+    if (route['topicPrefix'] === undefined && route['indexPrefix'] === undefined)
+      return [{ path: ['routes', i], message: 'leads nowhere; name a topicPrefix, an indexPrefix, or both' }];
+    return [
+      ...onlyWith(data, i, route, 'topicPrefix', ['transport', 'local']),
+      ...onlyWith(data, i, route, 'indexPrefix', ['index', 'local']),
+      ...mixedUp(data, i, route['indexPrefix']),
+    ];
+  });
+  for (const key of ['topicPrefix', 'indexPrefix']) {
+    const named = new Set(
+      routes.map((route: unknown) => at(route, key)).filter((each) => each !== undefined),
+    );
+    if (named.size > routePrefixesMax)
+      problems.push({
+        path: ['routes'],
+        message: `names ${named.size} of ${key}; at most ${routePrefixesMax}`,
+      });
+  }
+  return problems;
+}
+
+function onlyWith(
+  data: unknown,
+  i: number,
+  route: Record<string, unknown>,
+  key: string,
+  embedded: [string, string],
+): RelationProblem[] {
+  if (route[key] === undefined || at(data, ...embedded) === undefined) return [];
+  return [
+    { path: ['routes', i, key], message: `has no effect with ${embedded.join('.')}, which is one for all` },
+  ];
+}
+
+/** `caboose-logs-*` must not find what `caboose-logs` has as a prefix. */
+function mixedUp(data: unknown, i: number, prefix: unknown): RelationProblem[] {
+  const own = at(data, 'index', 'elasticsearch', 'indexPrefix') ?? 'caboose';
+  const others = [own, ...(at(data, 'routes') as unknown[]).map((route) => at(route, 'indexPrefix'))];
+  const isWithin = (inner: unknown, outer: unknown) =>
+    typeof inner === 'string' &&
+    typeof outer === 'string' &&
+    ['logs', 'metrics'].some((kind) => `${inner}-`.startsWith(`${outer}-${kind}-`));
+  const other = others.find((each): each is string => isWithin(prefix, each) || isWithin(each, prefix));
+  if (other === undefined) return [];
+  const message = `its indices could not be told from those of the prefix ${other}; choose another`;
+  return [{ path: ['routes', i, 'indexPrefix'], message }];
 }
 
 /** Each directory has one owner and one lock. */

@@ -53,6 +53,25 @@ export const snapshotsDefault: readonly string[] = [
   'metrics.csv',
 ];
 
+const topicPrefix = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'may hold letters, digits, ".", "_" and "-"');
+const indexPrefix = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'may hold lower-case letters, digits, ".", "_" and "-"');
+
+const labelName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/);
+
+/** Of streams that fit; the first that does counts. */
+const route = z.strictObject({
+  when: z
+    .strictObject({ path: text.optional(), labels: z.record(labelName, z.string().max(1_024)).optional() })
+    .refine(
+      ({ path, labels = {} }) => path !== undefined || Object.keys(labels).length > 0,
+      'must name a path, labels, or both',
+    ),
+  topicPrefix: topicPrefix.optional(),
+  indexPrefix: indexPrefix.optional(),
+});
+
 const source = z.strictObject({
   id: text.max(255).default(sourceIdDefault),
   include: z.array(text).max(1_000).default([]),
@@ -62,7 +81,7 @@ const source = z.strictObject({
   rank: count(0, 10_000_000).optional(),
   pathPatterns: z.array(placeholderPattern).max(100).default([]),
   labels: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/), z.string().max(1_024))
+    .record(labelName, z.string().max(1_024))
     .refine((labels) => Object.keys(labels).length <= 64, 'at most 64 labels')
     .default({}),
   lanes: z
@@ -94,27 +113,36 @@ const source = z.strictObject({
   redact: z.enum(['source', 'index', 'off']).default('off'),
 });
 
+const sasl = z.strictObject({
+  mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
+  username: text,
+  password: text,
+});
+
+/** A cluster of its own, with the same topics. */
+const secondCluster = z.strictObject({
+  brokers: z.array(hostPort).min(1).max(100),
+  awayAfterMs: count(1_000, 3_600_000).default(15_000),
+  /** null: the indexer waits for the other cluster without end. */
+  holdMsMax: count(1_000).nullable().default(86_400_000),
+  /** Absent: those of the first. */
+  tls: tls.optional(),
+  sasl: sasl.optional(),
+});
+
 const kafka = z.strictObject({
   brokers: z.array(hostPort).min(1).max(100),
   clientId: text.max(200).default('caboose'),
   groupId: text.max(200).default('caboose-indexer'),
-  topicPrefix: z
-    .string()
-    .regex(/^[A-Za-z0-9._-]{1,100}$/, 'may hold letters, digits, ".", "_" and "-"')
-    .default('caboose'),
+  topicPrefix: topicPrefix.default('caboose'),
   partitions: count(1, 10_000).default(12),
   /** null: what the broker has as its default. */
   replicationFactor: count(1, 100).nullable().default(null),
   createTopics: z.boolean().default(true),
   sessionTimeoutMs: count(6_000, 60_000).default(8_000),
   tls: tls.optional(),
-  sasl: z
-    .strictObject({
-      mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
-      username: text,
-      password: text,
-    })
-    .optional(),
+  sasl: sasl.optional(),
+  second: secondCluster.optional(),
 });
 
 const localTransport = z.strictObject({
@@ -142,10 +170,7 @@ const elasticsearch = z.strictObject({
     })
     .optional(),
   tls: tls.optional(),
-  indexPrefix: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'may hold lower-case letters, digits, ".", "_" and "-"')
-    .default('caboose'),
+  indexPrefix: indexPrefix.default('caboose'),
   refreshIntervalMs: count(100, 3_600_000).default(1_000),
 });
 
@@ -175,6 +200,7 @@ export const configSchema = z.strictObject({
         .optional(),
     })
     .optional(),
+  routes: z.array(route).max(100).default([]),
   lease: z
     .strictObject({ zookeeper: zookeeper.optional(), inProcess: z.strictObject({}).optional() })
     .optional(),
@@ -221,6 +247,7 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 /** As a file or the command line gives it: everything that has a default may be left out. */
 export type RawConfig = z.input<typeof configSchema>;
+export type Route = z.output<typeof route>;
 export type SectionName = 'source' | 'transport' | 'index' | 'lease';
 export type TlsConfig = z.output<typeof tls>;
 

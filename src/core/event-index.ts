@@ -12,10 +12,15 @@ import type { ConnectionState } from './transport.ts';
 
 /** Stored under `id` with a version; an older version never replaces a newer one. */
 export type IndexItem =
-  | { kind: 'event'; event: LogEvent }
+  | ({ kind: 'event'; event: LogEvent } & Routed)
   /** The points of one event; stored as one document per (event, step). */
-  | { kind: 'points'; points: readonly PointFact[] }
+  | ({ kind: 'points'; points: readonly PointFact[] } & Routed)
   | { kind: 'stream'; document: StreamDocument };
+
+interface Routed {
+  /** In indices of this prefix, where the index has such; absent: its own. Of a stream always the same. */
+  indexPrefix?: string;
+}
 
 export type ItemResult =
   /** It, or something as new, is there. */

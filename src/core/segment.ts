@@ -51,8 +51,16 @@ export interface Segment extends SegmentHeader {
   bytes: Buffer;
 }
 
-/** A segment with its place in a transport. `position` grows within (lane, partition); it need not be dense. */
-export interface CarriedSegment {
+/** Which log of a transport, where it has several of a lane: they count their partitions and positions apart. */
+export interface LogName {
+  /** Absent: it has one. */
+  topicPrefix?: string;
+  /** Absent: the first, or the only one. */
+  cluster?: 'second';
+}
+
+/** A segment with its place in a transport. `position` grows within (log, lane, partition); it need not be dense. */
+export interface CarriedSegment extends LogName {
   lane: Lane;
   partition: number;
   position: number;

@@ -9,6 +9,10 @@ export interface StreamDocument {
   origin: Origin;
   lane: Lane;
   partition: number;
+  /** Of the topic that its first segment came from, where the transport has several. */
+  topicPrefix?: string;
+  /** Of the indices that its events and points are in; absent: the index's own. Decided at its first segment, and kept. */
+  indexPrefix?: string;
   created: number;
   /** `observed` of the first segment that was taken in; documents of the first version do not have it. */
   begun?: number;
@@ -40,6 +44,7 @@ export interface StreamSummary extends Pick<
   | 'origin'
   | 'lane'
   | 'partition'
+  | 'topicPrefix'
   | 'created'
   | 'begun'
   | 'observed'

@@ -4,7 +4,7 @@
  * (test/contract/transport.suite.ts).
  */
 import type { GroupMember, Sharing, Slot } from './assignment-plan.ts';
-import type { CarriedSegment, Lane, Segment, SegmentHeader } from './segment.ts';
+import type { CarriedSegment, Lane, LogName, Segment, SegmentHeader } from './segment.ts';
 import type { Fact } from './fact.ts';
 import type { IncidentDocument } from './incident.ts';
 
@@ -12,20 +12,24 @@ export interface Publisher {
   /**
    * Which partition the streams of this source belong to. Asked once per stream and kept in the agent's state, so that a
    * grown topic splits no stream. Waits for the transport to be there, until the signal aborts (then it rejects).
+   * `topicPrefix`: of the stream's topic, where the transport has several; absent, the transport's own.
    */
-  partitionFor(lane: Lane, source: string, signal?: AbortSignal): Promise<number>;
+  partitionFor(lane: Lane, source: string, signal?: AbortSignal, topicPrefix?: string): Promise<number>;
   /**
    * Resolves when the segment is stored for good (acks = all replicas, or fsync). Calls are sent in the order in which
    * they were made; many may be outstanding, the caller bounds their bytes. An outage is waited out. Rejects only with a
    * CabooseError that is not retriable, or when the publisher is stopped before the ack.
    */
-  publish(lane: Lane, partition: number, segment: Segment): Promise<void>;
-  /** Waits for what is outstanding until the signal aborts, then drops the rest (it is in the cut log) and disconnects. */
+  publish(lane: Lane, partition: number, segment: Segment, topicPrefix?: string): Promise<void>;
+  /**
+   * Waits for what is outstanding until the signal aborts, then drops the rest (it is in the cut log) and disconnects. What was dropped
+   * is rejected, questions and what was to be appended to the logs as well.
+   */
   stop(signal?: AbortSignal): Promise<void>;
 }
 
-/** Segments of one (lane, partition), in order. */
-export interface SegmentBatch {
+/** Segments of one (log, lane, partition), in order. */
+export interface SegmentBatch extends LogName {
   lane: Lane;
   partition: number;
   segments: readonly CarriedSegment[];
@@ -36,15 +40,23 @@ export interface SegmentBatch {
    * under another value is stale and must be loaded again.
    */
   assignment: number;
+  /**
+   * Where a stream may be in two places: whether what comes before these segments may be in the other one and not taken in yet. False
+   * when all that was there when this was first asked is committed, or was waited for too long. Absent where a stream is in one place.
+   */
+  mayBePreceded?(signal: AbortSignal): Promise<boolean>;
   /** Aborts when the partition was taken away: stop writing, do not commit. */
   revoked: AbortSignal;
   /** Everything up to and with this batch is done. Ignored when the partition was revoked meanwhile. */
   commit(): Promise<void>;
-  /** The batch was not done: it comes again, after a pause if the transport sees fit. Call commit or release, once. */
-  release(): void;
+  /**
+   * The batch was not done: it comes again, after a pause if the transport sees fit, or after that of a caller who knows better. Call
+   * commit or release, once.
+   */
+  release(pauseMs?: number): void;
 }
 
-export interface RejectedRecord {
+export interface RejectedRecord extends LogName {
   lane: Lane;
   partition: number;
   position: number;
@@ -55,7 +67,7 @@ export interface RejectedRecord {
   error: string;
 }
 
-export interface LagReport {
+export interface LagReport extends LogName {
   lane: Lane;
   partition: number;
   /** Records published but not committed. */
@@ -162,7 +174,7 @@ export interface ConnectionState {
 }
 
 /** What one partition holds, and how far the group of the indexers has come in it. Positions as in CarriedSegment. */
-export interface PartitionReport {
+export interface PartitionReport extends LogName {
   lane: Lane;
   partition: number;
   /** Of the oldest record that is held: above 0 when retention has dropped some. Equal to `end` when none is held. */

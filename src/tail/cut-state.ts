@@ -19,6 +19,8 @@ export interface StreamRecord {
   created: number;
   previous: string | null;
   lane: Lane;
+  /** Of its topic, decided when it begins; absent in one that began before there were several. */
+  topicPrefix?: string;
   /** Decided when the transport is first reached. */
   partition: number | null;
   run: string;

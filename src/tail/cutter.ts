@@ -42,6 +42,7 @@ export interface StreamOrigin {
   attempt: number;
   rank: number | null;
   labels: Readonly<Record<string, string>>;
+  topicPrefix?: string;
 }
 
 /** What one look at a file gave. `more`: look again at once. */

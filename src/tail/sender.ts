@@ -3,7 +3,7 @@ import { CabooseError, errorText } from '../core/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/logger.ts';
 import { retry } from '../core/retry.ts';
-import type { Lane, Segment } from '../core/segment.ts';
+import type { Segment } from '../core/segment.ts';
 import type { Publisher } from '../core/transport.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { CutLog } from './cut-log.ts';
@@ -39,7 +39,8 @@ export interface HeldCut {
 export class Sender {
   readonly #options: SenderOptions;
   readonly #host: string;
-  readonly #partitions = new Map<Lane, Promise<number>>();
+  /** By lane and topic prefix. */
+  readonly #partitions = new Map<string, Promise<number>>();
   /** Per stream: when the last of its cuts was handed over. */
   readonly #handovers = new Map<StreamState, Promise<void>>();
   /** Per stream: what is under way. */
@@ -146,8 +147,8 @@ export class Sender {
       await assign().catch(async (error: unknown) => await this.#tryAgain(state, segment, error, assign));
     }
     await this.#refused.get(state);
-    const publish = async () =>
-      await publisher.publish(state.record.lane, state.record.partition ?? 0, segment);
+    const { lane, partition, topicPrefix } = state.record;
+    const publish = async () => await publisher.publish(lane, partition ?? 0, segment, topicPrefix);
     return {
       ack: publish().catch(async (error: unknown) => await this.#tryAgain(state, segment, error, publish)),
     };
@@ -184,13 +185,14 @@ export class Sender {
   }
 
   async #assignPartition(state: StreamState): Promise<void> {
-    const { lane } = state.record;
+    const { lane, topicPrefix } = state.record;
     const { publisher, source, cutLog } = this.#options;
-    let asked = this.#partitions.get(lane);
+    const key = `${lane} ${topicPrefix}`;
+    let asked = this.#partitions.get(key);
     if (!asked) {
-      asked = publisher.partitionFor(lane, source, this.#stopped.signal);
-      this.#partitions.set(lane, asked);
-      asked.catch(() => this.#partitions.delete(lane));
+      asked = publisher.partitionFor(lane, source, this.#stopped.signal, topicPrefix);
+      this.#partitions.set(key, asked);
+      asked.catch(() => this.#partitions.delete(key));
     }
     cutLog.setPartition(state, await asked);
   }

@@ -336,7 +336,9 @@ export class Snapshots {
   /** The id hangs on the path and on what the state is; the generation tells apart a state that comes back. */
   #begin({ path, stream: before }: SnapshotFile, stat: FileStat, plan: PlannedCuts): StreamState {
     const { source, originOf, laneOf, cutLog, clock } = this.#options;
-    const origin = originOf(path);
+    const { topicPrefix: routed, ...origin } = originOf(path);
+    // Where the states before it are, whatever the routes say now: its partition is theirs, too.
+    const topicPrefix = before ? before.record.topicPrefix : routed;
     const content = Buffer.from(
       `${stat.size} ${plan.sum} ${plan.cuts.map(({ anchor }) => anchor).join(' ')}`,
     );
@@ -346,6 +348,7 @@ export class Snapshots {
     return cutLog.register(
       {
         ...origin,
+        ...(topicPrefix !== undefined && { topicPrefix }),
         id: generation === 0 ? base : streamId({ ...identity, generation }),
         base,
         generation,

@@ -78,6 +78,23 @@ export function createMetrics() {
     }),
 
     // transport, indexer
+    activeCluster: new Gauge({
+      name: 'caboose_active_cluster',
+      help: '1 for the cluster that this process sends to: first or second. Only where a second one is configured.',
+      labelNames: ['cluster'] as const,
+      registers,
+    }),
+    clusterMoves: new Counter({
+      name: 'caboose_cluster_moves_total',
+      help: 'Times that everything moved to the other cluster, by where to.',
+      labelNames: ['to'] as const,
+      registers,
+    }),
+    heldPartitions: new Gauge({
+      name: 'caboose_held_partitions',
+      help: 'Partitions with streams that wait for what the other cluster has of them.',
+      registers,
+    }),
     takenInBytes: new Counter({
       name: 'caboose_taken_in_bytes_total',
       help: 'Raw bytes of segments taken in by the indexer, redeliveries left out.',

@@ -16,7 +16,9 @@ const secrets = Object.fromEntries(
 const needs = {
   'agent.yaml': ['source', 'transport'],
   'indexer.yaml': ['transport', 'index', 'lease'],
+  'two-clusters.yaml': ['source', 'transport', 'index', 'lease'],
   'up.yaml': ['source', 'transport', 'index'],
+  'routed.yaml': ['source', 'transport', 'index', 'lease'],
   'secured.yaml': ['source', 'transport', 'index', 'lease'],
 } as const;
 

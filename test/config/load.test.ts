@@ -198,6 +198,49 @@ describe('errors', () => {
     expect((await problems(text)).join('\n')).toContain(expected);
   });
 
+  it.each([
+    ['{ when: {}, topicPrefix: x }', 'routes[0].when must name a path, labels, or both'],
+    ['{ when: { path: "*" } }', 'routes[0] leads nowhere; name a topicPrefix, an indexPrefix, or both'],
+    ['{ when: { path: "*" }, topicPrefix: "a b" }', 'routes[0].topicPrefix may hold letters, digits'],
+    ['{ when: { path: "*" }, indexPrefix: Upper }', 'routes[0].indexPrefix may hold lower-case letters'],
+    [
+      '{ when: { path: "*" }, indexPrefix: caboose-logs }',
+      'could not be told from those of the prefix caboose',
+    ],
+    [
+      '{ whenever: 1, indexPrefix: x }',
+      'routes[0].whenever unknown key; known here: when, topicPrefix, indexPrefix',
+    ],
+  ])('a route that is none: %s', async (route, expected) => {
+    expect((await problems(`routes: [${route}]`)).join('\n')).toContain(expected);
+  });
+
+  it('a second cluster that is the first is told', async () => {
+    const same = 'brokers: ["a:1", "b:1"], second: { brokers: ["c:1", "b:1"] }';
+    expect(await problems(`transport: { kafka: { ${same} } }`)).toEqual([
+      expect.stringContaining(
+        'transport.kafka.second.brokers names b:1, which transport.kafka.brokers names',
+      ),
+    ]);
+  });
+
+  it('a route has no effect on what is embedded', async () => {
+    const embedded = 'transport: { local: {} }\nindex: { local: {} }';
+    expect(
+      await problems(`${embedded}\nroutes: [{ when: { path: "*" }, topicPrefix: x, indexPrefix: y }]`),
+    ).toEqual([
+      expect.stringContaining('routes[0].topicPrefix has no effect with transport.local'),
+      expect.stringContaining('routes[0].indexPrefix has no effect with index.local'),
+    ]);
+  });
+
+  it('more prefixes than an indexer should have consumers are told', async () => {
+    const many = Array.from({ length: 17 }, (_, i) => `{ when: { path: "${i}" }, topicPrefix: t${i} }`);
+    expect((await problems(`routes: [${many.join(', ')}]`)).join('\n')).toContain(
+      'routes names 17 of topicPrefix; at most 16',
+    );
+  });
+
   it('of a value from the command line have no line', async () => {
     expect(
       await problems('http: { listen: "127.0.0.1:1" }', { overrides: { http: { listen: 'x' } } }),

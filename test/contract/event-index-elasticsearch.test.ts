@@ -37,9 +37,15 @@ await describeWith(['elasticsearch'], 'the index in Elasticsearch', ({ elasticse
       clock: systemClock,
       logger,
       indexPrefix,
+      routedPrefixes: [`${indexPrefix}-eval`],
       refreshIntervalMs: 100,
     });
-    return { index, indexPrefix, remove: () => remove(index, indexPrefix) };
+    return {
+      index,
+      indexPrefix,
+      routedPrefix: `${indexPrefix}-eval`,
+      remove: () => remove(index, indexPrefix),
+    };
   }
 
   function newPrefix(): string {
@@ -55,6 +61,33 @@ await describeWith(['elasticsearch'], 'the index in Elasticsearch', ({ elasticse
   }
 
   eventIndexSuite('the suite', async () => open());
+
+  test('what a route leads to a prefix is in indices of that prefix alone, with their templates', async () => {
+    const { index, indexPrefix, routedPrefix, remove } = open();
+    const stream = newStream();
+    await index.write(
+      [
+        { kind: 'event', event: makeEvent({ stream }), indexPrefix: routedPrefix },
+        { kind: 'points', points: [makePoint({ stream, run: 'r' })], indexPrefix: routedPrefix },
+        { kind: 'event', event: makeEvent({ stream, start: 100 }), indexPrefix: `${indexPrefix}-unheard` },
+      ],
+      signal,
+    );
+    const names = Object.keys(await client.indices.get({ index: `${indexPrefix}-*` })).sort();
+    expect(names.map((name) => name.slice(indexPrefix.length))).toEqual([
+      '-eval-logs-2026.11.23',
+      '-eval-metrics-2026.11',
+      '-incidents',
+      '-streams',
+      '-unheard-logs-2026.11.23',
+    ]);
+    const mappings = await client.indices.getMapping({ index: `${indexPrefix}-*-logs-*` });
+    expect(Object.values(mappings).map((found) => found.mappings)).toEqual([
+      expect.objectContaining({ _meta: { caboose: templateVersion } }),
+      expect.objectContaining({ _meta: { caboose: templateVersion } }),
+    ]);
+    await remove();
+  });
 
   test('its words are those of tokens.ts', async () => {
     const texts = [

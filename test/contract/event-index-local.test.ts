@@ -11,6 +11,7 @@ eventIndexSuite('the embedded store', async () => {
   const index = createLocalIndex({ dir, clock: systemClock, logger: silentLogger });
   return {
     index,
+    routedPrefix: 'routed',
     remove: async () => {
       await index.close();
       await rm(dir, { recursive: true });

@@ -12,6 +12,8 @@ import { until } from '../fakes/clock.ts';
 
 export interface OpenedIndex {
   index: EventIndex;
+  /** A prefix that a route may name, where the index has indices of several. */
+  routedPrefix: string;
   /** Closes it and removes what it stored. */
   remove(): Promise<void>;
 }
@@ -268,6 +270,26 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
     });
 
     describe('stream documents', () => {
+      test('of two that write the states of one stream at once, one behind the other, the furthest stays', async () => {
+        const stream = newStream();
+        const stateAt = (end: number): IndexItem[] => [
+          asItem(makeEvent({ stream, end, message: 'x'.repeat(end), open: end < 20 })),
+          { kind: 'stream', document: makeStream({ stream, end, closedEnd: 0 }) },
+        ];
+        const ahead = async () => {
+          for (let end = 1; end <= 20; end += 1) await storeAll(index, stateAt(end));
+        };
+        const behind = async () => {
+          for (let end = 1; end <= 18; end += 1) await storeAll(index, stateAt(Math.ceil(end / 2)));
+        };
+        await Promise.all([ahead(), behind(), ahead()]);
+        expect((await index.loadStreams([stream], signal)).get(stream)?.end).toBe(20);
+        await expect
+          .poll(() => messages({ run: `run-${stream}` }), patience(index))
+          .toEqual(['x'.repeat(20)]);
+        expect((await collect(index.ranges(stream))).map(({ end }) => end)).toEqual([20]);
+      });
+
       test('come back as they were, with the bytes of the open event', async () => {
         const stream = newStream();
         const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -911,6 +933,54 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
 
       test('of an unknown run deletes nothing', async () => {
         expect(await index.deleteRun('nobody')).toBe(0);
+      });
+    });
+
+    describe('what a route leads to a prefix of its own', () => {
+      const routedItems = (stream: string, run: string, indexPrefix: string): IndexItem[] => [
+        { ...asItem(makeEvent({ stream, message: 'routed far away' })), indexPrefix } as IndexItem,
+        { kind: 'points', points: [makePoint({ stream, run, end: 90 })], indexPrefix },
+        { kind: 'stream', document: makeStream({ stream, indexPrefix, end: 100 }) },
+      ];
+
+      test('is found, counted and audited with all else', async () => {
+        const [stream, near] = [newStream(), newStream()];
+        const run = `run-${stream}`;
+        await storeAll(index, [
+          ...routedItems(stream, run, opened.routedPrefix),
+          asItem(makeEvent({ stream: near, run, start: 1, message: 'not routed' })),
+        ]);
+        await expect
+          .poll(() => messages({ run, order: 'oldest' }), patience(index))
+          .toEqual(['routed far away', 'not routed']);
+        await expect.poll(() => index.points(run), patience(index)).toHaveLength(1);
+        expect((await index.loadStreams([stream], signal)).get(stream)?.indexPrefix).toBe(
+          opened.routedPrefix,
+        );
+        expect(await index.eventCounts([stream])).toEqual(new Map([[stream, 1]]));
+        expect(await collect(index.ranges(stream))).toHaveLength(1);
+        expect(await collect(index.storedRanges({ run }))).toHaveLength(2);
+        expect(await collect(index.eventTotals({ run }))).toContainEqual({ stream, events: 1 });
+        expect(await index.deleteRun(run)).toBe(4);
+        await expect.poll(() => messages({ run }), patience(index)).toEqual([]);
+      });
+
+      test('is deleted with its run, also where the config does not name the prefix any more', async () => {
+        const stream = newStream();
+        const run = `run-${stream}`;
+        await storeAll(index, routedItems(stream, run, `${opened.routedPrefix}-former`));
+        expect(await index.deleteRun(run)).toBe(3);
+        expect(await collect(index.ranges(stream))).toEqual([]);
+      });
+
+      test('goes by the same retention', async () => {
+        const stream = newStream();
+        const observed = Date.UTC(2024, 0, 31, 12);
+        const event = makeEvent({ stream, observed });
+        await storeAll(index, [{ kind: 'event', event, indexPrefix: opened.routedPrefix }]);
+        const kept = { logsDays: 30, metricsDays: 30 };
+        const deleted = await index.applyRetention(kept, observed + 86_400_000 * 40);
+        expect(deleted.map((name) => name.replace(/^.*(logs|metrics)-/, '$1-'))).toEqual(['logs-2024.01.31']);
       });
     });
 

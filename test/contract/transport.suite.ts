@@ -120,6 +120,19 @@ export function transportSuite(name: string, createHarness: () => Promise<Transp
       expect(most * bytes.length).toBeLessThan(10e6);
     });
 
+    test('a released batch comes again after the pause that was asked for', async () => {
+      await publish('bulk', series('x', 1));
+      const consumer = consume(open());
+      const came: number[] = [];
+      consumer.onBatch = async (batch) => {
+        came.push(performance.now());
+        if (came.length === 1) batch.release(1_500);
+        else await batch.commit();
+      };
+      await until(() => came.length === 2, 'the batch a second time', 30_000);
+      expect(came[1]! - came[0]!).toBeGreaterThan(1_400);
+    });
+
     test('two members share the partitions; a batch of a revoked partition is not committed', async () => {
       await publish('fast', series('fast', 5));
       await publish('bulk', series('bulk', 5));

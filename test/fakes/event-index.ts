@@ -23,6 +23,8 @@ export class FakeEventIndex implements EventIndex {
   readonly stored = new Map<string, readonly PointFact[]>();
   readonly documents = new Map<string, StreamDocument>();
   readonly verdicts = new Map<string, IncidentDocument>();
+  /** All items, as they were given. */
+  readonly written: IndexItem[] = [];
   /** Thrown by every question while it is set. */
   failure: Error | null = null;
   /** Questions asked so far. */
@@ -33,6 +35,7 @@ export class FakeEventIndex implements EventIndex {
   }
 
   write(items: readonly IndexItem[]): Promise<ItemResult[]> {
+    this.written.push(...items);
     for (const item of items) {
       if (item.kind === 'event') this.#put(this.events, item.event.id, item.event, versionOf);
       else if (item.kind === 'stream')

@@ -3,7 +3,8 @@ import type { Publisher } from '../../src/core/transport.ts';
 
 /** Keeps what is published; a test decides when it is acknowledged. */
 export class FakePublisher implements Publisher {
-  readonly published: { lane: Lane; partition: number; segment: Segment }[] = [];
+  readonly published: { lane: Lane; partition: number; segment: Segment; topicPrefix: string | undefined }[] =
+    [];
   /** While set, it is thrown for segments that it fits, and they are not published. */
   refuse: ((segment: Segment) => Error | null) | null = null;
   /** While false, nothing is acknowledged. */
@@ -18,10 +19,11 @@ export class FakePublisher implements Publisher {
     return 3;
   }
 
-  async publish(lane: Lane, partition: number, segment: Segment): Promise<void> {
+  async publish(lane: Lane, partition: number, segment: Segment, topicPrefix?: string): Promise<void> {
     const refusal = this.refuse?.(segment);
     if (refusal) throw refusal;
-    this.published.push({ lane, partition, segment: { ...segment, bytes: Buffer.from(segment.bytes) } });
+    const copy = { ...segment, bytes: Buffer.from(segment.bytes) };
+    this.published.push({ lane, partition, segment: copy, topicPrefix });
     if (this.acks) return;
     await new Promise<void>((resolve) => void this.#held.push(resolve));
   }

@@ -32,6 +32,8 @@ export class TailHarness {
   limits: Partial<BudgetOptions> = {};
   metrics = createMetrics();
   openFilesMax = 100;
+  /** Of streams that begin. */
+  topicPrefix: string | undefined = undefined;
   spoolBytesMax = 64 * 1024 * 1024;
   #tail: Tail | null = null;
 
@@ -94,7 +96,13 @@ export class TailHarness {
       patterns: compilePatterns(include, [], this.logs),
       laneOf: (path) => (path.includes('stderr') ? 'fast' : 'bulk'),
       isSnapshot: (path) => /state\.json$|metrics\.csv$/.test(path),
-      originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
+      originOf: () => ({
+        run: 'r',
+        attempt: 0,
+        rank: null,
+        labels: {},
+        ...(this.topicPrefix !== undefined && { topicPrefix: this.topicPrefix }),
+      }),
       publisher: this.publisher,
       cutLog,
       spool: new Spool({

@@ -9,7 +9,7 @@ import type { ByteRange } from './byte-ranges.ts';
 import type { FileComparer } from './file-comparer.ts';
 import type { Finding } from './findings.ts';
 import { isState } from './states.ts';
-import { about, reportOf } from './subjects.ts';
+import { about, reportsOf } from './subjects.ts';
 import type { Gathered, Subject } from './subjects.ts';
 
 /** An event as it is cut from the carried bytes. */
@@ -32,7 +32,7 @@ export class CarriedStream {
   /** Start of the first record that was met; null before. */
   firstStart: number | null = null;
   /** Where the last record stands. */
-  last: Pick<CarriedSegment, 'lane' | 'partition' | 'position'> | null = null;
+  last: Omit<CarriedSegment, 'segment'> | null = null;
   document: StreamDocument | null = null;
   /** Events that are not closed. */
   open: readonly LogEvent[] = [];
@@ -45,9 +45,9 @@ export class CarriedStream {
     record: CarriedSegment,
     options: { timeZone: string; files: FileComparer; onEvent: (event: ExpectedEvent) => void },
   ): Promise<void> {
-    const { lane, partition, position, segment } = record;
+    const { segment, ...place } = record;
     this.firstStart ??= segment.start;
-    this.last = { lane, partition, position };
+    this.last = place;
     this.ranges.add(segment.start, segment.end);
     const taken = takeIn(this.document, record, segment, { timeZone: options.timeZone });
     this.document = taken.document;
@@ -89,18 +89,18 @@ export function expiredRange(
   { subject, firstStart, shippedEnd }: CarriedStream,
   partitions: Gathered['partitions'],
 ): Finding | null {
-  const lane = subject.state?.record.lane ?? subject.document?.lane;
-  const partition = subject.state?.record.partition ?? subject.document?.partition ?? null;
-  if (lane === undefined || partition === null || subject.document === null) return null;
+  const place = subject.state?.record ?? subject.document;
+  if (!place || subject.document === null) return null;
   const end = Math.min(firstStart ?? shippedEnd, subject.document.end, shippedEnd);
-  if (end === 0 || (reportOf(partitions ?? [], lane, partition)?.first ?? 0) === 0) return null;
+  if (end === 0 || reportsOf(partitions ?? [], place).every(({ first }) => first === 0)) return null;
   const detail = 'dropped by its retention after it was indexed: counted, not compared';
   return { ...about(subject), kind: 'expired', where: 'transport', start: 0, end, detail };
 }
 
 /** Whether the consumers have yet to come to that record; null if that is not known. */
 export function isBehind(partitions: Gathered['partitions'], last: CarriedStream['last']): boolean | null {
-  const report = last && partitions && reportOf(partitions, last.lane, last.partition);
+  const report =
+    last && partitions && reportsOf(partitions, last).find(({ cluster }) => cluster === last.cluster);
   if (!report) return null;
   return report.committed === null || report.committed <= last.position;
 }

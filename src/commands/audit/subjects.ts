@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { AuditScope, EventIndex } from '../../core/event-index.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { Lane } from '../../core/segment.ts';
+import type { Lane, LogName } from '../../core/segment.ts';
 import type { StreamSummary } from '../../core/stream-document.ts';
 import type { PartitionReport } from '../../core/transport.ts';
 import { readCutState } from '../../tail/cut-log.ts';
@@ -182,21 +182,25 @@ function isConsumed(
   { state, document }: Subject,
   partitions: readonly PartitionReport[] | null,
 ): boolean | null {
-  const lane = state?.record.lane ?? document?.lane;
-  const partition = state?.record.partition ?? document?.partition ?? null;
-  if (partitions === null || lane === undefined || partition === null) return null;
-  const report = reportOf(partitions, lane, partition);
-  if (!report) return null;
-  const { first, end, committed } = report;
-  return first === end || (committed !== null && committed >= end);
+  const place = state?.record ?? document;
+  if (partitions === null || !place) return null;
+  const reports = reportsOf(partitions, place);
+  if (reports.length === 0) return null;
+  return reports.every(
+    ({ first, end, committed }) => first === end || (committed !== null && committed >= end),
+  );
 }
 
-export function reportOf(
+/** Of the partition in which the stream is: one, or one in each cluster. */
+export function reportsOf(
   partitions: readonly PartitionReport[],
-  lane: Lane,
-  partition: number,
-): PartitionReport | undefined {
-  return partitions.find((report) => report.lane === lane && report.partition === partition);
+  { lane, partition, topicPrefix }: LogName & { lane: Lane; partition: number | null },
+): PartitionReport[] {
+  // Streams from before there were several logs name none: theirs is the first.
+  const prefix = topicPrefix ?? partitions[0]?.topicPrefix;
+  return partitions.filter(
+    (report) => report.lane === lane && report.partition === partition && report.topicPrefix === prefix,
+  );
 }
 
 export function about({ run, path, stream }: Subject): Pick<Finding, 'run' | 'path' | 'stream'> {

@@ -129,7 +129,7 @@ async function publishAgain(
     if (document?.gaps.some((gap) => gap.start < end && start < gap.end)) return kept(reasons.late);
     const reached = Math.max(document?.end ?? 0, ends.get(stream) ?? 0);
     if (end < reached || (end === reached && (!final || document?.final === true))) return { status: 'held' };
-    await publisher.publish(record.lane, record.partition, segment);
+    await publisher.publish(record.lane, record.partition, segment, record.topicPrefix);
     ends.set(stream, end);
     return { status: 'replayed' };
   } catch (error) {

@@ -4,6 +4,7 @@ import { CabooseError } from '../../core/errors.ts';
 import type { EventIndex } from '../../core/event-index.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { routedPrefixes } from './routes.ts';
 import { readTls } from './tls.ts';
 
 /** The index that the config names. Connects on first use; only the chosen implementation is loaded. */
@@ -19,6 +20,7 @@ export async function openIndex(
     return createElasticsearchIndex({
       node,
       indexPrefix,
+      routedPrefixes: routedPrefixes(config, 'indexPrefix'),
       refreshIntervalMs,
       clock,
       logger,

@@ -12,6 +12,7 @@ import type { StallWatch } from '../../telemetry/stalls.ts';
 import { balance } from './balancing.ts';
 import { Indexing } from './indexing.ts';
 import type { IndexingOptions } from './indexing.ts';
+import { router } from './routes.ts';
 import { lead } from './leading.ts';
 import type { LeadingOptions } from './leading.ts';
 
@@ -135,8 +136,10 @@ function indexingOptions(
   parts: Omit<IndexerParts, 'lease' | 'health' | 'stalls'>,
 ): Omit<IndexingOptions, 'subscriber' | 'onFacts' | 'onRevoked'> {
   const { transport, index, clock, logger, metrics } = parts;
+  const destinationOf = router(config.routes);
   return {
     index,
+    indexPrefixOf: (segment) => destinationOf(segment).indexPrefix,
     facts: transport.facts,
     deadLetters: transport.deadLetters,
     timeZone: config.source?.timeZone ?? 'UTC',

@@ -6,7 +6,7 @@ import type { Fact } from '../../core/fact.ts';
 import { perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
 import { lanes } from '../../core/segment.ts';
-import type { CarriedSegment, Lane, Segment } from '../../core/segment.ts';
+import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter, DeadLetterLog, FactLog, SegmentBatch, Subscriber } from '../../core/transport.ts';
 import { Turnstile } from '../../core/turnstile.ts';
@@ -16,7 +16,8 @@ import type { WatchedPart, Work } from '../../telemetry/stalls.ts';
 import { rejectedLetter } from './letters.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
 import { itemsOf, readSegment } from './reading.ts';
-import type { SegmentReading } from './reading.ts';
+import { heldStreams, stateBefore } from './held.ts';
+import type { ReadingOptions, SegmentReading } from './reading.ts';
 import { Refusals } from './refusals.ts';
 import { Storing, writeItems } from './storing.ts';
 
@@ -30,6 +31,9 @@ import { Storing, writeItems } from './storing.ts';
  *
  * The lanes share one thread: segments are read in small pieces (pieces.ts), which pass a turnstile where the fast lane goes first. How
  * many batches are under way is the subscriber's to bound.
+ *
+ * Where a stream may be in two clusters, what begins beyond its document may not be a gap: held.ts. Then the batch's other streams are taken
+ * in, and it is released instead of committed.
  *
  * A partition is in one of: idle, working (one batch at a time), revoked (what it remembers is dropped).
  * An event that stays open is indexed provisionally after a second of quiet (in the fast lane a quarter of it); the same id is
@@ -50,6 +54,8 @@ export interface IndexingOptions {
   onRevoked: (streams: Iterable<string>) => void;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** Where a stream that begins goes in the index. */
+  indexPrefixOf?: ReadingOptions['indexPrefixOf'];
   provisionalAfterMs: number;
   /** So many documents refused in a row, and none taken, hold a batch back; null: letters without end. */
   refusedInARowMax: number | null;
@@ -126,7 +132,8 @@ export class Indexing {
     const stop = AbortSignal.any([signal, batch.revoked]);
     const work = (this.#options.watched ?? unwatched).begin(`${keyOf(batch)}: taking it in`);
     try {
-      await this.#takeIn(batch, work, stop);
+      const isWhole = await this.#takeIn(batch, work, stop);
+      if (!isWhole) return batch.release();
       work.progress(`${keyOf(batch)}: committing it`);
       await batch.commit();
     } catch (error) {
@@ -143,10 +150,16 @@ export class Indexing {
     }
   }
 
-  async #takeIn(batch: SegmentBatch, work: Work, signal: AbortSignal): Promise<void> {
+  /** False: some streams wait for another cluster. */
+  async #takeIn(batch: SegmentBatch, work: Work, signal: AbortSignal): Promise<boolean> {
     const { clock, deadLetters, onFacts } = this.#options;
     const memory = this.#memoryOf(batch);
-    await this.#loadStreams(memory, batch, signal);
+    await this.#loadStreams(memory, idsOf(batch), signal);
+    const held = await heldStreams(batch, {
+      documentOf: (id) => memory.streams.get(id)?.document,
+      reload: async (ids) => await this.#reload(memory, ids, signal),
+      signal,
+    });
     const partition = keyOf(batch);
     const told = this.#told.get(partition) ?? new Set();
     this.#told.set(partition, told);
@@ -167,7 +180,8 @@ export class Indexing {
     await storing.add({ closed: [], facts: [], letters });
     const touched = new Map<string, Taken>();
     for (const carried of batch.segments) {
-      const { stream } = carried.segment;
+      const { stream, start } = carried.segment;
+      if (start >= (held.get(stream) ?? Infinity)) continue;
       const before = touched.get(stream)?.document ?? memory.streams.get(stream)?.document ?? null;
       const known = (id: string) => touched.get(id)?.document ?? memory.streams.get(id)?.document;
       const previous = before === null ? known(stateBefore(carried.segment) ?? '') : undefined;
@@ -183,6 +197,7 @@ export class Indexing {
     this.#tellLetters([...storing.letters, ...refused]);
     onFacts(storing.facts);
     for (const [stream, taken] of touched) this.#remember(memory, stream, taken);
+    return held.size === 0;
   }
 
   /** Reads one segment, piece by piece. Null: it was held already. */
@@ -192,13 +207,13 @@ export class Indexing {
     storing: Storing,
     signal: AbortSignal,
   ): Promise<Taken | null> {
-    const { clock, timeZone, metrics } = this.#options;
+    const { clock, timeZone, indexPrefixOf, metrics } = this.#options;
     const pieces = piecesOf(before, carried);
     let taken: Taken | null = null;
     for (const piece of pieces) {
       await this.#turnstile.pass(carried.lane, piece.segment.bytes.length);
       signal.throwIfAborted();
-      const options = { timeZone, now: clock.now(), previous };
+      const options = { timeZone, now: clock.now(), previous, indexPrefixOf };
       const reading = readSegment(taken?.document ?? before, piece, options);
       metrics.takenInBytes.inc({ lane: carried.lane }, reading.takenBytes);
       await storing.add(reading);
@@ -233,15 +248,18 @@ export class Indexing {
     return memory;
   }
 
-  async #loadStreams(memory: PartitionMemory, batch: SegmentBatch, signal: AbortSignal): Promise<void> {
-    const ids = new Set(
-      batch.segments.flatMap(({ segment }) => [segment.stream, stateBefore(segment) ?? segment.stream]),
-    );
+  async #loadStreams(memory: PartitionMemory, ids: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const unknown = [...ids].filter((id) => !memory.streams.has(id));
-    if (unknown.length === 0) return;
+    if (unknown.length > 0) await this.#reload(memory, unknown, signal);
+  }
+
+  /** Takes over what the index has, where it is further than what is remembered. */
+  async #reload(memory: PartitionMemory, ids: readonly string[], signal: AbortSignal): Promise<void> {
     const takenAt = this.#options.clock.monotonic();
-    for (const [id, document] of await this.#options.index.loadStreams(unknown, signal)) {
-      memory.streams.set(id, { document, open: null, takenAt });
+    for (const [id, document] of await this.#options.index.loadStreams(ids, signal)) {
+      const known = memory.streams.get(id)?.document;
+      if (known === undefined || known.end < document.end)
+        memory.streams.set(id, { document, open: null, takenAt });
     }
   }
 
@@ -249,7 +267,10 @@ export class Indexing {
     memory.streams.delete(stream);
     memory.streams.set(stream, {
       document,
-      open: open.length === 0 ? null : { events: open, items: itemsOf(open, openFacts), indexed: false },
+      open:
+        open.length === 0
+          ? null
+          : { events: open, items: itemsOf(open, openFacts, document.indexPrefix), indexed: false },
       takenAt: this.#options.clock.monotonic(),
     });
     for (const [oldest, { open: waiting }] of memory.streams) {
@@ -352,11 +373,10 @@ export class Indexing {
   }
 }
 
-function keyOf(batch: SegmentBatch): string {
-  return `${batch.lane} ${batch.partition}`;
+function idsOf({ segments }: SegmentBatch): Set<string> {
+  return new Set(segments.flatMap(({ segment }) => [segment.stream, stateBefore(segment) ?? segment.stream]));
 }
 
-/** The stream of a rewritten file's state before this one, whose rows are known already. */
-function stateBefore({ snapshot, previous }: Segment): string | null {
-  return snapshot ? previous : null;
+function keyOf({ cluster, topicPrefix, lane, partition }: SegmentBatch): string {
+  return [cluster, topicPrefix, lane, partition].filter((part) => part !== undefined).join(' ');
 }

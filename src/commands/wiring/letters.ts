@@ -7,7 +7,7 @@ import type { ReceivedRecord } from '../../segment/wire-format.ts';
 /** Dead letters as they are written and read again: what of a refused thing has to be kept so that it can be taken in later. */
 
 export function rejectedLetter(record: RejectedRecord, now: number): DeadLetter {
-  const { headers, lane, partition, position, key, value, error } = record;
+  const { headers, topicPrefix, lane, partition, position, key, value, error } = record;
   return {
     kind: 'record',
     reason: error,
@@ -17,7 +17,13 @@ export function rejectedLetter(record: RejectedRecord, now: number): DeadLetter 
     start: offsetOf(headers['start']),
     end: offsetOf(headers['end']),
     key,
-    headers: { ...headers, lane, partition: String(partition), position: String(position) },
+    headers: {
+      ...headers,
+      ...(topicPrefix !== undefined && { topicPrefix }),
+      lane,
+      partition: String(partition),
+      position: String(position),
+    },
     value: value.toString('base64'),
   };
 }
@@ -25,11 +31,12 @@ export function rejectedLetter(record: RejectedRecord, now: number): DeadLetter 
 /** The record of a letter, and where it is to be published; null where the letter does not hold one. */
 export function recordOf(
   letter: DeadLetter,
-): (ReceivedRecord & Pick<CarriedSegment, 'lane' | 'partition'>) | null {
-  const { lane: place, partition, position: _, ...headers } = letter.headers ?? {};
+): (ReceivedRecord & Pick<CarriedSegment, 'topicPrefix' | 'lane' | 'partition'>) | null {
+  const { topicPrefix, lane: place, partition, position: _, ...headers } = letter.headers ?? {};
   const lane = lanes.find((known: Lane) => known === place);
   if (lane === undefined || letter.value === undefined || headers['v'] === undefined) return null;
   return {
+    ...(topicPrefix !== undefined && { topicPrefix }),
     lane,
     partition: Number(partition),
     key: letter.key ?? headers['stream'] ?? null,

@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.ts';
 import type { Lane } from '../../core/segment.ts';
 import { encodingLabel } from '../../events/encodings.ts';
 import { fileMatcher } from './file-matcher.ts';
+import { router } from './routes.ts';
 
 type Source = NonNullable<Config['source']>;
 
@@ -22,6 +23,20 @@ export function originResolver(
   return (path) => {
     const root = folders.find((folder) => path.startsWith(folder === '/' ? '/' : `${folder}/`));
     return labelled(path, originOf(path, root ?? dirname(path), source, env));
+  };
+}
+
+/** With the topic that the stream is to go to, where the transport has several. Named also where no route speaks of it: it is kept. */
+export function routedOrigin(
+  { routes, transport }: Config,
+  originOfFile: (path: string) => OriginOfFile,
+): (path: string) => OriginOfFile & { topicPrefix?: string } {
+  const own = transport?.kafka?.topicPrefix;
+  if (own === undefined) return originOfFile;
+  const destinationOf = router(routes);
+  return (path) => {
+    const origin = originOfFile(path);
+    return { ...origin, topicPrefix: destinationOf({ path, labels: origin.labels }).topicPrefix ?? own };
   };
 }
 

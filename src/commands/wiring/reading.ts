@@ -1,7 +1,7 @@
 import type { LogEvent } from '../../core/event.ts';
 import type { IndexItem } from '../../core/event-index.ts';
 import type { Fact, PointFact } from '../../core/fact.ts';
-import type { CarriedSegment } from '../../core/segment.ts';
+import type { CarriedSegment, Segment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter } from '../../core/transport.ts';
 import { isTorn, openEvents, takeIn } from '../../events/take-in.ts';
@@ -22,10 +22,19 @@ export interface SegmentReading {
   letters: DeadLetter[];
 }
 
+export interface ReadingOptions {
+  timeZone: string;
+  now: number;
+  /** Of a rewritten file's first segment: the document of the state before, if it is known. */
+  previous?: StreamDocument | undefined;
+  /** Where the events of a stream that begins go; absent: to the index's own indices. */
+  indexPrefixOf?: ((segment: Segment) => string | undefined) | undefined;
+}
+
 export function readSegment(
   before: StreamDocument | null,
   carried: CarriedSegment,
-  options: { timeZone: string; now: number; previous?: StreamDocument | undefined },
+  options: ReadingOptions,
 ): SegmentReading {
   const { segment } = carried;
   const taken = takeIn(before, carried, segment, options);
@@ -36,7 +45,11 @@ export function readSegment(
     facts.push(...read.facts);
     ({ context } = read);
   }
-  const document = { ...taken.document, context: { ...taken.document.context, train: context } };
+  const document: StreamDocument = {
+    ...taken.document,
+    ...(before === null && placeOf(carried, options)),
+    context: { ...taken.document.context, train: context },
+  };
   return {
     document,
     closed: taken.closed,
@@ -59,10 +72,23 @@ export function readSegment(
   };
 }
 
+/** Decided once a stream: its later segments, and a replay, find it in the stream document. */
+function placeOf(
+  { segment, topicPrefix }: CarriedSegment,
+  { previous, indexPrefixOf }: ReadingOptions,
+): Pick<StreamDocument, 'topicPrefix' | 'indexPrefix'> {
+  // The rows of a rewritten file stay where the states before have put them.
+  const indexPrefix = previous ? previous.indexPrefix : indexPrefixOf?.(segment);
+  return {
+    ...(topicPrefix !== undefined && { topicPrefix }),
+    ...(indexPrefix !== undefined && { indexPrefix }),
+  };
+}
+
 /** What the index is to hold of a document's open events. */
 export function openItems(document: StreamDocument, options: { timeZone: string }): IndexItem[] {
   const events = openEvents(document, options);
-  return itemsOf(events, openFactsOf(events, document));
+  return itemsOf(events, openFactsOf(events, document), document.indexPrefix);
 }
 
 /** None while the last line is torn. */
@@ -72,8 +98,13 @@ function openFactsOf(events: readonly LogEvent[], document: StreamDocument): Fac
 }
 
 /** Events, and their points: those of one event and step are one item. */
-export function itemsOf(events: readonly LogEvent[], facts: readonly Fact[]): IndexItem[] {
-  const items: IndexItem[] = events.map((event) => ({ kind: 'event', event }));
+export function itemsOf(
+  events: readonly LogEvent[],
+  facts: readonly Fact[],
+  indexPrefix?: string,
+): IndexItem[] {
+  const place = indexPrefix === undefined ? {} : { indexPrefix };
+  const items: IndexItem[] = events.map((event) => ({ kind: 'event', event, ...place }));
   const groups = new Map<string, PointFact[]>();
   for (const fact of facts) {
     if (fact.kind !== 'point') continue;
@@ -82,6 +113,6 @@ export function itemsOf(events: readonly LogEvent[], facts: readonly Fact[]): In
     if (group) group.push(fact);
     else groups.set(key, [fact]);
   }
-  for (const points of groups.values()) items.push({ kind: 'points', points });
+  for (const points of groups.values()) items.push({ kind: 'points', points, ...place });
   return items;
 }

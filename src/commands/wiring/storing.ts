@@ -27,12 +27,15 @@ export interface StoringOptions extends WriteOptions {
 }
 
 interface Chunk {
+  items: IndexItem[];
   closed: LogEvent[];
   facts: Fact[];
   letters: DeadLetter[];
   /** Of the events, in characters. */
   textLength: number;
 }
+
+type Given = Pick<SegmentReading, 'closed' | 'facts' | 'letters'> & Partial<Pick<SegmentReading, 'document'>>;
 
 const chunkItemsMax = 1_000;
 /** Events may be of 256 KiB each. */
@@ -51,8 +54,9 @@ export class Storing {
   }
 
   /** Rejects with the failure of an earlier chunk. */
-  async add({ closed, facts, letters }: Pick<SegmentReading, 'closed' | 'facts' | 'letters'>): Promise<void> {
+  async add({ closed, facts, letters, document }: Given): Promise<void> {
     const chunk = this.#chunk;
+    for (const item of itemsOf(closed, facts, document?.indexPrefix)) chunk.items.push(item);
     for (const event of closed) {
       chunk.closed.push(event);
       chunk.textLength += event.message.length;
@@ -78,9 +82,9 @@ export class Storing {
     this.#underWay.catch(() => undefined);
   }
 
-  async #store({ closed, facts, letters }: Chunk): Promise<void> {
+  async #store({ items, closed, facts, letters }: Chunk): Promise<void> {
     const { deadLetters, told, onStored } = this.#options;
-    const all = [...letters, ...(await writeItems(this.#options, itemsOf(closed, facts)))];
+    const all = [...letters, ...(await writeItems(this.#options, items))];
     const tale = [closed[0]?.id, closed.at(-1)?.id, facts.at(-1)?.id, ...all.map(letterId)].join(' ');
     if (!told.has(tale)) {
       if (facts.length > 0) await this.#options.facts.append(facts);
@@ -111,5 +115,5 @@ export async function writeItems(
 }
 
 function emptyChunk(): Chunk {
-  return { closed: [], facts: [], letters: [], textLength: 0 };
+  return { items: [], closed: [], facts: [], letters: [], textLength: 0 };
 }

@@ -23,7 +23,7 @@ import { directoryWatcher, noWatcher } from '../../tail/watcher.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { fileMatcher } from './file-matcher.ts';
 import type { WatchedPart } from '../../telemetry/stalls.ts';
-import { laneResolver, originResolver } from './origin.ts';
+import { laneResolver, originResolver, routedOrigin } from './origin.ts';
 
 export interface OpenTailOptions {
   publisher: Publisher;
@@ -69,7 +69,7 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
     patterns,
     laneOf: laneResolver(source),
     isSnapshot: fileMatcher(source.snapshots),
-    originOf: originResolver(source, patterns.roots, env),
+    originOf: routedOrigin(config, originResolver(source, patterns.roots, env)),
     publisher,
     cutLog,
     spool: new Spool({

@@ -28,9 +28,11 @@ export type MappedMetrics = Set<string>;
 export function itemActions(item: IndexItem, prefix: string, mapped: MappedMetrics): BulkAction[] {
   switch (item.kind) {
     case 'event':
-      return [eventAction(item.event, prefix)];
+      return [eventAction(item.event, item.indexPrefix ?? prefix)];
     case 'points':
-      return pointsDocuments(item.points).map((document) => pointsAction(document, prefix, mapped));
+      return pointsDocuments(item.points).map((document) =>
+        pointsAction(document, item.indexPrefix ?? prefix, mapped),
+      );
     case 'stream':
       return [streamAction(item.document, prefix)];
   }
@@ -250,6 +252,7 @@ export const auditFields = [
     'origin',
     'lane',
     'partition',
+    'topicPrefix',
     'created',
     'begun',
     'observed',

@@ -6,7 +6,7 @@
  * rejected; asking (`search` and the like) fails at once with what to do.
  *
  * Exactly once: `_id` and `version` are functions of the bytes, `version_type: external_gte`, and the dated index is a
- * function of `observed`; so whatever is written again lands on itself, and an older state never replaces a newer one.
+ * function of `observed` and of the stream; so whatever is written again lands on itself, and an older state never replaces a newer one.
  */
 import type { estypes } from '@elastic/elasticsearch';
 import { errors } from '@elastic/elasticsearch';
@@ -53,7 +53,7 @@ import {
 import { Health } from './health.ts';
 import { toElasticsearchQuery } from './queries.ts';
 import { Refresher } from './refresher.ts';
-import { createIndex, installTemplates } from './templates.ts';
+import { createIndex, datedTemplates, installTemplates, templateNames } from './templates.ts';
 
 export interface ElasticsearchIndexOptions extends ElasticsearchAddress {
   clock: Clock;
@@ -61,6 +61,8 @@ export interface ElasticsearchIndexOptions extends ElasticsearchAddress {
   metrics?: Pick<Metrics, 'indexRetries'>;
   /** Default `caboose`. */
   indexPrefix?: string;
+  /** Of further indices of events and points. Stream documents and incidents are in those of `indexPrefix`. */
+  routedPrefixes?: readonly string[];
   /** Default 1,000. */
   refreshIntervalMs?: number;
 }
@@ -86,6 +88,8 @@ class ElasticsearchIndex implements EventIndex {
   readonly refreshIntervalMs: number;
   readonly #client: ElasticsearchClient;
   readonly #prefix: string;
+  /** All that are known: its own, those of the config, and those that stream documents have named. */
+  readonly #prefixes: Set<string>;
   readonly #node: string;
   readonly #options: ElasticsearchIndexOptions;
   readonly #health: Health;
@@ -99,6 +103,7 @@ class ElasticsearchIndex implements EventIndex {
     this.#options = options;
     this.refreshIntervalMs = options.refreshIntervalMs ?? 1_000;
     this.#prefix = options.indexPrefix ?? 'caboose';
+    this.#prefixes = new Set([this.#prefix, ...(options.routedPrefixes ?? [])]);
     this.#node = nodeName(options.node);
     this.#client = createClient(options);
     this.#health = new Health(options.logger, this.#node);
@@ -158,7 +163,7 @@ class ElasticsearchIndex implements EventIndex {
     const limit = Math.max(0, Math.min(query.limit ?? 100, hitsMax));
     const order = query.order === 'oldest' ? 'asc' : 'desc';
     const hits = this.#hits({
-      index: this.#index('logs-*'),
+      index: this.#dated('logs'),
       query: toElasticsearchQuery(query),
       sort: [
         {
@@ -182,7 +187,7 @@ class ElasticsearchIndex implements EventIndex {
   async points(run: string, { name, limit = 10_000 }: { name?: string; limit?: number } = {}) {
     const named = name === undefined ? [] : [{ term: { metric_names: name } }];
     const hits = this.#hits({
-      index: this.#index('metrics-*'),
+      index: this.#dated('metrics'),
       query: { bool: { filter: [{ term: { 'run.id': run } }, ...named] } },
       sort: [
         { step: { order: 'asc', missing: '_last', unmapped_type: 'double' } },
@@ -232,7 +237,7 @@ class ElasticsearchIndex implements EventIndex {
   }
 
   async refresh(): Promise<void> {
-    const index = ['logs-*', 'streams'].map((name) => this.#index(name));
+    const index = [...this.#dated('logs'), this.#index('streams')];
     try {
       await this.#client.indices.refresh({ index, ignore_unavailable: true });
     } catch (error) {
@@ -259,7 +264,7 @@ class ElasticsearchIndex implements EventIndex {
     for (let after: Record<string, estypes.FieldValue> | undefined; ;) {
       const { aggregations } = await this.#asked(() =>
         this.#client.search<unknown, { streams: estypes.AggregationsCompositeAggregate }>({
-          index: this.#index('logs-*'),
+          index: this.#dated('logs'),
           ignore_unavailable: true,
           size: 0,
           allow_partial_search_results: false,
@@ -289,7 +294,7 @@ class ElasticsearchIndex implements EventIndex {
       });
       const { aggregations } = await this.#asked(() =>
         this.#client.search<unknown, { streams: { buckets: Record<string, { doc_count: number }> } }>({
-          index: this.#index('logs-*'),
+          index: this.#dated('logs'),
           ignore_unavailable: true,
           size: 0,
           allow_partial_search_results: false,
@@ -305,7 +310,7 @@ class ElasticsearchIndex implements EventIndex {
 
   async *storedRanges(scope: AuditScope): AsyncIterable<StoredRange & { stream: string }> {
     const hits = this.#hits({
-      index: this.#index('logs-*'),
+      index: this.#dated('logs'),
       query: scopeQuery(scope),
       source: [...rangeFields, 'caboose.stream'],
       pageSize: 5_000,
@@ -323,7 +328,7 @@ class ElasticsearchIndex implements EventIndex {
       filter.push({ range: { 'caboose.end': { gt: within.start } } });
     }
     const hits = this.#hits({
-      index: this.#index('logs-*'),
+      index: this.#dated('logs'),
       query: { bool: { filter } },
       sort: [{ 'log.offset': { order: 'asc', unmapped_type: 'long' } }],
       source: rangeFields,
@@ -334,7 +339,7 @@ class ElasticsearchIndex implements EventIndex {
 
   async heldSince(): Promise<number | null> {
     const found = await this.#asked(() =>
-      this.#client.indices.get({ index: this.#index('logs-*'), features: ['aliases'] }),
+      this.#client.indices.get({ index: this.#dated('logs'), features: ['aliases'] }),
     );
     const days = Object.keys(found).flatMap((index) => /\d{4}\.\d\d\.\d\d$/.exec(index) ?? []);
     const [oldest] = days.sort();
@@ -370,10 +375,12 @@ class ElasticsearchIndex implements EventIndex {
   }
 
   async deleteRun(run: string): Promise<number> {
-    const index = ['logs-*', 'metrics-*', 'streams'].map((name) => this.#index(name));
-    const refresh = async () =>
+    const refresh = async (index: string | string[]) =>
       await this.#asked(() => this.#client.indices.refresh({ index, ignore_unavailable: true }));
-    await refresh();
+    await refresh(this.#index('streams'));
+    for await (const { indexPrefix } of this.streams({ run })) this.#know(indexPrefix);
+    const index = [...this.#dated('logs'), ...this.#dated('metrics'), this.#index('streams')];
+    await refresh(index);
     let deleted = 0;
     let page: BulkAction[] = [];
     const query = { term: { 'run.id': run } };
@@ -387,23 +394,23 @@ class ElasticsearchIndex implements EventIndex {
     // A delete leaves its version behind, which would refuse the run's shorter states until it is forgotten: with
     // `gc_deletes: 0s` that is the next refresh after the server's clock has moved.
     await this.#options.clock.sleep(forgetDeletesMs);
-    await refresh();
+    await refresh(index);
     return deleted;
   }
 
   async applyRetention({ logsDays, metricsDays }: { logsDays: number; metricsDays: number }, now: number) {
     const found = await this.#asked(() =>
       this.#client.indices.get({
-        index: [this.#index('logs-*'), this.#index('metrics-*')],
+        index: [...this.#dated('logs'), ...this.#dated('metrics')],
         expand_wildcards: ['open', 'closed'],
         features: ['aliases'],
       }),
     );
     const expired = Object.keys(found)
       .filter((index) => {
-        const rest = index.slice(this.#prefix.length);
-        const [, kind, period] =
-          /^-(logs-(?=.{10}$)|metrics-(?=.{7}$))(\d{4}\.\d\d(?:\.\d\d)?)$/.exec(rest) ?? [];
+        const [, prefix = '', kind, period] =
+          /^(.+)-(logs-(?=.{10}$)|metrics-(?=.{7}$))(\d{4}\.\d\d(?:\.\d\d)?)$/.exec(index) ?? [];
+        if (!this.#prefixes.has(prefix)) return false;
         return period !== undefined && isExpired(period, kind === 'logs-' ? logsDays : metricsDays, now);
       })
       .sort();
@@ -427,6 +434,16 @@ class ElasticsearchIndex implements EventIndex {
     return `${this.#prefix}-${name}`;
   }
 
+  /** The dated indices of all prefixes. */
+  #dated(name: 'logs' | 'metrics'): string[] {
+    return [...this.#prefixes].map((prefix) => `${prefix}-${name}-*`);
+  }
+
+  /** A stream keeps its prefix when the config names it no more. */
+  #know(prefix: string | undefined): void {
+    if (prefix !== undefined) this.#prefixes.add(prefix);
+  }
+
   async #writePart(
     items: readonly IndexItem[],
     belongs: (item: IndexItem) => boolean,
@@ -438,6 +455,7 @@ class ElasticsearchIndex implements EventIndex {
     for (const [position, item] of items.entries()) {
       if (!belongs(item)) continue;
       results[position] = { status: 'stored' };
+      if (item.kind !== 'stream') this.#know(item.indexPrefix);
       for (const action of itemActions(item, this.#prefix, this.#mapped)) {
         actions.push(action);
         positions.push(position);
@@ -466,7 +484,10 @@ class ElasticsearchIndex implements EventIndex {
   async #install(signal: AbortSignal | undefined): Promise<void> {
     const { logger } = this.#options;
     const { refreshIntervalMs } = this;
-    await installTemplates(this.#client, { indexPrefix: this.#prefix, refreshIntervalMs, logger }, signal);
+    for (const indexPrefix of this.#prefixes) {
+      const names = indexPrefix === this.#prefix ? templateNames : datedTemplates;
+      await installTemplates(this.#client, { indexPrefix, refreshIntervalMs, logger }, names, signal);
+    }
   }
 
   async #delete(actions: readonly BulkAction[]): Promise<number> {

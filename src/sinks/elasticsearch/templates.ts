@@ -28,6 +28,8 @@ const common = {
 };
 
 export const templateNames = ['logs', 'metrics', 'incidents', 'streams'] as const;
+/** Of indices that routes may lead to. */
+export const datedTemplates = ['logs', 'metrics'] as const satisfies readonly TemplateName[];
 export type TemplateName = (typeof templateNames)[number];
 
 function mappingsOf(name: TemplateName, messageType: 'match_only_text' | 'text'): Record<string, unknown> {
@@ -124,13 +126,17 @@ export interface TemplateOptions {
   logger: Logger;
 }
 
-/** Installs what is absent or older, and makes the two indices that are not dated. Throws the client's errors. */
+/**
+ * Installs what is absent or older, and makes the two indices that are not dated, if they are among the names. Throws the client's
+ * errors.
+ */
 export async function installTemplates(
   client: ElasticsearchClient,
   options: TemplateOptions,
+  names: readonly TemplateName[],
   signal?: AbortSignal,
 ): Promise<void> {
-  for (const name of templateNames) {
+  for (const name of names) {
     const template = `${options.indexPrefix}-${name}`;
     const held = await heldVersion(client, template, signal);
     if (held < templateVersion) await putTemplate(client, template, name, options, signal);

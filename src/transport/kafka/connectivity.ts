@@ -45,6 +45,11 @@ export class Connectivity {
     }
   }
 
+  /** What is wrong while Kafka is away. */
+  get outage(): CabooseError | null {
+    return this.#outage;
+  }
+
   async pause(attempt: number, signal?: AbortSignal): Promise<void> {
     await this.#clock.sleep(backoffMs(attempt, backoff), signal);
   }

@@ -48,6 +48,11 @@ export class SendQueue {
     this.#options = options;
   }
 
+  /** Aborts when it is stopped for good. */
+  get stopped(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
   /** Resolves when all replicas have it. Order is kept within a partition, which belongs to one lane. */
   send(lane: Lane, topic: string, partition: number, encode: () => OutgoingMessage): Promise<void> {
     if (!this.#accepting) return Promise.reject(stopped());

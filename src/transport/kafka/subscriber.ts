@@ -137,12 +137,12 @@ export class KafkaSubscriber implements Subscriber {
         this.#releases.delete(key);
         consumer.done(fetched);
       },
-      release: () => {
+      release: (pauseMs) => {
         if (!isOut) return;
         isOut = false;
         const releases = this.#releases.get(key) ?? 0;
         this.#releases.set(key, releases + 1);
-        consumer.putBack(fetched, backoffMs(releases, releasePause));
+        consumer.putBack(fetched, pauseMs ?? backoffMs(releases, releasePause));
       },
     };
   }

@@ -13,6 +13,8 @@ export interface TopicOptions {
   /** null: the broker's default. */
   replicationFactor: number | null;
   createTopics: boolean;
+  /** Facts, incidents and dead letters are elsewhere. */
+  segmentsOnly: boolean;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -46,14 +48,16 @@ export function topicSpecs(options: TopicOptions): ITopicConfig[] {
     'cleanup.policy': 'delete',
     'retention.ms': String(days * dayMs),
   });
-  const settings: [string, Record<string, string>][] = [
+  const ofSegments: [string, Record<string, string>][] = [
     [segmentTopic(topicPrefix, 'fast'), kept(7)],
     [segmentTopic(topicPrefix, 'bulk'), kept(7)],
+  ];
+  const ofOthers: [string, Record<string, string>][] = [
     [facts, kept(30)],
     [incidents, { 'cleanup.policy': 'compact' }],
     [deadLetters, kept(30)],
   ];
-  return settings.map(([topic, config]) => ({
+  return [...ofSegments, ...(options.segmentsOnly ? [] : ofOthers)].map(([topic, config]) => ({
     topic,
     numPartitions: partitions,
     replicationFactor: replicationFactor ?? -1,
@@ -88,7 +92,7 @@ export class Topics {
     for (;;) {
       const counts = (this.#counts ??= this.#connectivity.attempt(async () => await this.#ensure(), signal));
       try {
-        return await counts;
+        return await unlessAborted(counts, signal, () => this.#connectivity.outage);
       } catch (error) {
         if (this.#counts === counts) this.#counts = null;
         // Another caller's signal may have ended the attempt that this one shared.
@@ -144,6 +148,34 @@ export class Topics {
       throw error;
     }
   }
+}
+
+/** The answer to a question that several have asked: each waits no longer than its own signal says. */
+async function unlessAborted<T>(
+  answer: Promise<T>,
+  signal: AbortSignal | undefined,
+  problem: () => CabooseError | null,
+): Promise<T> {
+  if (!signal) return await answer;
+  const over = new AbortController();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const stop = (): void => reject(problem() ?? stopped(signal.reason));
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true, signal: over.signal });
+  });
+  try {
+    return await Promise.race([answer, aborted]);
+  } finally {
+    over.abort();
+  }
+}
+
+function stopped(cause: unknown): CabooseError {
+  return new CabooseError('TRANSPORT_STOPPED', 'stopped before Kafka could be reached', {
+    cause,
+    retriable: true,
+    hint: 'nothing is lost: what was not acknowledged is sent again',
+  });
 }
 
 function topicsMissing(missing: readonly ITopicConfig[], cause?: unknown): CabooseError {

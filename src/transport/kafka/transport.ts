@@ -47,6 +47,8 @@ export interface KafkaTransportOptions {
   /** Of topics that are made; null or absent: the broker's default. */
   replicationFactor?: number | null;
   createTopics?: boolean;
+  /** Of a prefix that carries segments and nothing else, no other topics are made. */
+  segmentsOnly?: boolean;
   /** A killed member's partitions move within this + 3 s. Default 8 s. */
   sessionTimeoutMs?: number;
   /** How hard segments are compressed, asked for each. */
@@ -75,6 +77,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     partitions: options.partitions ?? 12,
     replicationFactor: options.replicationFactor ?? null,
     createTopics: options.createTopics ?? true,
+    segmentsOnly: options.segmentsOnly ?? false,
   };
   const topics = new Topics(topicOptions, client, connectivity, logger);
   const queue = new SendQueue({ createClient: newClient, topics, connectivity, logger });
@@ -95,7 +98,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
   ): Promise<void> => {
     await Promise.all(
       records.map(async ({ key, text }) => {
-        const partition = await topics.partitionFor(topic, key);
+        const partition = await topics.partitionFor(topic, key, queue.stopped);
         await queue.send('fast', topic, partition, () => ({ key, value: Buffer.from(text) }));
       }),
     );
@@ -105,7 +108,8 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     publisher: {
       partitionFor: async (lane, source, signal) => {
         topics.askRedundancy();
-        return await topics.partitionFor(segmentTopic(topicPrefix, lane), source, signal);
+        const until = signal ? AbortSignal.any([signal, queue.stopped]) : queue.stopped;
+        return await topics.partitionFor(segmentTopic(topicPrefix, lane), source, until);
       },
       publish: async (lane, partition, segment) => {
         topics.askRedundancy();

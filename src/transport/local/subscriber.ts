@@ -135,10 +135,10 @@ export class LocalSubscriber implements Subscriber {
         finish();
         this.#options.wakeUp.notify();
       },
-      release: () => {
+      release: (pauseMs = backoffMs(owned.releases, releasePause)) => {
         if (!finish()) return;
         owned.reader.seek(positions.get(segmentLog(lane)));
-        owned.notBefore = this.#options.clock.monotonic() + backoffMs(owned.releases, releasePause);
+        owned.notBefore = this.#options.clock.monotonic() + pauseMs;
         owned.releases += 1;
         this.#options.wakeUp.notify();
       },

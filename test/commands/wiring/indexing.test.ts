@@ -48,6 +48,7 @@ class Bench {
       onFacts: () => undefined,
       onRevoked: (streams) => void this.revokedStreams.push(...streams),
       timeZone: 'UTC',
+      indexPrefixOf: ({ labels }) => labels['index'],
       provisionalAfterMs: 1000,
       refusedInARowMax: 10,
       watched: this.stalls.part('batch'),
@@ -125,6 +126,35 @@ describe('Indexing', () => {
     expect(bench.messages).toEqual([line.trim()]);
     expect(bench.facts).toMatchObject([{ kind: 'point', step: 3, name: 'loss', value: 2.5 }]);
     expect(bench.index.documents.get('a'.repeat(32))).toMatchObject({ end: line.length, events: 1 });
+  });
+
+  it('leads a stream to the index prefix that it began with, whatever the rules say of its later segments', async () => {
+    await using bench = new Bench();
+    const led = (text: string, start: number, index: string, stream = 'a') =>
+      segmentOf(text, { start, stream: stream.repeat(32), labels: { index }, path: '/logs/m.jsonl' });
+    await bench.give([led('{"step": 3, "loss": 2.5}\n', 0, 'eval')]);
+    bench.reassign();
+    await bench.give([
+      led('{"step": 4, "loss": 2.5}\n', 25, 'other'),
+      led('{"step": 1, "loss": 1}\n', 0, 'other', 'b'),
+    ]);
+    await bench.give([segmentOf('near\n', { stream: 'c'.repeat(32) })]);
+    await bench.clock.advance(2_000);
+    const places = bench.index.written.map((item) =>
+      item.kind === 'stream'
+        ? `${item.document.stream[0]} document names ${item.document.indexPrefix}`
+        : `${(item.kind === 'event' ? item.event : item.points[0])?.stream[0]} ${item.kind} in ${item.indexPrefix}`,
+    );
+    expect([...new Set(places)].sort()).toEqual([
+      'a document names eval',
+      'a event in eval',
+      'a points in eval',
+      'b document names other',
+      'b event in other',
+      'b points in other',
+      'c document names undefined',
+      'c event in undefined',
+    ]);
   });
 
   it('skips a redelivery, also after a new assignment has forgotten everything', async () => {

@@ -5,7 +5,8 @@ import type { AddressInfo, Server } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Logger } from '../../../src/core/logger.ts';
-import type { Transport } from '../../../src/core/transport.ts';
+import type { Fact } from '../../../src/core/fact.ts';
+import type { DeadLetter, Transport } from '../../../src/core/transport.ts';
 import { kafkaProblem } from '../../../src/transport/kafka/problems.ts';
 import { patchRequestQueue } from '../../../src/transport/kafka/request-queue-patch.ts';
 import { topicSpecs } from '../../../src/transport/kafka/topics.ts';
@@ -90,6 +91,23 @@ test('a broker that is down is told once and waited for, until the signal aborts
   expect(told.map((line) => line.message)).toEqual(['Kafka cannot be reached, waiting']);
 }, 20_000);
 
+test('whatever waits for a broker that was never there ends when the publisher is stopped', async () => {
+  const transport = open(1);
+  const { publisher, facts, deadLetters } = transport;
+  const asked = new AbortController();
+  const waiting = Promise.allSettled([
+    publisher.partitionFor('bulk', 's', asked.signal),
+    publisher.publish('bulk', 0, exampleSegment()),
+    facts.append([{ kind: 'lifecycle', run: 'r' } as unknown as Fact]),
+    deadLetters.append([{ kind: 'late', stream: 's' } as unknown as DeadLetter]),
+  ]);
+  await until(() => told.length > 0, 'the outage to be told', 20_000);
+  await publisher.stop(AbortSignal.abort());
+  const ended = await waiting;
+  expect(ended.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
+  expect(asked.signal.aborted).toBe(false);
+});
+
 test('the patch keeps an idle request queue asleep, and a waiting one awake', () => {
   expect(patchRequestQueue(), 'kafkajs has changed: look at its request queue again').toBe(true);
   interface Queue {
@@ -129,6 +147,7 @@ test('topics: two lanes that take a whole send, incidents compacted', () => {
     partitions: 12,
     replicationFactor: null,
     createTopics: true,
+    segmentsOnly: false,
   });
   const settings = new Map(
     specs.map((spec) => [spec.topic, new Map(spec.configEntries?.map(({ name, value }) => [name, value]))]),
