@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -69,5 +69,18 @@ describe('a file of a lower layer that is copied up (overlayfs)', () => {
     await t.pass(20_000);
     expect(t.publisher.text()).toBe('one\ntwo\n');
     expect(t.publisher.streams.size).toBe(1);
+  });
+
+  it('is not confused with one that takes the name of a file that was moved away, and begins as it did', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    await t.start();
+    await rename(t.path('a.log'), t.path('moved.txt'));
+    await writeFile(t.path('a.log'), 'one\n');
+    await t.pass(3000);
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\n', 'one\ntwo\n']);
   });
 });
