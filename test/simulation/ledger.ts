@@ -62,6 +62,7 @@ export class Ledger {
       this.violate('cut', `[${cut.start}, ${cut.end}) of ${stream} was cut and not read`);
       return;
     }
+    for (const piece of epoch.pieces(cut.start, cut.end)) piece.epoch.cut.fill(1, piece.start, piece.end);
     const known = this.#attributions.get(stream)?.filter(({ start }) => start < cut.start) ?? [];
     for (const before of known) before.end = Math.min(before.end, cut.start);
     this.#attributions.set(stream, [...known, { start: cut.start, end: cut.end, epoch }]);
