@@ -35,6 +35,8 @@ export interface CatalogOptions {
 
 /** So many walks more must not find a stream's bytes before it is given up. */
 const confirmingScans = 2;
+/** A file of an earlier process may be away for so long: moved for a time, or on a volume that comes later. */
+const missingWaitMs = 10_000;
 /** A copy that does not change for so long, beside an original in its place, is a file of its own. */
 const copyHoldMs = 10_000;
 
@@ -66,6 +68,9 @@ export class Catalog {
   /** Files whose inode is another file's now, and of which nothing was ever read. */
   #replaced: FollowedFile[] = [];
   #isUndecided = false;
+  #missingWaitMs = missingWaitMs;
+  /** Monotonic ms of the last walk. */
+  #walkedAt = -Infinity;
   #scan = 0;
 
   constructor(options: CatalogOptions) {
@@ -78,6 +83,11 @@ export class Catalog {
       if (known) known.push(state);
       else this.#missing.set(key, [state]);
     }
+  }
+
+  /** From now on nothing is waited for: what a few walks do not find is gone. */
+  hurry(): void {
+    this.#missingWaitMs = 0;
   }
 
   /** To be called before a walk begins, so that what is lost during it waits for the next one. */
@@ -97,6 +107,7 @@ export class Catalog {
     const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
     this.#present = new Set(candidates.flatMap(({ paths }) => paths));
     this.#isUndecided = false;
+    this.#walkedAt = now;
     const unknown: Candidate[] = [];
     for (const candidate of candidates) {
       const file = this.files.get(candidate.stat.key);
@@ -127,7 +138,7 @@ export class Catalog {
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
     for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
     this.#markRotated();
-    const lost = this.#giveUp();
+    const lost = this.#giveUp(isHidden);
     this.awake = new Set([...this.files.values()].filter(({ nextPollAt }) => nextPollAt < Infinity));
     return lost;
   }
@@ -143,10 +154,11 @@ export class Catalog {
       unsent: file.resend,
       unwatched: file.unwatched,
       scan: this.#scan + confirmingScans,
+      until: this.#walkedAt,
     };
     this.#orphans.push(orphan);
     file.stream = null;
-    file.previous = stream.record.id;
+    file.previous = stream.record;
     file.waitsFor = orphan;
     file.resend = false;
     file.unterminatedSince = null;
@@ -208,7 +220,7 @@ export class Catalog {
 
   /** Some look for a copy, and the next walk may decide it. */
   get hasOrphans(): boolean {
-    return this.#orphans.some((orphan) => !this.#awaitsSurvey(orphan));
+    return this.#orphans.some((orphan) => orphan.until <= this.#walkedAt && !this.#awaitsSurvey(orphan));
   }
 
   /** No longer followed; its stream is no longer remembered, unless a compressed copy of it may yet be found. */
@@ -254,6 +266,7 @@ export class Catalog {
       unsent: resend,
       unwatched: true,
       scan,
+      until: this.#walkedAt,
     });
   }
 
@@ -312,8 +325,8 @@ export class Catalog {
   }
 
   /**
-   * Streams of an earlier process whose files were not in the walk, though it could look there. One walk can miss a file that is
-   * renamed meanwhile, so they are looked for again before they are given up.
+   * Streams of an earlier process whose files were not in the walk, though it could look there. A file may be away for a time, so they
+   * are looked for again before they are given up.
    */
   #orphanMissing(isHidden: (path: string) => boolean): void {
     const orphaned = new Set(this.#orphans.map(({ stream }) => stream));
@@ -327,6 +340,7 @@ export class Catalog {
         unsent: true,
         unwatched: true,
         scan,
+        until: this.#walkedAt + this.#missingWaitMs,
       });
     }
   }
@@ -567,8 +581,12 @@ export class Catalog {
     }
   }
 
-  #giveUp(): Orphan[] {
-    const isLost = (orphan: Orphan) => orphan.scan <= this.#scan && !this.#awaitsSurvey(orphan);
+  #giveUp(isHidden: (path: string) => boolean): Orphan[] {
+    const isLost = (orphan: Orphan) =>
+      orphan.scan <= this.#scan &&
+      orphan.until <= this.#walkedAt &&
+      (orphan.successor !== null || !isHidden(orphan.stream.record.path)) &&
+      !this.#awaitsSurvey(orphan);
     const lost = this.#orphans.filter(isLost);
     this.#orphans = this.#orphans.filter((orphan) => !lost.includes(orphan));
     for (const { stream } of lost) this.#noLongerMissing(stream);
