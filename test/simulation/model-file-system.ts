@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { isBelow } from '../../src/tail/patterns.ts';
 import { Epoch } from './epoch.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -101,13 +102,16 @@ export class ModelFileSystem {
     if (path !== null) this.onChange('changed', path);
   }
 
+  /** A directory takes with it what is below. Does nothing where the system would refuse it. */
   rename(from: string, to: string): void {
     const node = this.nodes.get(from);
-    if (!node || from === to) return;
+    if (!node || from === to || !this.#mayReplace(node, to)) return;
     this.makeDirectory(dirname(to));
     this.#unlinkNode(to);
-    this.nodes.delete(from);
-    this.nodes.set(to, node);
+    for (const [path, moved] of [...this.nodes].filter(([path]) => isBelow(path, from))) {
+      this.nodes.delete(path);
+      this.nodes.set(to + path.slice(from.length), moved);
+    }
     this.onChange('appeared', from);
     this.onChange('appeared', to);
   }
@@ -171,6 +175,14 @@ export class ModelFileSystem {
       if (node?.kind !== 'directory' || !node.readable) return false;
     }
     return true;
+  }
+
+  /** What a rename may replace: files by files, an empty directory by a directory. */
+  #mayReplace(node: Node, path: string): boolean {
+    const there = this.nodes.get(path);
+    if (!there) return true;
+    if (node.kind !== 'directory') return there.kind !== 'directory';
+    return there.kind === 'directory' && ![...this.nodes.keys()].some((other) => dirname(other) === path);
   }
 
   #newEpoch(path: string, log: number, inode: number): Epoch {

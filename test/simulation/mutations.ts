@@ -1,6 +1,6 @@
 import type { Publisher } from '../../src/core/transport.ts';
 import type { CutLog } from '../../src/tail/cut-log.ts';
-import type { FileSystem, OpenFile } from '../../src/tail/file-system.ts';
+import type { DirectoryEntry, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
 import type { JournalStore } from '../../src/tail/journal-store.ts';
 
 /** A defect, put between the tail and its models: the simulation must find it, or it is worth nothing. */
@@ -50,14 +50,26 @@ export const mutations: Readonly<Record<string, Mutation>> = {
 
   'a deleted file is not read to its end': {
     fs: (fs) => ({
-      stat: async (path) => await fs.stat(path),
-      readDirectory: async (path) => await fs.readDirectory(path),
-      realPath: async (path) => await fs.realPath(path),
+      ...passedOn(fs),
       open: async (path) => {
         const file = await fs.open(path);
         return file && withoutDeletedBytes(file);
       },
     }),
+  },
+
+  'a directory is listed once': {
+    fs: (fs) => {
+      const listed = new Map<string, DirectoryEntry[] | null>();
+      return {
+        ...passedOn(fs),
+        readDirectory: async (path) => {
+          const entries = listed.get(path) ?? (await fs.readDirectory(path));
+          listed.set(path, entries);
+          return entries;
+        },
+      };
+    },
   },
 
   'a generation is used again': {
@@ -83,6 +95,15 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     },
   },
 };
+
+function passedOn(fs: FileSystem): FileSystem {
+  return {
+    stat: async (path) => await fs.stat(path),
+    readDirectory: async (path) => await fs.readDirectory(path),
+    realPath: async (path) => await fs.realPath(path),
+    open: async (path) => await fs.open(path),
+  };
+}
 
 function withoutDeletedBytes(file: OpenFile): OpenFile {
   return {

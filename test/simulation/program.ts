@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { Random } from './random.ts';
 
 /**
@@ -189,6 +190,16 @@ const moveAway: Act = (random, { log, path }) => {
   return [{ do: 'rename', from: path, to }, ...reopen(random, log)];
 };
 
+/** The directory of a log is renamed, and another one takes its name; or it comes back, when nothing has. */
+const moveDirectory: Act = (random, { log, path }) => {
+  const from = dirname(path);
+  if (from === '/logs') return moveAway(random, { log, path });
+  const to = random.pick(['/logs/moved', '/logs/deep/moved', '/elsewhere/moved', `${from}.old`]);
+  const back = { do: 'rename', from: to, to: from } as const;
+  const rest = random.pick([reopen(random, log), [back], [writeOf(random, log), back]]);
+  return [{ do: 'rename', from, to }, ...rest, writeOf(random, log)];
+};
+
 const deleteOld: Act = (_, { path }) => [
   { do: 'unlink', path: `${path}.2` },
   { do: 'unlink', path: `${path}.1` },
@@ -213,6 +224,7 @@ const styles: readonly { acts: readonly Act[]; pausesMs: readonly number[]; rest
   { acts: [truncateAndGoOn], pausesMs: [0, 1, 300] },
   { acts: [createAnew], pausesMs: [0, 1, 300] },
   { acts: [replaceByRename, moveAway], pausesMs: [0, 10, 500] },
+  { acts: [moveDirectory, rotateByRename], pausesMs: [0, 1, 300, 1500] },
   { acts: [addNames, createAnew, rotateByRename], pausesMs: [0, 100] },
   { acts: [copyToStay, truncateAndGoOn], pausesMs: [0, 100] },
   {

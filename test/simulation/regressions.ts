@@ -119,4 +119,20 @@ export const regressions: Readonly<Record<string, Program>> = {
     [{ at: 2470, forMs: 1000, kind: 'away' }, stop(3428), stop(3472)],
     { segmentBytesMax: 200, inFlightBytesMax: 800, startAt: 2000, pollIntervalMs: 1000 },
   ),
+
+  'a truncation while the agent drains and the spool is full': program(
+    [write(2000, 5), { at: 2020, do: 'truncate', path, size: 0 }, write(2310, 5)],
+    [stop(2010)],
+    { segmentBytesMax: 200, inFlightBytesMax: 800, spoolBytesMax: 5000, yieldShare: 1 },
+  ),
+
+  'a directory that is away while the agent is started again': program(
+    [
+      write(0),
+      { at: 2000, do: 'rename', from: '/logs', to: '/elsewhere/moved' },
+      { at: 5000, do: 'rename', from: '/elsewhere/moved', to: '/logs' },
+      write(5001),
+    ],
+    [crash(3000, 500)],
+  ),
 };
