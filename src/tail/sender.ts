@@ -146,6 +146,8 @@ export class Sender {
       await assign().catch(async (error: unknown) => await this.#tryAgain(state, segment, error, assign));
     }
     await this.#refused.get(state);
+    // What waits for one that was given up at the end must not go out without it.
+    this.#stopped.signal.throwIfAborted();
     const publish = async () =>
       await publisher.publish(state.record.lane, state.record.partition ?? 0, segment);
     return {
