@@ -18,7 +18,7 @@ export class Epoch {
   /** How often each byte was taken in by the consumer, and how often it may be. */
   shipped = new Uint8Array(1024);
   allowed = new Uint8Array(1024).fill(1);
-  /** 1 where a cut was made of the byte. */
+  /** 1 where a cut was made of the byte, or of the hole that it is in. */
   cut = new Uint8Array(1024);
   /** 1 where a gap has told of the byte. */
   told = new Uint8Array(1024);
@@ -80,6 +80,10 @@ export class Epoch {
     const own = Math.max(start, this.shared);
     if (this.parent && start < this.shared) yield* this.parent.pieces(start, Math.min(end, this.shared));
     if (own < end) yield { epoch: this, start: own, end };
+  }
+
+  markCut(from: number, to: number): void {
+    for (const { epoch, start, end } of this.pieces(from, to)) epoch.cut.fill(1, start, end);
   }
 
   /** Whether all of these bytes were cut at some time. */
