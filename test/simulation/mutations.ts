@@ -58,6 +58,16 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     }),
   },
 
+  'a file ends at its first hole of zeros': {
+    fs: (fs) => ({
+      ...passedOn(fs),
+      open: async (path) => {
+        const file = await fs.open(path);
+        return file && withoutWhatIsBehindZeros(file);
+      },
+    }),
+  },
+
   'a directory is listed once': {
     fs: (fs) => {
       const listed = new Map<string, DirectoryEntry[] | null>();
@@ -102,6 +112,17 @@ function passedOn(fs: FileSystem): FileSystem {
     readDirectory: async (path) => await fs.readDirectory(path),
     realPath: async (path) => await fs.realPath(path),
     open: async (path) => await fs.open(path),
+  };
+}
+
+function withoutWhatIsBehindZeros(file: OpenFile): OpenFile {
+  return {
+    ...file,
+    read: async (buffer, bufferOffset, length, position) => {
+      const got = await file.read(buffer, bufferOffset, length, position);
+      const hole = buffer.subarray(bufferOffset, bufferOffset + got).indexOf(Buffer.alloc(64));
+      return hole === -1 ? got : hole;
+    },
   };
 }
 

@@ -7,6 +7,8 @@ import { Random } from './random.ts';
 export type Operation = { at: number } & (
   | { do: 'open'; log: number; append: boolean }
   | { do: 'write'; log: number; lines: number; shape: Shape }
+  /** The writer makes its file longer, by zeros, and goes on behind them. */
+  | { do: 'extend'; log: number; bytes: number }
   | { do: 'rename'; from: string; to: string }
   | { do: 'unlink'; path: string }
   | { do: 'truncate'; path: string; size: number }
@@ -190,6 +192,13 @@ const moveAway: Act = (random, { log, path }) => {
   return [{ do: 'rename', from: path, to }, ...reopen(random, log)];
 };
 
+/** A hole of zeros, of a length about those that decide whether it is one; of a new file at times. */
+const leaveHole: Act = (random, { log, path }) => [
+  ...(random.chance(0.3) ? [{ do: 'unlink', path } as const, ...reopen(random, log)] : []),
+  { do: 'extend', log, bytes: random.pick([1, 7, 8, 63, 64, 65, 300, 2000]) },
+  writeOf(random, log),
+];
+
 /** The directory of a log is renamed, and another one takes its name; or it comes back, when nothing has. */
 const moveDirectory: Act = (random, { log, path }) => {
   const from = dirname(path);
@@ -224,6 +233,7 @@ const styles: readonly { acts: readonly Act[]; pausesMs: readonly number[]; rest
   { acts: [truncateAndGoOn], pausesMs: [0, 1, 300] },
   { acts: [createAnew], pausesMs: [0, 1, 300] },
   { acts: [replaceByRename, moveAway], pausesMs: [0, 10, 500] },
+  { acts: [leaveHole, rotateByRename], pausesMs: [0, 1, 300, 1500] },
   { acts: [moveDirectory, rotateByRename], pausesMs: [0, 1, 300, 1500] },
   { acts: [addNames, createAnew, rotateByRename], pausesMs: [0, 100] },
   { acts: [copyToStay, truncateAndGoOn], pausesMs: [0, 100] },

@@ -25,6 +25,8 @@ export class Writers {
         return this.#reopen(operation.log, operation.append);
       case 'write':
         return this.#write(operation.log, operation.lines, operation.shape);
+      case 'extend':
+        return this.#extend(operation.log, operation.bytes);
       case 'rename':
         return fs.rename(operation.from, operation.to);
       case 'unlink':
@@ -66,6 +68,14 @@ export class Writers {
     }
     this.#fs.append(open.inode, bytes);
     this.bytesWritten += bytes.length;
+    open.position = open.inode.epoch.size;
+  }
+
+  #extend(log: number, bytes: number): void {
+    const open = this.#open.get(log);
+    if (!open) return;
+    this.#fs.append(open.inode, Buffer.alloc(bytes));
+    this.bytesWritten += bytes;
     open.position = open.inode.epoch.size;
   }
 
