@@ -10,6 +10,7 @@ import { followedFile, hasUnread, isDrained } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { noZeros } from './holes.ts';
 import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
+import type { KnownBytes } from './identity.ts';
 
 /**
  * Says which of the files on disk is which of the streams. After each walk of the directories a candidate is one of:
@@ -353,15 +354,22 @@ export class Catalog {
     const path = pathOf(candidate);
     const before = this.#paths.get(path);
     const { stream, handle } = before ?? {};
-    if (!before?.gone || before.path !== path || !stream || !handle || stream.anchor === null) return false;
-    const { record, end, anchor } = stream;
-    const { headBytes, headHash } = record;
+    if (!before?.gone || before.path !== path || !handle || before.waitsFor) return false;
     const isSame = async (file: OpenFile) =>
-      (await holds(file, { headBytes, headHash, end, anchor })) && (await haveSamePath(handle, file));
+      (!stream || (await holds(file, knownBytesOf(stream)))) && (await haveSamePath(handle, file));
     if (!(await this.#opened(path, candidate.stat.key, isSame))) return false;
-    const file = this.#attach(candidate, stream, before.resend, now);
+    const file = stream
+      ? this.#attach(candidate, stream, before.resend, now)
+      : this.#attachUncut(candidate, before, now);
     await this.#replace(before, file);
     return true;
+  }
+
+  /** Nothing was cut yet: all is read from the copy. */
+  #attachUncut(candidate: Candidate, { predecessor, previous }: FollowedFile, now: number): FollowedFile {
+    const file = Object.assign(this.#fileOf(candidate, now), { predecessor, previous });
+    this.#enroll(file);
+    return file;
   }
 
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
@@ -399,9 +407,7 @@ export class Catalog {
     let found: Orphan | null = null;
     await this.#opened(pathOf(candidate), stat.key, async (file) => {
       for (const orphan of possible) {
-        const { record, end, anchor } = orphan.stream;
-        if (!(await holds(file, { headBytes: record.headBytes, headHash: record.headHash, end, anchor })))
-          continue;
+        if (!(await holds(file, knownBytesOf(orphan.stream)))) continue;
         found = orphan;
         return true;
       }
@@ -622,11 +628,10 @@ export class Catalog {
   }
 
   /** Whether the candidate holds the stream's bytes, as far as can be seen. */
-  async #mayHold(candidate: Candidate, { record, end, anchor }: StreamState): Promise<boolean> {
+  async #mayHold(candidate: Candidate, stream: StreamState): Promise<boolean> {
     let isOther = false;
-    const { headBytes, headHash } = record;
     await this.#opened(pathOf(candidate), candidate.stat.key, async (file) => {
-      isOther = !(await holds(file, { headBytes, headHash, end, anchor }));
+      isOther = !(await holds(file, knownBytesOf(stream)));
       return true;
     });
     return !isOther;
@@ -657,6 +662,10 @@ function isItsPlace({ compressed }: Candidate, stream: StreamState): boolean {
 function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
   if (file.handle || file.stream || file.birthtimeMs === 0 || stat.birthtimeMs === 0) return false;
   return stat.birthtimeMs > file.birthtimeMs;
+}
+
+function knownBytesOf({ record, end, anchor }: StreamState): KnownBytes {
+  return { headBytes: record.headBytes, headHash: record.headHash, end, anchor };
 }
 
 async function haveSamePath(file: OpenFile, other: OpenFile): Promise<boolean> {

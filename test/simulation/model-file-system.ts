@@ -26,6 +26,8 @@ export class Inode {
   /** Descriptors of the agent. */
   readers = 0;
   readable = true;
+  /** Set when a write has made overlayfs copy it: that one has its name since. */
+  copiedTo: Inode | null = null;
   /** What every read and stat of a descriptor says for a time: EIO, ESTALE. */
   failure: string | null = null;
 
@@ -151,6 +153,25 @@ export class ModelFileSystem {
     }
   }
 
+  /** As overlayfs does with a file of a lower layer: another inode with the same bytes; descriptors still lead to the old one. */
+  copyUp(path: string): Inode | null {
+    const node = this.nodes.get(path);
+    if (node?.kind !== 'file' || node.inode.links > 1) return null;
+    const { epoch } = node.inode;
+    const upper = new Inode(
+      (this.#inodes += 1),
+      this.#scheduler.wall,
+      this.#newEpoch(path, epoch.log, this.#inodes),
+    );
+    upper.epoch.inherit(epoch, epoch.size, this.#scheduler.now, false);
+    upper.mtime = node.inode.mtime;
+    upper.links = 1;
+    // The file of the lower layer stays where it is, out of sight.
+    node.inode.copiedTo = upper;
+    node.inode = upper;
+    return upper;
+  }
+
   closeWriter(inode: Inode): void {
     inode.writers -= 1;
     this.release(inode);
@@ -164,7 +185,8 @@ export class ModelFileSystem {
   }
 
   pathOf(inode: Inode): string | null {
-    for (const [path, node] of this.nodes) if (node.kind === 'file' && node.inode === inode) return path;
+    const there = inode.copiedTo ?? inode;
+    for (const [path, node] of this.nodes) if (node.kind === 'file' && node.inode === there) return path;
     return null;
   }
 

@@ -68,6 +68,16 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     }),
   },
 
+  'a file that is copied up is another one': {
+    fs: (fs) => ({
+      ...passedOn(fs),
+      open: async (path) => {
+        const file = await fs.open(path);
+        return file && { ...file, realPath: async () => null };
+      },
+    }),
+  },
+
   'a directory is listed once': {
     fs: (fs) => {
       const listed = new Map<string, DirectoryEntry[] | null>();

@@ -27,6 +27,8 @@ export class Writers {
         return this.#write(operation.log, operation.lines, operation.shape);
       case 'extend':
         return this.#extend(operation.log, operation.bytes);
+      case 'copyUp':
+        return this.#copyUp(operation.log);
       case 'rename':
         return fs.rename(operation.from, operation.to);
       case 'unlink':
@@ -77,6 +79,16 @@ export class Writers {
     this.#fs.append(open.inode, Buffer.alloc(bytes));
     this.bytesWritten += bytes;
     open.position = open.inode.epoch.size;
+  }
+
+  #copyUp(log: number): void {
+    const open = this.#open.get(log);
+    const path = open && this.#fs.pathOf(open.inode);
+    const upper = path ? this.#fs.copyUp(path) : null;
+    if (!open || !upper) return;
+    upper.writers += 1;
+    this.#fs.closeWriter(open.inode);
+    open.inode = upper;
   }
 
   #text(log: number, lines: number, shape: Shape): string {
