@@ -17,6 +17,7 @@ import type { KnownBytes } from './identity.ts';
  *
  * - a file that is followed (same dev and ino), perhaps under another name;
  * - a file of an earlier process, known from the cut log by dev and ino;
+ * - a file that was away, and of which the spool is read (`#takeBack`);
  * - a followed file that has another inode now (copied up by overlayfs);
  * - a copy of a stream that has lost its place (copytruncate, moved over file systems), known by head and anchor: it takes
  *   over the stream and its offset;
@@ -129,6 +130,7 @@ export class Catalog {
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
     let rest = await this.#filter(unknown, async (candidate) => !(await this.#continue(candidate, now)));
+    rest = await this.#filter(rest, async (candidate) => !(await this.#takeBack(candidate, now)));
     this.#orphanMissing(isHidden);
     for (const candidate of candidates) await this.#adoptRewritten(candidate);
     rest = await this.#filter(rest, async (candidate) => !(await this.#moveTo(candidate, now)));
@@ -308,6 +310,19 @@ export class Catalog {
     this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
     this.#attach(candidate, stream, true, now);
     return true;
+  }
+
+  /** A file that was away, and of which the spool was read meanwhile, is back: it is read where it is. */
+  async #takeBack(candidate: Candidate, now: number): Promise<boolean> {
+    const isParked = ({ spooled, stream, dev, ino }: FollowedFile) =>
+      spooled !== null && stream !== null && `${dev}:${ino}` === candidate.stat.key;
+    for (const parked of [...this.gone].filter(isParked)) {
+      const { stream, resend } = parked;
+      if (!stream || candidate.compressed || !(await this.#mayHold(candidate, stream))) continue;
+      await this.#replace(parked, this.#attach(candidate, stream, resend, now));
+      return true;
+    }
+    return false;
   }
 
   #attach(candidate: Candidate, stream: StreamState, resend: boolean, now: number): FollowedFile {

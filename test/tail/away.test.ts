@@ -1,4 +1,5 @@
-import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TailHarness } from './harness.ts';
 
@@ -24,6 +25,28 @@ describe('files that are away for a time', () => {
     expect(t.publisher.text('a.log')).toBe('one\ntwo\n');
     expect(t.publisher.of('a.log')).toMatchObject([{ final: false, gaps: [] }]);
     expect(t.publisher.of('a.log.1')).toMatchObject([{ final: true, gaps: [] }]);
+  });
+
+  it('are the same ones when they were spooled meanwhile', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    t.publisher.acks = false;
+    await t.start();
+    await t.pass(1000);
+    await rename(t.path('a.log'), t.path('a.txt'));
+    await t.pass(4000);
+    t.crash();
+    t.publisher.acks = false;
+    await t.start();
+    await t.pass(1000);
+    await rename(t.path('a.txt'), t.path('a.log'));
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(3000);
+    t.publisher.release();
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\ntwo\n']);
+    expect(await readdir(join(t.state, 'spool'))).toEqual([]);
   });
 
   it('are gone when a process that does not follow them has not found them', async () => {
