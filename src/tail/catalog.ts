@@ -10,12 +10,14 @@ import { followedFile, hasUnread, isDrained } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { noZeros } from './holes.ts';
 import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
+import type { KnownBytes } from './identity.ts';
 
 /**
  * Says which of the files on disk is which of the streams. After each walk of the directories a candidate is one of:
  *
  * - a file that is followed (same dev and ino), perhaps under another name;
  * - a file of an earlier process, known from the cut log by dev and ino;
+ * - a file that was away, and of which the spool is read (`#takeBack`);
  * - a followed file that has another inode now (copied up by overlayfs);
  * - a copy of a stream that has lost its place (copytruncate, moved over file systems), known by head and anchor: it takes
  *   over the stream and its offset;
@@ -35,6 +37,8 @@ export interface CatalogOptions {
 
 /** So many walks more must not find a stream's bytes before it is given up. */
 const confirmingScans = 2;
+/** A file of an earlier process may be away for so long: moved for a time, or on a volume that comes later. */
+const missingWaitMs = 10_000;
 /** A copy that does not change for so long, beside an original in its place, is a file of its own. */
 const copyHoldMs = 10_000;
 
@@ -66,6 +70,9 @@ export class Catalog {
   /** Files whose inode is another file's now, and of which nothing was ever read. */
   #replaced: FollowedFile[] = [];
   #isUndecided = false;
+  #missingWaitMs = missingWaitMs;
+  /** Monotonic ms of the last walk. */
+  #walkedAt = -Infinity;
   #scan = 0;
 
   constructor(options: CatalogOptions) {
@@ -78,6 +85,11 @@ export class Catalog {
       if (known) known.push(state);
       else this.#missing.set(key, [state]);
     }
+  }
+
+  /** From now on nothing is waited for: what a few walks do not find is gone. */
+  hurry(): void {
+    this.#missingWaitMs = 0;
   }
 
   /** To be called before a walk begins, so that what is lost during it waits for the next one. */
@@ -97,6 +109,7 @@ export class Catalog {
     const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
     this.#present = new Set(candidates.flatMap(({ paths }) => paths));
     this.#isUndecided = false;
+    this.#walkedAt = now;
     const unknown: Candidate[] = [];
     for (const candidate of candidates) {
       const file = this.files.get(candidate.stat.key);
@@ -117,6 +130,7 @@ export class Catalog {
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
     let rest = await this.#filter(unknown, async (candidate) => !(await this.#continue(candidate, now)));
+    rest = await this.#filter(rest, async (candidate) => !(await this.#takeBack(candidate, now)));
     this.#orphanMissing(isHidden);
     for (const candidate of candidates) await this.#adoptRewritten(candidate);
     rest = await this.#filter(rest, async (candidate) => !(await this.#moveTo(candidate, now)));
@@ -127,7 +141,7 @@ export class Catalog {
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
     for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
     this.#markRotated();
-    const lost = this.#giveUp();
+    const lost = this.#giveUp(isHidden);
     this.awake = new Set([...this.files.values()].filter(({ nextPollAt }) => nextPollAt < Infinity));
     return lost;
   }
@@ -143,10 +157,11 @@ export class Catalog {
       unsent: file.resend,
       unwatched: file.unwatched,
       scan: this.#scan + confirmingScans,
+      until: this.#walkedAt,
     };
     this.#orphans.push(orphan);
     file.stream = null;
-    file.previous = stream.record.id;
+    file.previous = stream.record;
     file.waitsFor = orphan;
     file.resend = false;
     file.unterminatedSince = null;
@@ -208,7 +223,7 @@ export class Catalog {
 
   /** Some look for a copy, and the next walk may decide it. */
   get hasOrphans(): boolean {
-    return this.#orphans.some((orphan) => !this.#awaitsSurvey(orphan));
+    return this.#orphans.some((orphan) => orphan.until <= this.#walkedAt && !this.#awaitsSurvey(orphan));
   }
 
   /** No longer followed; its stream is no longer remembered, unless a compressed copy of it may yet be found. */
@@ -254,6 +269,7 @@ export class Catalog {
       unsent: resend,
       unwatched: true,
       scan,
+      until: this.#walkedAt,
     });
   }
 
@@ -296,6 +312,19 @@ export class Catalog {
     return true;
   }
 
+  /** A file that was away, and of which the spool was read meanwhile, is back: it is read where it is. */
+  async #takeBack(candidate: Candidate, now: number): Promise<boolean> {
+    const isParked = ({ spooled, stream, dev, ino }: FollowedFile) =>
+      spooled !== null && stream !== null && `${dev}:${ino}` === candidate.stat.key;
+    for (const parked of [...this.gone].filter(isParked)) {
+      const { stream, resend } = parked;
+      if (!stream || candidate.compressed || !(await this.#mayHold(candidate, stream))) continue;
+      await this.#replace(parked, this.#attach(candidate, stream, resend, now));
+      return true;
+    }
+    return false;
+  }
+
   #attach(candidate: Candidate, stream: StreamState, resend: boolean, now: number): FollowedFile {
     const file = this.#fileOf(candidate, now);
     file.stream = stream;
@@ -312,8 +341,8 @@ export class Catalog {
   }
 
   /**
-   * Streams of an earlier process whose files were not in the walk, though it could look there. One walk can miss a file that is
-   * renamed meanwhile, so they are looked for again before they are given up.
+   * Streams of an earlier process whose files were not in the walk, though it could look there. A file may be away for a time, so they
+   * are looked for again before they are given up.
    */
   #orphanMissing(isHidden: (path: string) => boolean): void {
     const orphaned = new Set(this.#orphans.map(({ stream }) => stream));
@@ -327,27 +356,35 @@ export class Catalog {
         unsent: true,
         unwatched: true,
         scan,
+        until: this.#walkedAt + this.#missingWaitMs,
       });
     }
   }
 
   /**
    * The same file under another inode: overlayfs copies a file of a lower layer up when it is first written to. The descriptor
-   * still leads to the lower one, which was not deleted.
+   * still leads to the lower one, by the same path: a file that was moved away or deleted has another one.
    */
   async #moveTo(candidate: Candidate, now: number): Promise<boolean> {
     const path = pathOf(candidate);
     const before = this.#paths.get(path);
     const { stream, handle } = before ?? {};
-    if (!before?.gone || before.path !== path || !stream || !handle || stream.anchor === null) return false;
-    const { record, end, anchor } = stream;
-    const { headBytes, headHash } = record;
-    const isSame = async (file: OpenFile) => await holds(file, { headBytes, headHash, end, anchor });
-    if ((await handle.stat()).links === 0 || !(await this.#opened(path, candidate.stat.key, isSame)))
-      return false;
-    const file = this.#attach(candidate, stream, before.resend, now);
+    if (!before?.gone || before.path !== path || !handle || before.waitsFor) return false;
+    const isSame = async (file: OpenFile) =>
+      (!stream || (await holds(file, knownBytesOf(stream)))) && (await haveSamePath(handle, file));
+    if (!(await this.#opened(path, candidate.stat.key, isSame))) return false;
+    const file = stream
+      ? this.#attach(candidate, stream, before.resend, now)
+      : this.#attachUncut(candidate, before, now);
     await this.#replace(before, file);
     return true;
+  }
+
+  /** Nothing was cut yet: all is read from the copy. */
+  #attachUncut(candidate: Candidate, { predecessor, previous }: FollowedFile, now: number): FollowedFile {
+    const file = Object.assign(this.#fileOf(candidate, now), { predecessor, previous });
+    this.#enroll(file);
+    return file;
   }
 
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
@@ -385,9 +422,7 @@ export class Catalog {
     let found: Orphan | null = null;
     await this.#opened(pathOf(candidate), stat.key, async (file) => {
       for (const orphan of possible) {
-        const { record, end, anchor } = orphan.stream;
-        if (!(await holds(file, { headBytes: record.headBytes, headHash: record.headHash, end, anchor })))
-          continue;
+        if (!(await holds(file, knownBytesOf(orphan.stream)))) continue;
         found = orphan;
         return true;
       }
@@ -567,8 +602,12 @@ export class Catalog {
     }
   }
 
-  #giveUp(): Orphan[] {
-    const isLost = (orphan: Orphan) => orphan.scan <= this.#scan && !this.#awaitsSurvey(orphan);
+  #giveUp(isHidden: (path: string) => boolean): Orphan[] {
+    const isLost = (orphan: Orphan) =>
+      orphan.scan <= this.#scan &&
+      orphan.until <= this.#walkedAt &&
+      (orphan.successor !== null || !isHidden(orphan.stream.record.path)) &&
+      !this.#awaitsSurvey(orphan);
     const lost = this.#orphans.filter(isLost);
     this.#orphans = this.#orphans.filter((orphan) => !lost.includes(orphan));
     for (const { stream } of lost) this.#noLongerMissing(stream);
@@ -604,11 +643,10 @@ export class Catalog {
   }
 
   /** Whether the candidate holds the stream's bytes, as far as can be seen. */
-  async #mayHold(candidate: Candidate, { record, end, anchor }: StreamState): Promise<boolean> {
+  async #mayHold(candidate: Candidate, stream: StreamState): Promise<boolean> {
     let isOther = false;
-    const { headBytes, headHash } = record;
     await this.#opened(pathOf(candidate), candidate.stat.key, async (file) => {
-      isOther = !(await holds(file, { headBytes, headHash, end, anchor }));
+      isOther = !(await holds(file, knownBytesOf(stream)));
       return true;
     });
     return !isOther;
@@ -639,6 +677,15 @@ function isItsPlace({ compressed }: Candidate, stream: StreamState): boolean {
 function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
   if (file.handle || file.stream || file.birthtimeMs === 0 || stat.birthtimeMs === 0) return false;
   return stat.birthtimeMs > file.birthtimeMs;
+}
+
+function knownBytesOf({ record, end, anchor }: StreamState): KnownBytes {
+  return { headBytes: record.headBytes, headHash: record.headHash, end, anchor };
+}
+
+async function haveSamePath(file: OpenFile, other: OpenFile): Promise<boolean> {
+  const path = await file.realPath();
+  return path !== null && path === (await other.realPath());
 }
 
 /** Whether it has what was read of the original, though that may have been truncated since; or is still too short to tell. */

@@ -147,6 +147,8 @@ export class Sender {
       await assign().catch(async (error: unknown) => await this.#tryAgain(state, segment, error, assign));
     }
     await this.#refused.get(state);
+    // What waits for one that was given up at the end must not go out without it.
+    this.#stopped.signal.throwIfAborted();
     const { lane, partition, topicPrefix } = state.record;
     const publish = async () => await publisher.publish(lane, partition ?? 0, segment, topicPrefix);
     return {

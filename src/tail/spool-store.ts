@@ -16,7 +16,7 @@ export interface SpoolStore {
   /** Null when it is not there. */
   open(name: string): Promise<OpenFile | null>;
   rename(from: string, to: string): Promise<void>;
-  /** Not an error when it is not there. */
+  /** Durable when it resolves. Not an error when it is not there. */
   remove(name: string): Promise<void>;
   /** What the disk still takes. */
   freeBytes(): Promise<number>;
@@ -47,7 +47,11 @@ export function nodeSpoolStore(dir: string): SpoolStore {
     },
     open: async (name) => await nodeFileSystem.open(join(dir, name)),
     rename: async (from, to) => await rename(join(dir, from), join(dir, to)),
-    remove: async (name) => await rm(join(dir, name), { force: true }),
+    async remove(name) {
+      await mkdir(dir, { recursive: true });
+      await rm(join(dir, name), { force: true });
+      await syncDirectory(dir);
+    },
     async freeBytes() {
       await mkdir(dir, { recursive: true });
       const { bavail, bsize } = await statfs(dir);

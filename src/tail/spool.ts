@@ -123,15 +123,17 @@ export class Spool {
     return file && spooled.view(file, identity);
   }
 
-  /** Nobody needs it any more. What cannot be removed now is at the next start. */
-  async remove(spooled: SpooledFile): Promise<void> {
+  /** Nobody needs it any more. True when it will not come back, not even after a crash of the machine. */
+  async remove(spooled: SpooledFile): Promise<boolean> {
     const { store, logger } = this.#options;
     this.#count(-spooled.fileBytes);
     spooled.fileBytes = 0;
     try {
       await store.remove(spooled.name);
+      return true;
     } catch (error) {
       logger.debug({ file: spooled.name, reason: errorText(error) }, 'a spool file cannot be removed yet');
+      return false;
     }
   }
 

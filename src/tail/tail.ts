@@ -130,6 +130,7 @@ export class Tail {
   async once(signal: AbortSignal): Promise<void> {
     this.#cutAnywhere = true;
     this.#compressed.hurry();
+    this.#catalog.hurry();
     await this.#vanished.recover();
     const stop = AbortSignal.any([signal, this.#sender.refusedSignal]);
     await this.#workThrough(stop);
@@ -435,6 +436,7 @@ export class Tail {
         unsent: file.resend,
         unwatched: true,
         scan: 0,
+        until: 0,
       });
       return;
     }

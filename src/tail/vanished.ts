@@ -25,7 +25,8 @@ import type { SpooledFile } from './spooled-file.ts';
  *    change, for its writer may go on, and what is written is copied, too.
  * 3. parked: the descriptor is closed, earlier when descriptors are scarce. From now on it is read from the spool, by the same
  *    cuts. What did not fit into the spool is a gap.
- * 4. let go: all is acknowledged. First the cut log forgets the copy, durably, then the spool file is removed.
+ * 4. let go: all is acknowledged. First the cut log forgets the copy, durably, then the spool file is removed, durably, then the
+ *    stream may be forgotten.
  *
  * A start finds copied and parked files again, and parks them. A spool file of a stream that the cut log has lost brings the stream
  * back: it is removed before the stream is forgotten, so that a stream that is not known was lost, not done with.
@@ -142,11 +143,11 @@ export class Vanished {
     for (const state of this.#adrift) if (state.pending.length === 0) this.#adrift.delete(state);
     const done = [...this.#copies].filter(([state, copy]) => isDone(state, copy));
     if (done.length === 0) return;
-    for (const [state] of done) cutLog.setSpool(state, null);
+    for (const [state] of done) if (state.spool) cutLog.setSpool(state, null);
     await cutLog.commit();
     for (const [state, { file, spooled }] of done) {
+      if (!(await spool.remove(spooled))) continue;
       this.#copies.delete(state);
-      await spool.remove(spooled);
       if (file?.spooled !== spooled) continue;
       await descriptors.close(file);
       catalog.drop(file);

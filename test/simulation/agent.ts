@@ -57,6 +57,7 @@ export class Agent {
   readonly #ended = new Set<string>();
   #tail: Tail | null = null;
   #cutLog: CutLog | null = null;
+  isStopping = false;
   #listener: ((kind: 'changed' | 'appeared', path: string) => void) | null = null;
 
   constructor(options: AgentOptions) {
@@ -80,6 +81,7 @@ export class Agent {
 
   /** As after SIGTERM; `done` is called when nothing of it is left. */
   stop(done: () => void): void {
+    this.isStopping = true;
     const deadline = new AbortController();
     this.#options.scheduler.after(10_000, () => deadline.abort());
     const tail = this.#tail;

@@ -18,6 +18,8 @@ export class Epoch {
   /** How often each byte was taken in by the consumer, and how often it may be. */
   shipped = new Uint8Array(1024);
   allowed = new Uint8Array(1024).fill(1);
+  /** 1 where a cut was made of the byte, or of the hole that it is in. */
+  cut = new Uint8Array(1024);
   /** 1 where a gap has told of the byte. */
   told = new Uint8Array(1024);
   /** When which bytes came, by ascending end. */
@@ -80,6 +82,17 @@ export class Epoch {
     if (own < end) yield { epoch: this, start: own, end };
   }
 
+  markCut(from: number, to: number): void {
+    for (const { epoch, start, end } of this.pieces(from, to)) epoch.cut.fill(1, start, end);
+  }
+
+  /** Whether all of these bytes were cut at some time. */
+  wasCut(from: number, to: number): boolean {
+    return [...this.pieces(from, to)].every(({ epoch, start, end }) =>
+      epoch.cut.subarray(start, end).every((times) => times > 0),
+    );
+  }
+
   writtenAt(offset: number): number {
     return this.writes.find(({ end }) => end > offset)?.at ?? Infinity;
   }
@@ -111,6 +124,7 @@ export class Epoch {
     };
     this.shipped = grown(this.shipped, 0);
     this.allowed = grown(this.allowed, 1);
+    this.cut = grown(this.cut, 0);
     this.told = grown(this.told, 0);
   }
 }

@@ -56,12 +56,14 @@ export class Ledger {
 
   /** A cut was decided; `read` is what was read last, null if that was in the spool: then it is of the same file as the cut before. */
   cut(stream: string, cut: Cut, read: Read | null): void {
+    if (cut.gap === 'hole' && read) read.epoch.markCut(cut.start, cut.end);
     if (cut.gap !== null || cut.end === cut.start) return;
     const epoch = read ? read.epoch : this.epochOf(stream);
     if (!epoch || (read && (read.start > cut.start || read.start + read.bytes < cut.end))) {
       this.violate('cut', `[${cut.start}, ${cut.end}) of ${stream} was cut and not read`);
       return;
     }
+    epoch.markCut(cut.start, cut.end);
     const known = this.#attributions.get(stream)?.filter(({ start }) => start < cut.start) ?? [];
     for (const before of known) before.end = Math.min(before.end, cut.start);
     this.#attributions.set(stream, [...known, { start: cut.start, end: cut.end, epoch }]);

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { isBelow } from '../../src/tail/patterns.ts';
 import { Epoch } from './epoch.ts';
 import type { Scheduler } from './scheduler.ts';
 
@@ -25,6 +26,8 @@ export class Inode {
   /** Descriptors of the agent. */
   readers = 0;
   readable = true;
+  /** Set when a write has made overlayfs copy it: that one has its name since. */
+  copiedTo: Inode | null = null;
   /** What every read and stat of a descriptor says for a time: EIO, ESTALE. */
   failure: string | null = null;
 
@@ -101,13 +104,16 @@ export class ModelFileSystem {
     if (path !== null) this.onChange('changed', path);
   }
 
+  /** A directory takes with it what is below. Does nothing where the system would refuse it. */
   rename(from: string, to: string): void {
     const node = this.nodes.get(from);
-    if (!node || from === to) return;
+    if (!node || from === to || !this.#mayReplace(node, to)) return;
     this.makeDirectory(dirname(to));
     this.#unlinkNode(to);
-    this.nodes.delete(from);
-    this.nodes.set(to, node);
+    for (const [path, moved] of [...this.nodes].filter(([path]) => isBelow(path, from))) {
+      this.nodes.delete(path);
+      this.nodes.set(to + path.slice(from.length), moved);
+    }
     this.onChange('appeared', from);
     this.onChange('appeared', to);
   }
@@ -147,6 +153,25 @@ export class ModelFileSystem {
     }
   }
 
+  /** As overlayfs does with a file of a lower layer: another inode with the same bytes; descriptors still lead to the old one. */
+  copyUp(path: string): Inode | null {
+    const node = this.nodes.get(path);
+    if (node?.kind !== 'file' || node.inode.links > 1) return null;
+    const { epoch } = node.inode;
+    const upper = new Inode(
+      (this.#inodes += 1),
+      this.#scheduler.wall,
+      this.#newEpoch(path, epoch.log, this.#inodes),
+    );
+    upper.epoch.inherit(epoch, epoch.size, this.#scheduler.now, false);
+    upper.mtime = node.inode.mtime;
+    upper.links = 1;
+    // The file of the lower layer stays where it is, out of sight.
+    node.inode.copiedTo = upper;
+    node.inode = upper;
+    return upper;
+  }
+
   closeWriter(inode: Inode): void {
     inode.writers -= 1;
     this.release(inode);
@@ -160,7 +185,8 @@ export class ModelFileSystem {
   }
 
   pathOf(inode: Inode): string | null {
-    for (const [path, node] of this.nodes) if (node.kind === 'file' && node.inode === inode) return path;
+    const there = inode.copiedTo ?? inode;
+    for (const [path, node] of this.nodes) if (node.kind === 'file' && node.inode === there) return path;
     return null;
   }
 
@@ -171,6 +197,14 @@ export class ModelFileSystem {
       if (node?.kind !== 'directory' || !node.readable) return false;
     }
     return true;
+  }
+
+  /** What a rename may replace: files by files, an empty directory by a directory. */
+  #mayReplace(node: Node, path: string): boolean {
+    const there = this.nodes.get(path);
+    if (!there) return true;
+    if (node.kind !== 'directory') return there.kind !== 'directory';
+    return there.kind === 'directory' && ![...this.nodes.keys()].some((other) => dirname(other) === path);
   }
 
   #newEpoch(path: string, log: number, inode: number): Epoch {

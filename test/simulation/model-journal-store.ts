@@ -55,8 +55,13 @@ export class ModelJournalStore {
 
   /** The same disk as the spool asks for it. `onRead` is called at each read. */
   spool(life: Life, onRead: () => void): SpoolStore {
+    const common = this.#common(life);
     return {
-      ...this.#common(life),
+      ...common,
+      remove: async (name) => {
+        await common.remove(name);
+        await life.step(() => void (this.#removed = null));
+      },
       append: async (name, length) =>
         await life.step(() => {
           const file = this.#files.get(name) ?? { content: Buffer.alloc(0), durable: 0 };

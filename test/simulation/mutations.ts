@@ -1,6 +1,6 @@
 import type { Publisher } from '../../src/core/transport.ts';
 import type { CutLog } from '../../src/tail/cut-log.ts';
-import type { FileSystem, OpenFile } from '../../src/tail/file-system.ts';
+import type { DirectoryEntry, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
 import type { JournalStore } from '../../src/tail/journal-store.ts';
 
 /** A defect, put between the tail and its models: the simulation must find it, or it is worth nothing. */
@@ -50,14 +50,46 @@ export const mutations: Readonly<Record<string, Mutation>> = {
 
   'a deleted file is not read to its end': {
     fs: (fs) => ({
-      stat: async (path) => await fs.stat(path),
-      readDirectory: async (path) => await fs.readDirectory(path),
-      realPath: async (path) => await fs.realPath(path),
+      ...passedOn(fs),
       open: async (path) => {
         const file = await fs.open(path);
         return file && withoutDeletedBytes(file);
       },
     }),
+  },
+
+  'a file ends at its first hole of zeros': {
+    fs: (fs) => ({
+      ...passedOn(fs),
+      open: async (path) => {
+        const file = await fs.open(path);
+        return file && withoutWhatIsBehindZeros(file);
+      },
+    }),
+  },
+
+  'a file that is copied up is another one': {
+    fs: (fs) => ({
+      ...passedOn(fs),
+      open: async (path) => {
+        const file = await fs.open(path);
+        return file && { ...file, realPath: async () => null };
+      },
+    }),
+  },
+
+  'a directory is listed once': {
+    fs: (fs) => {
+      const listed = new Map<string, DirectoryEntry[] | null>();
+      return {
+        ...passedOn(fs),
+        readDirectory: async (path) => {
+          const entries = listed.get(path) ?? (await fs.readDirectory(path));
+          listed.set(path, entries);
+          return entries;
+        },
+      };
+    },
   },
 
   'a generation is used again': {
@@ -83,6 +115,26 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     },
   },
 };
+
+function passedOn(fs: FileSystem): FileSystem {
+  return {
+    stat: async (path) => await fs.stat(path),
+    readDirectory: async (path) => await fs.readDirectory(path),
+    realPath: async (path) => await fs.realPath(path),
+    open: async (path) => await fs.open(path),
+  };
+}
+
+function withoutWhatIsBehindZeros(file: OpenFile): OpenFile {
+  return {
+    ...file,
+    read: async (buffer, bufferOffset, length, position) => {
+      const got = await file.read(buffer, bufferOffset, length, position);
+      const hole = buffer.subarray(bufferOffset, bufferOffset + got).indexOf(Buffer.alloc(64));
+      return hole === -1 ? got : hole;
+    },
+  };
+}
 
 function withoutDeletedBytes(file: OpenFile): OpenFile {
   return {

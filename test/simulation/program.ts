@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { Random } from './random.ts';
 
 /**
@@ -6,6 +7,10 @@ import { Random } from './random.ts';
 export type Operation = { at: number } & (
   | { do: 'open'; log: number; append: boolean }
   | { do: 'write'; log: number; lines: number; shape: Shape }
+  /** The writer makes its file longer, by zeros, and goes on behind them. */
+  | { do: 'extend'; log: number; bytes: number }
+  /** What was written until now is in a lower layer of overlayfs; the next write copies it up. */
+  | { do: 'copyUp'; log: number }
   | { do: 'rename'; from: string; to: string }
   | { do: 'unlink'; path: string }
   | { do: 'truncate'; path: string; size: number }
@@ -60,13 +65,15 @@ export function programOf(seed: number): Program {
   const operations: Operation[] = [];
   for (const [log, path] of paths.entries()) operations.push(...writerOf(random, log, path, lengthMs));
   operations.sort((a, b) => a.at - b.at);
-  const copies = operations.some((operation) => operation.do === 'copy' && !operation.stays);
+  const copies = operations.some(
+    (operation) => operation.do === 'copyUp' || (operation.do === 'copy' && !operation.stays),
+  );
   const faults = faultsOf(random, paths, lengthMs).filter((fault) => !copies || !confusesCopies(fault));
   if (copies) settings.openFilesMax = openFilesAmple;
   return { operations, faults, paths, settings };
 }
 
-/** Where a copy cannot be opened, or seems to be older than its original, it is a file of its own: a limit that docs/GUARANTEES.md states. */
+/** Where a copy or its original cannot be opened, or it seems to be older than its original, it is a file of its own: a limit that docs/GUARANTEES.md states. */
 function confusesCopies(fault: Fault): boolean {
   return (
     fault.kind === 'openFiles' ||
@@ -189,6 +196,25 @@ const moveAway: Act = (random, { log, path }) => {
   return [{ do: 'rename', from: path, to }, ...reopen(random, log)];
 };
 
+/** A hole of zeros, of a length about those that decide whether it is one; of a new file at times. */
+const leaveHole: Act = (random, { log, path }) => [
+  ...(random.chance(0.3) ? [{ do: 'unlink', path } as const, ...reopen(random, log)] : []),
+  { do: 'extend', log, bytes: random.pick([1, 7, 8, 63, 64, 65, 300, 2000]) },
+  writeOf(random, log),
+];
+
+/** The directory of a log is renamed, and another one takes its name; or it comes back, when nothing has. */
+const moveDirectory: Act = (random, { log, path }) => {
+  const from = dirname(path);
+  if (from === '/logs') return moveAway(random, { log, path });
+  const to = random.pick(['/logs/moved', '/logs/deep/moved', '/elsewhere/moved', `${from}.old`]);
+  const back = { do: 'rename', from: to, to: from } as const;
+  const rest = random.pick([reopen(random, log), [back], [writeOf(random, log), back]]);
+  return [{ do: 'rename', from, to }, ...rest, writeOf(random, log)];
+};
+
+const copyUp: Act = (random, { log }) => [{ do: 'copyUp', log }, writeOf(random, log)];
+
 const deleteOld: Act = (_, { path }) => [
   { do: 'unlink', path: `${path}.2` },
   { do: 'unlink', path: `${path}.1` },
@@ -213,6 +239,9 @@ const styles: readonly { acts: readonly Act[]; pausesMs: readonly number[]; rest
   { acts: [truncateAndGoOn], pausesMs: [0, 1, 300] },
   { acts: [createAnew], pausesMs: [0, 1, 300] },
   { acts: [replaceByRename, moveAway], pausesMs: [0, 10, 500] },
+  { acts: [copyUp, rotateByRename], pausesMs: [0, 1, 300, 1500], restMs: 3000 },
+  { acts: [leaveHole, rotateByRename], pausesMs: [0, 1, 300, 1500] },
+  { acts: [moveDirectory, rotateByRename], pausesMs: [0, 1, 300, 1500] },
   { acts: [addNames, createAnew, rotateByRename], pausesMs: [0, 100] },
   { acts: [copyToStay, truncateAndGoOn], pausesMs: [0, 100] },
   {

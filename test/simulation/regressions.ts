@@ -18,8 +18,18 @@ const settings: Settings = {
 
 const path = '/logs/a.log';
 const write = (at: number, lines = 2): Operation => ({ at, do: 'write', log: 0, lines, shape: 'whole' });
+const head = (at: number): Operation => ({ at, do: 'write', log: 0, lines: 1, shape: 'head' });
+const unterminated = (at: number): Operation => ({
+  at,
+  do: 'write',
+  log: 0,
+  lines: 2,
+  shape: 'unterminated',
+});
 const open = (at: number): Operation => ({ at, do: 'open', log: 0, append: true });
 const crash = (at: number, forMs = 100): Fault => ({ at, forMs, kind: 'crash' });
+const machine = (at: number): Fault => ({ at, forMs: 100, kind: 'machine' });
+const stop = (at: number): Fault => ({ at, forMs: 4000, kind: 'stop' });
 
 function program(operations: Operation[], faults: Fault[] = [], changed: Partial<Settings> = {}): Program {
   return { operations, faults, paths: [path], settings: { ...settings, ...changed } };
@@ -79,5 +89,50 @@ export const regressions: Readonly<Record<string, Program>> = {
   'a rotation while a file cannot be read': program(
     [write(0), { at: 3000, do: 'rename', from: path, to: `${path}.1` }, write(3001), open(3002), write(3003)],
     [{ at: 2900, forMs: 8000, kind: 'error', path, code: 'EIO' }],
+  ),
+
+  'a file that is moved out of the patterns, and another one that begins alike under its name': program([
+    head(0),
+    { at: 1000, do: 'rename', from: path, to: '/elsewhere/moved' },
+    open(1001),
+    head(1002),
+  ]),
+
+  'the same, while nobody runs': program(
+    [head(0), { at: 1000, do: 'rename', from: path, to: '/elsewhere/moved' }, open(1001), head(1002)],
+    [crash(1000.5)],
+  ),
+
+  'a spool file whose removal the crash of the machine undoes': program(
+    [
+      write(400),
+      { at: 2800, do: 'unlink', path },
+      unterminated(2800.1),
+      open(19_000),
+      ...[26_500, 33_500, 40_500].map((at) => write(at, 1)),
+    ],
+    [20_000, 27_000, 34_000, 41_000].map(machine),
+  ),
+
+  'a second signal to stop': program(
+    [{ at: 2880, do: 'write', log: 0, lines: 40, shape: 'progress' }],
+    [{ at: 2470, forMs: 1000, kind: 'away' }, stop(3428), stop(3472)],
+    { segmentBytesMax: 200, inFlightBytesMax: 800, startAt: 2000, pollIntervalMs: 1000 },
+  ),
+
+  'a truncation while the agent drains and the spool is full': program(
+    [write(2000, 5), { at: 2020, do: 'truncate', path, size: 0 }, write(2310, 5)],
+    [stop(2010)],
+    { segmentBytesMax: 200, inFlightBytesMax: 800, spoolBytesMax: 5000, yieldShare: 1 },
+  ),
+
+  'a directory that is away while the agent is started again': program(
+    [
+      write(0),
+      { at: 2000, do: 'rename', from: '/logs', to: '/elsewhere/moved' },
+      { at: 5000, do: 'rename', from: '/elsewhere/moved', to: '/logs' },
+      write(5001),
+    ],
+    [crash(3000, 500)],
   ),
 };

@@ -279,9 +279,11 @@ class Simulation {
     return () => this.#start();
   }
 
+  /** The second signal to stop ends the process at once, as main.ts does. */
   #stop(): () => void {
     const agent = this.#agent;
     if (!agent) return () => undefined;
+    if (agent.isStopping) return this.#crash(false);
     agent.stop(() => {
       if (this.#agent !== agent) return;
       this.#crash(false);

@@ -25,7 +25,7 @@ export const fates = [
   'streamless',
   /** Of two files that begin alike, when a stream went on from one in the other. */
   'equal',
-  /** In a stream whose decisions were lost with the full state disk. */
+  /** Cut, under a range that the consumer holds already: the decision was lost with the full state disk. */
   'stateLost',
 ] as const;
 
@@ -113,7 +113,7 @@ function excuse(
     parts.some((part) => part.epoch === epoch),
   );
   if (wentOnElsewhere(epoch, range, ledger) || isThereAlready(epoch, range, ledger)) return 'equal';
-  if (ledger.atLeastOnce && (cutOf.length > 0 || told)) return 'stateLost';
+  if (ledger.atLeastOnce && (told || epoch.wasCut(start, end))) return 'stateLost';
   const patience = epoch.parent && epoch.shared > 0 ? copyMsMax : readableMsMax;
   const what = `[${start}, ${end}) of ${epoch.name} (epoch ${epoch.index})${told ? ', told as a gap,' : ''}`;
   const longest = Math.max(
@@ -165,7 +165,7 @@ function wentOnElsewhere(epoch: Epoch, { start, end }: Range, ledger: Ledger): b
 function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger): boolean {
   for (const { parts, end: held } of ledger.streams.values()) {
     const last = parts.at(-1)?.epoch;
-    if (held < end || !last || (last.inode !== epoch.inode && last.endedAt === Infinity)) continue;
+    if (held < end || !last || (last.inode !== epoch.inode && !isOutOfReach(last))) continue;
     const before = parts.filter((part) => part.start < end);
     if (
       holdsEqual(
@@ -176,6 +176,11 @@ function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger): boolean {
       return true;
   }
   return false;
+}
+
+/** It is in no file any more, or was moved out of the patterns, and the life of the agent that held it open is over. */
+function isOutOfReach({ endedAt, reachable }: Epoch): boolean {
+  return endedAt < Infinity || reachable.at(-1)?.cause === 'crash';
 }
 
 function holdsEqual(epoch: Epoch, parts: HeldStream['parts']): boolean {

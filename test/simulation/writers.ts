@@ -25,6 +25,10 @@ export class Writers {
         return this.#reopen(operation.log, operation.append);
       case 'write':
         return this.#write(operation.log, operation.lines, operation.shape);
+      case 'extend':
+        return this.#extend(operation.log, operation.bytes);
+      case 'copyUp':
+        return this.#copyUp(operation.log);
       case 'rename':
         return fs.rename(operation.from, operation.to);
       case 'unlink':
@@ -67,6 +71,24 @@ export class Writers {
     this.#fs.append(open.inode, bytes);
     this.bytesWritten += bytes.length;
     open.position = open.inode.epoch.size;
+  }
+
+  #extend(log: number, bytes: number): void {
+    const open = this.#open.get(log);
+    if (!open) return;
+    this.#fs.append(open.inode, Buffer.alloc(bytes));
+    this.bytesWritten += bytes;
+    open.position = open.inode.epoch.size;
+  }
+
+  #copyUp(log: number): void {
+    const open = this.#open.get(log);
+    const path = open && this.#fs.pathOf(open.inode);
+    const upper = path ? this.#fs.copyUp(path) : null;
+    if (!open || !upper) return;
+    upper.writers += 1;
+    this.#fs.closeWriter(open.inode);
+    open.inode = upper;
   }
 
   #text(log: number, lines: number, shape: Shape): string {

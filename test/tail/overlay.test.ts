@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -41,12 +41,13 @@ describe('a file of a lower layer that is copied up (overlayfs)', () => {
   });
 
   it.each([
-    ['with the same inode, and another time of birth', false],
-    ['with another inode, on another device', true],
-  ])('is not read again: %s', async (_, changesInode) => {
+    ['with the same inode, and another time of birth', false, 'one\n'],
+    ['with another inode, on another device', true, 'one\n'],
+    ['the same, before anything was cut of it', true, 'unterminated '],
+  ])('is not read again: %s', async (_, changesInode, before) => {
     await using t = await TailHarness.create();
     await mkdir(t.logs, { recursive: true });
-    await writeFile(t.path('a.log'), 'one\n');
+    await writeFile(t.path('a.log'), before);
     let isCopiedUp = false;
     // What the descriptors of before tell stays; what is looked up or opened from now on is the copy.
     const copied = <T extends object>(found: T, up = isCopiedUp): T =>
@@ -65,9 +66,23 @@ describe('a file of a lower layer that is copied up (overlayfs)', () => {
     };
     await t.start();
     isCopiedUp = true;
+    await t.pass(3000);
     await appendFile(t.path('a.log'), 'two\n');
     await t.pass(20_000);
-    expect(t.publisher.text()).toBe('one\ntwo\n');
+    expect(t.publisher.text()).toBe(`${before}two\n`);
     expect(t.publisher.streams.size).toBe(1);
+  });
+
+  it('is not confused with one that takes the name of a file that was moved away, and begins as it did', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    await t.start();
+    await rename(t.path('a.log'), t.path('moved.txt'));
+    await writeFile(t.path('a.log'), 'one\n');
+    await t.pass(3000);
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\n', 'one\ntwo\n']);
   });
 });

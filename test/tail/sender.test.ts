@@ -164,4 +164,17 @@ describe('Sender', () => {
     expect({ acked: state.acked, pending: state.pending.length }).toEqual({ acked: 0, pending: 1 });
     expect(sender.room.taken).toBe(0);
   });
+
+  it('stopped, sends nothing that follows what was refused', async () => {
+    const state = stream();
+    publisher.refuse = (segment) => (segment.start === 0 ? refusal() : null);
+    send(state, 4);
+    await settle();
+    send(state, 4);
+    await settle();
+    sender.stop();
+    await sender.drained();
+    expect(published()).toEqual([]);
+    expect(state.pending).toHaveLength(2);
+  });
 });

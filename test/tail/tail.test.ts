@@ -361,6 +361,7 @@ describe('Tail after a crash', () => {
     t.publisher.published.length = 0;
     await unlink(t.path('a.log'));
     await t.start();
+    await t.pass(12_000);
     expect(t.publisher.of('a.log')[0]).toMatchObject({
       final: true,
       gaps: [{ start: 4, end: 4, reason: 'gone' }],
@@ -375,7 +376,7 @@ describe('Tail after a crash', () => {
     t.crash();
     t.publisher.published.length = 0;
     await t.start(['**/*.other']);
-    await t.pass(3000);
+    await t.pass(12_000);
     expect(t.publisher.text()).toBe('one\n');
     expect(t.warnings).toEqual([]);
     t.crash();
@@ -395,7 +396,7 @@ describe('Tail after a crash', () => {
     t.fs.open = async () =>
       await Promise.reject(Object.assign(new Error('permission denied'), { code: 'EACCES' }));
     await t.start(['**/*.other']);
-    await t.pass(3000);
+    await t.pass(12_000);
     t.fs.open = open;
     expect(t.publisher.published).toEqual([]);
     expect(t.warnings.map(({ message }) => message)).toEqual([

@@ -1,7 +1,11 @@
 import { appendFile, mkdir, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/core/logger.ts';
+import { readCutState } from '../../src/tail/cut-log.ts';
 import { TailHarness } from './harness.ts';
+import { MemoryFiles } from './memory-files.ts';
+import { MemoryTail } from './memory-tail.ts';
 
 const kilobyte = `${'x'.repeat(1023)}\n`;
 
@@ -411,5 +415,33 @@ describe('a damaged spool', () => {
     expect(t.publisher.published.every(({ segment }) => segment.bytes.length === 0)).toBe(true);
     expect(t.publisher.published.at(-1)?.segment.final).toBe(true);
     expect(await spoolFiles(t)).toEqual([]);
+  });
+});
+
+describe('a spool file that cannot be removed', () => {
+  it('keeps its stream known: it would bring it back', async () => {
+    const files = new MemoryFiles();
+    const memory = new MemoryTail(files);
+    const { journal, spool, publisher } = memory;
+    const knownStreams = async () =>
+      (await readCutState({ store: journal.journalStore, source: 's', logger: silentLogger })).streams.size;
+    files.append('a.log', 'one\n');
+    publisher.acks = false;
+    const tail = await memory.open();
+    await tail.start();
+    await memory.pass(1000);
+    files.remove('a.log');
+    await memory.pass(10_000);
+    expect(spool.files.size).toBe(1);
+    spool.before = (call) => {
+      if (call === 'remove') throw new Error('not now');
+    };
+    publisher.release();
+    await memory.pass(100_000);
+    expect([spool.files.size, await knownStreams()]).toEqual([1, 1]);
+    spool.before = () => undefined;
+    await memory.pass(2000);
+    await tail.drain(AbortSignal.abort());
+    expect([spool.files.size, await knownStreams()]).toEqual([0, 0]);
   });
 });

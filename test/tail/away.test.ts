@@ -1,0 +1,64 @@
+import { appendFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { TailHarness } from './harness.ts';
+
+describe('files that are away for a time', () => {
+  it.each([
+    ['their directory is renamed, and renamed back', 'sub', '../sub'],
+    ['the volume comes after the agent', '', '../elsewhere'],
+  ])('are the same ones when the agent was restarted meanwhile: %s', async (_, directory, elsewhere) => {
+    await using t = await TailHarness.create();
+    await mkdir(t.path('sub'), { recursive: true });
+    // One that has its final marker, and one that is written to.
+    await writeFile(t.path('sub/a.log.1'), 'old\n');
+    await writeFile(t.path('sub/a.log'), 'one\n');
+    await t.start();
+    await t.pass(8000);
+    t.crash();
+    await rename(t.path(directory), t.path(elsewhere));
+    await t.start(['**/*.log{,.1}']);
+    await t.pass(5000);
+    await rename(t.path(elsewhere), t.path(directory));
+    await appendFile(t.path('sub/a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.text('a.log')).toBe('one\ntwo\n');
+    expect(t.publisher.of('a.log')).toMatchObject([{ final: false, gaps: [] }]);
+    expect(t.publisher.of('a.log.1')).toMatchObject([{ final: true, gaps: [] }]);
+  });
+
+  it('are the same ones when they were spooled meanwhile', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    t.publisher.acks = false;
+    await t.start();
+    await t.pass(1000);
+    await rename(t.path('a.log'), t.path('a.txt'));
+    await t.pass(4000);
+    t.crash();
+    t.publisher.acks = false;
+    await t.start();
+    await t.pass(1000);
+    await rename(t.path('a.txt'), t.path('a.log'));
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(3000);
+    t.publisher.release();
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\ntwo\n']);
+    expect(await readdir(join(t.state, 'spool'))).toEqual([]);
+  });
+
+  it('are gone when a process that does not follow them has not found them', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    await t.start();
+    await t.pass(1000);
+    t.crash();
+    await rename(t.path('a.log'), t.path('a.txt'));
+    const tail = await t.tail();
+    await tail.once(AbortSignal.timeout(10_000));
+    expect(t.publisher.of('a.log')).toMatchObject([{ final: true, gaps: [{ start: 4, end: 4 }] }]);
+  });
+});
