@@ -10,6 +10,7 @@ import { followedFile, hasUnread, isDrained } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { noZeros } from './holes.ts';
 import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
+import { unsentOf } from './resend.ts';
 
 /**
  * Says which of the files on disk is which of the streams. After each walk of the directories a candidate is one of:
@@ -37,6 +38,10 @@ export interface CatalogOptions {
 const confirmingScans = 2;
 /** A copy that does not change for so long, beside an original in its place, is a file of its own. */
 const copyHoldMs = 10_000;
+
+type Known = Pick<FollowedFile, 'unsent' | 'unwatched'>;
+
+const nothingUnsent: Known = { unsent: [], unwatched: false };
 
 interface Held {
   size: number;
@@ -140,7 +145,7 @@ export class Catalog {
       stream,
       lastSize: Math.max(lastSize, stream.end),
       successor: file,
-      unsent: file.resend,
+      unsent: file.unsent,
       unwatched: file.unwatched,
       scan: this.#scan + confirmingScans,
     };
@@ -148,7 +153,7 @@ export class Catalog {
     file.stream = null;
     file.previous = stream.record.id;
     file.waitsFor = orphan;
-    file.resend = false;
+    file.unsent = [];
     file.unterminatedSince = null;
     file.zeros = noZeros();
   }
@@ -244,14 +249,14 @@ export class Catalog {
   #lose(file: FollowedFile): void {
     file.gone = true;
     this.#remove(file);
-    const { stream, size, resend } = file;
+    const { stream, size, unsent } = file;
     if (!stream) return;
     const scan = this.#scan + confirmingScans;
     this.#orphans.push({
       stream,
       lastSize: Math.max(size, stream.end),
       successor: null,
-      unsent: resend,
+      unsent,
       unwatched: true,
       scan,
     });
@@ -292,15 +297,16 @@ export class Catalog {
     if (!isInPlace && !(await this.#mayHold(candidate, stream))) return false;
     this.#noLongerMissing(stream);
     this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
-    this.#attach(candidate, stream, true, now);
+    this.#attach(candidate, stream, { unsent: unsentOf(stream), unwatched: true }, now);
     return true;
   }
 
-  #attach(candidate: Candidate, stream: StreamState, resend: boolean, now: number): FollowedFile {
+  /** `known`: what is known of the stream from where it was before. */
+  #attach(candidate: Candidate, stream: StreamState, known: Known, now: number): FollowedFile {
     const file = this.#fileOf(candidate, now);
     file.stream = stream;
-    file.resend = resend && stream.pending.length > 0;
-    file.unwatched = resend;
+    file.unsent = known.unsent;
+    file.unwatched = known.unwatched;
     const { record } = stream;
     if (candidate.paths.includes(record.path)) file.path = record.path;
     const isThere = file.path === record.path && record.ino === file.ino && record.dev === file.dev;
@@ -324,7 +330,7 @@ export class Catalog {
         stream,
         lastSize: stream.end,
         successor: null,
-        unsent: true,
+        unsent: unsentOf(stream),
         unwatched: true,
         scan,
       });
@@ -345,7 +351,7 @@ export class Catalog {
     const isSame = async (file: OpenFile) => await holds(file, { headBytes, headHash, end, anchor });
     if ((await handle.stat()).links === 0 || !(await this.#opened(path, candidate.stat.key, isSame)))
       return false;
-    const file = this.#attach(candidate, stream, before.resend, now);
+    const file = this.#attach(candidate, stream, before, now);
     await this.#replace(before, file);
     return true;
   }
@@ -362,13 +368,13 @@ export class Catalog {
     if (!file?.waitsFor || candidate.compressed) return;
     const orphan = await this.#orphanIn(candidate, file.waitsFor);
     if (!orphan) return;
-    const { stream, unsent } = orphan;
+    const { stream, unsent, unwatched } = orphan;
     this.#noLongerMissing(stream);
     file.stream = stream;
     file.previous = null;
     file.waitsFor = null;
-    file.resend = unsent && stream.pending.length > 0;
-    file.unwatched = unsent;
+    file.unsent = unsent;
+    file.unwatched = unwatched;
     this.#options.cutLog.setPlace(stream, file);
     this.#placed(orphan, file);
   }
@@ -407,7 +413,7 @@ export class Catalog {
 
   #giveTo(candidate: Candidate, orphan: Orphan, now: number): void {
     this.#noLongerMissing(orphan.stream);
-    this.#placed(orphan, this.#attach(candidate, orphan.stream, orphan.unsent, now));
+    this.#placed(orphan, this.#attach(candidate, orphan.stream, orphan, now));
     this.#held.delete(candidate.stat.key);
   }
 
@@ -453,7 +459,7 @@ export class Catalog {
       }
       if (this.#orphans.some((orphan) => orphan.stream === stream)) return true;
       if (original && (!original.gone || !isDrained(original))) return true;
-      const file = this.#attach(candidate, stream, original?.resend ?? false, now);
+      const file = this.#attach(candidate, stream, original ?? nothingUnsent, now);
       if (original) await this.#replace(original, file);
       return true;
     }

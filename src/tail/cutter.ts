@@ -18,7 +18,7 @@ import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, hasAnchor, hashOf, headOf } from './identity.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
-import { resendPending } from './resend.ts';
+import { resend } from './resend.ts';
 import type { Spool } from './spool.ts';
 import type { Lack, SpooledFile } from './spooled-file.ts';
 
@@ -134,18 +134,19 @@ export class Cutter {
     file.lastPolledAt = now;
     file.nextPollAt = Infinity;
     file.isMidway = false;
-    if (file.compressed && !file.resend && file.size <= offsetOf(file)) return await this.#done(file);
+    if (file.compressed && file.unsent.length === 0 && file.size <= offsetOf(file))
+      return await this.#done(file);
     if (!(await this.#openHandle(file)) || !file.handle) return nothing;
     const stat = await file.handle.stat();
     const lastSize = file.size;
     noteStat(file, stat, now);
     if (stat.links === 0) this.#catalog.leave(file, now);
-    if (file.spooled) file.nextPollAt = hasUnread(file) || file.resend ? now : Infinity;
+    if (file.spooled) file.nextPollAt = hasUnread(file) || file.unsent.length > 0 ? now : Infinity;
     else if (now - file.changedAt < hotMs) file.nextPollAt = now + this.#options.pollIntervalMs;
     else if (file.gone) file.nextPollAt = now + slowPollMs;
     if (stat.size < offsetOf(file)) return this.#rewritten(file, lastSize);
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
-    if (file.resend) return await this.#resend(file, lastSize);
+    if (file.unsent.length > 0) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
     if (lack) return { made: this.#cutGap(file, lack), more: true };
     if (!hasUnread(file)) return nothing;
@@ -357,20 +358,19 @@ export class Cutter {
     return [{ state, cut, bytes: Buffer.alloc(0) }];
   }
 
-  /** If the bytes are others now, a copy may have those that were cut. */
+  /** The next cut of an earlier process. If the bytes are others now, a copy may have those that were cut. */
   async #resend(file: FollowedFile, lastSize: number): Promise<Polled> {
-    const { stream, handle, spooled, compressed } = file;
-    if (!stream || !handle) return nothing;
+    const { stream, handle, spooled, compressed, lastPolledAt: now } = file;
+    const [next, ...rest] = file.unsent;
+    if (!stream || !handle || !next) return nothing;
     const isBare = !spooled && !compressed;
     if (isBare && stream.anchor !== null && !(await hasAnchor(handle, stream.end, stream.anchor)))
       return this.#rewritten(file, lastSize);
-    const made = await resendPending(stream, handle);
-    file.resend = false;
-    this.#tellGaps(
-      file,
-      made.map(({ cut }) => cut),
-    );
-    return { made, more: true };
+    const made = await resend(stream, next, handle);
+    file.unsent = rest;
+    file.nextPollAt = now;
+    this.#tellGaps(file, [made.cut]);
+    return { made: [made], more: true };
   }
 
   #tellGaps({ path }: FollowedFile, cuts: readonly Cut[]): void {
@@ -449,9 +449,9 @@ function hasWaited({ unterminatedSince }: FollowedFile, now: number): boolean {
 
 /** Decompresses up to where it is read next; false while it is on the way. */
 async function comesNear(file: FollowedFile): Promise<boolean> {
-  const { handle, stream } = file;
+  const { handle } = file;
   if (!(handle instanceof DecompressedFile)) return true;
-  const first = file.resend ? stream?.pending[0] : null;
+  const [first] = file.unsent;
   const next = Math.max(offsetOf(file), file.zeros.seenTo);
   const offset = first ? Math.min(first.start, first.end - anchorLength(first.end)) : next;
   return await handle.approach(offset - anchorLength(offset));

@@ -5,7 +5,7 @@ import type { Publisher } from '../core/transport.ts';
 import type { Budget } from './budget.ts';
 import { Catalog } from './catalog.ts';
 import { CompressedFiles } from './compressed-files.ts';
-import type { MadeCut, StreamState } from './cut-state.ts';
+import type { MadeCut } from './cut-state.ts';
 import type { Pressure } from './compression-choice.ts';
 import { Cutter } from './cutter.ts';
 import { DecompressedFile } from './decompressed-file.ts';
@@ -18,7 +18,7 @@ import type { FollowedFile, Orphan } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { ReadingTurns } from './reading-turns.ts';
-import { resendPending } from './resend.ts';
+import { resend } from './resend.ts';
 import { Sender } from './sender.ts';
 import { Snapshots } from './snapshots.ts';
 import type { Gate, SnapshotOptions } from './snapshots.ts';
@@ -376,7 +376,7 @@ export class Tail {
       cutLog.forget(stream);
       return;
     }
-    if (successor === null && (await this.#isStillThere(stream))) return;
+    if (successor === null && (await this.#isStillThere(orphan))) return;
     const { unsent, marker } = lostEnding(orphan, clock.now());
     if (successor === null && stream.final) return await this.#commitAndSend(unsent);
     // Nothing is known of the bytes before its end any more, so no file may be taken for it after a restart.
@@ -403,7 +403,7 @@ export class Tail {
    * A file that is in its place but no longer matches the patterns did not go away: what was cut of it is sent, and its state is
    * kept for the day on which it matches again.
    */
-  async #isStillThere(stream: StreamState): Promise<boolean> {
+  async #isStillThere({ stream, unsent }: Orphan): Promise<boolean> {
     const { fs, logger } = this.#options;
     const { path, dev, ino } = stream.record;
     let file: OpenFile | null = null;
@@ -412,9 +412,10 @@ export class Tail {
       if (!file || (await file.stat()).key !== `${dev}:${ino}`) return false;
       logger.debug({ path }, 'no longer matches the patterns');
       const place = stream.record.compressed;
-      await this.#commitAndSend(
-        await resendPending(stream, place ? new DecompressedFile(file, place) : file),
-      );
+      const contents = place ? new DecompressedFile(file, place) : file;
+      const made: MadeCut[] = [];
+      for (const cut of unsent) made.push(await resend(stream, cut, contents));
+      await this.#commitAndSend(made);
     } catch (error) {
       // Something is there that may not be read: not to be called gone.
       logger.warn({ path, reason: errorText(error) }, 'cannot be read, and no longer matches the patterns');
@@ -432,7 +433,7 @@ export class Tail {
         stream,
         lastSize: size,
         successor: null,
-        unsent: file.resend,
+        unsent: file.unsent,
         unwatched: true,
         scan: 0,
       });
@@ -580,7 +581,7 @@ export class Tail {
 /** Compressed files are read one after another: each that is read takes memory. */
 function oneCompressed(due: readonly FollowedFile[]): FollowedFile[] {
   const waiting = due.filter(
-    (file) => file.compressed !== null && (file.resend || file.size > offsetOf(file)),
+    (file) => file.compressed !== null && (file.unsent.length > 0 || file.size > offsetOf(file)),
   );
   const next = waiting.find(({ handle }) => handle !== null) ?? waiting[0];
   return due.filter((file) => file === next || !waiting.includes(file));
@@ -589,7 +590,11 @@ function oneCompressed(due: readonly FollowedFile[]): FollowedFile[] {
 /** What the walk has just seen unchanged, and nobody holds open, has no more than it had. */
 function mayHaveMore(file: FollowedFile): boolean {
   return (
-    file.handle !== null || file.compressed !== null || file.zeros.areHeld || file.resend || hasUnread(file)
+    file.handle !== null ||
+    file.compressed !== null ||
+    file.zeros.areHeld ||
+    file.unsent.length > 0 ||
+    hasUnread(file)
   );
 }
 

@@ -10,6 +10,7 @@ import type { FileSystem } from './file-system.ts';
 import { followedFile, hasUnread, noteStat, offsetOf } from './followed-file.ts';
 import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, headBytesMax, holds } from './identity.ts';
+import { unsentOf } from './resend.ts';
 import type { Sender } from './sender.ts';
 import { framePayloadBytesMax } from './spool-frames.ts';
 import type { FoundSpool, Piece, Spool } from './spool.ts';
@@ -301,7 +302,7 @@ export class Vanished {
     state.pending = state.pending
       .flatMap((cut) => splitAtLacks(cut, spooled))
       .map((cut) => (isKnown(cut.end) ? cut : { ...cut, anchor: null }));
-    file.resend = state.pending.length > 0;
+    file.unsent = unsentOf(state);
     this.#copies.set(state, { spooled, file });
     this.#options.catalog.takeParked(file);
   }

@@ -17,7 +17,13 @@ const settings: Settings = {
 };
 
 const path = '/logs/a.log';
-const write = (at: number, lines = 2): Operation => ({ at, do: 'write', log: 0, lines, shape: 'whole' });
+const write = (at: number, lines = 2, log = 0): Operation => ({
+  at,
+  do: 'write',
+  log,
+  lines,
+  shape: 'whole',
+});
 const open = (at: number): Operation => ({ at, do: 'open', log: 0, append: true });
 const crash = (at: number, forMs = 100): Fault => ({ at, forMs, kind: 'crash' });
 
@@ -80,4 +86,13 @@ export const regressions: Readonly<Record<string, Program>> = {
     [write(0), { at: 3000, do: 'rename', from: path, to: `${path}.1` }, write(3001), open(3002), write(3003)],
     [{ at: 2900, forMs: 8000, kind: 'error', path, code: 'EIO' }],
   ),
+
+  'a restart that sends again what was cut, while another file has grown': {
+    ...program(
+      [write(0, 40), write(3000, 40, 1)],
+      [{ at: 0, forMs: 5000, kind: 'holdsAcks' }, crash(2000, 4000)],
+      { segmentBytesMax: 200, inFlightBytesMax: 800, yieldShare: 0.05 },
+    ),
+    paths: [path, '/logs/err.log'],
+  },
 };
