@@ -50,6 +50,14 @@ interface Held {
   since: number;
 }
 
+/** A file in its place of which another one may be a copy. `waits`: its stream looks for its copy at this moment. */
+interface Original {
+  path: string;
+  key: string;
+  stream: StreamState | null;
+  waits: boolean;
+}
+
 export class Catalog {
   readonly files = new Map<string, FollowedFile>();
   /** Those of them that are to be polled at some time: what else is quiet is looked at by the walks alone. */
@@ -128,7 +136,8 @@ export class Catalog {
     rest = await this.#filter(rest, async (candidate) => !(await this.#adopt(candidate, now)));
     // One by one, oldest first: a copy may be found in the same walk as its original.
     for (const candidate of rest)
-      if (!(await this.#hold(candidate, now)) && !this.#awaitsKin(candidate)) this.#follow(candidate, now);
+      if (!(await this.#hold(candidate, rest, now)) && !this.#awaitsKin(candidate))
+        this.#follow(candidate, now);
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
     for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
     this.#markRotated();
@@ -143,7 +152,8 @@ export class Catalog {
     if (!stream) return;
     const orphan: Orphan = {
       stream,
-      lastSize: Math.max(lastSize, stream.end),
+      // What was seen of one that was not read yet may be of either side of the truncation.
+      lastSize: file.unwatched ? stream.end : Math.max(lastSize, stream.end),
       successor: file,
       unsent: file.unsent,
       unwatched: file.unwatched,
@@ -356,10 +366,17 @@ export class Catalog {
     return true;
   }
 
+  /** Whether it has the bytes of a stream without a place: then it takes the stream over, now or in a later walk. */
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
     const orphan = await this.#orphanIn(candidate, null);
-    if (orphan) this.#giveTo(candidate, orphan, now);
+    if (orphan && this.#mayAdopt(candidate, orphan)) this.#giveTo(candidate, orphan, now);
     return orphan !== null;
+  }
+
+  /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */
+  #mayAdopt({ paths }: Candidate, { stream, scan }: Orphan): boolean {
+    const family = familyOf(stream.record.path);
+    return scan <= this.#scan || paths.some((path) => familyOf(path) === family);
   }
 
   /** A file that was rewritten and has not begun its new stream may be a copy, too: a deleted file's inode is given out again. */
@@ -367,7 +384,7 @@ export class Catalog {
     const file = this.files.get(candidate.stat.key);
     if (!file?.waitsFor || candidate.compressed) return;
     const orphan = await this.#orphanIn(candidate, file.waitsFor);
-    if (!orphan) return;
+    if (!orphan || !this.#mayAdopt(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
     this.#noLongerMissing(stream);
     file.stream = stream;
@@ -385,7 +402,7 @@ export class Catalog {
     if (compressed)
       return this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end) ?? null;
     const possible = this.#orphans.filter(
-      (orphan) => orphan !== except && orphan.stream.end > 0 && stat.size >= orphan.stream.end,
+      (orphan) => orphan !== except && orphan.stream.end > 0 && stat.size >= orphan.lastSize,
     );
     if (possible.length === 0) return null;
     let found: Orphan | null = null;
@@ -417,11 +434,14 @@ export class Catalog {
     this.#held.delete(candidate.stat.key);
   }
 
-  /** Whether it looks like a copy of a file that is still in its place: not to be shipped twice. */
-  async #hold(candidate: Candidate, now: number): Promise<boolean> {
+  /**
+   * Whether it looks like a copy of a file that is still in its place: not to be shipped twice. `others`: what the walk has found
+   * besides, of which some may not be followed yet.
+   */
+  async #hold(candidate: Candidate, others: readonly Candidate[], now: number): Promise<boolean> {
     if (candidate.compressed) return await this.#holdCompressed(candidate, candidate.compressed, now);
     const path = pathOf(candidate);
-    const original = this.#originalOf(path, candidate);
+    const original = this.#originalOf(path, candidate, others);
     const isCopy = async (file: OpenFile) =>
       original !== null && (await this.#isCopy(file, candidate.stat.size, original));
     const looksLikeIt = original !== null && (await this.#opened(path, candidate.stat.key, isCopy));
@@ -489,27 +509,26 @@ export class Catalog {
     return (await this.#opened(original.path, key, isPart)) ?? false;
   }
 
-  /** Of what was read of the original, or, when that is of a former generation, of what it is now. */
-  async #isCopy(file: OpenFile, size: number, original: FollowedFile): Promise<boolean> {
-    const { stream, path, key } = original;
-    // Before the original's first cut nothing is known of it: that comes first, if there is something to cut.
-    if (!stream)
-      return (await this.#opened(path, key, async (other) => (await other.stat()).size > 0)) ?? false;
-    if (await isCopyOf(file, size, stream)) return true;
-    if (size === 0) return false;
-    const isSame = async (other: OpenFile) => await beginsWith(other, file, size);
+  /** Of what was read of the original, or of what it is now: it may not have been read yet, or not since it was truncated. */
+  async #isCopy(file: OpenFile, size: number, { stream, waits, path, key }: Original): Promise<boolean> {
+    if (waits || (stream && (await isCopyOf(file, size, stream)))) return true;
+    const isSame = async (other: OpenFile) =>
+      (await other.stat()).size > 0 && (await beginsWith(other, file, size));
     return (await this.#opened(path, key, isSame)) ?? false;
   }
 
   /** The file in its place whose rotated name this would be. */
-  #originalOf(path: string, candidate: Candidate): FollowedFile | null {
+  #originalOf(path: string, candidate: Candidate, others: readonly Candidate[]): Original | null {
     const family = familyOf(path);
     if (family === path) return null;
+    const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= candidate.stat.birthtimeMs;
     for (const file of this.#families.get(family) ?? []) {
-      const older = file.birthtimeMs <= candidate.stat.birthtimeMs;
-      if (file.path === family && !file.gone && older && file.complaint === null) return file;
+      const { stream, waitsFor, key } = file;
+      if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)
+        return { path: family, key, stream, waits: waitsFor !== null };
     }
-    return null;
+    const other = others.find(({ paths, stat }) => paths.includes(family) && isOlder(stat));
+    return other ? { path: family, key: other.stat.key, stream: null, waits: false } : null;
   }
 
   #follow(candidate: Candidate, now: number): void {
