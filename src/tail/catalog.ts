@@ -129,7 +129,8 @@ export class Catalog {
       file.missedScans += 1;
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
-    let rest = await this.#filter(unknown, async (candidate) => !(await this.#continue(candidate, now)));
+    let rest = await this.#filter(unknown, async (candidate) => !(await this.#takeBack(candidate, now)));
+    rest = await this.#filter(rest, async (candidate) => !(await this.#continue(candidate, now)));
     this.#orphanMissing(isHidden);
     for (const candidate of candidates) await this.#adoptRewritten(candidate);
     rest = await this.#filter(rest, async (candidate) => !(await this.#moveTo(candidate, now)));
@@ -296,6 +297,19 @@ export class Catalog {
     if (changed || hasUnread(file)) file.nextPollAt = Math.min(file.nextPollAt, now);
   }
 
+  /** A file that was let go when no path led to it (vanished.ts) is back: it had been moved out of the patterns. */
+  async #takeBack(candidate: Candidate, now: number): Promise<boolean> {
+    const { key, size, birthtimeMs } = candidate.stat;
+    for (const before of this.gone) {
+      const { spooled, stream, dev, ino } = before;
+      if (!spooled || !stream || `${dev}:${ino}` !== key || size < spooled.size) continue;
+      if (birthtimeMs > before.birthtimeMs || !(await this.#holdsStream(candidate, stream))) continue;
+      await this.#replace(before, this.#attach(candidate, stream, before, now));
+      return true;
+    }
+    return false;
+  }
+
   /** A file of an earlier process, youngest stream first. Whether its bytes are still the same is seen at the first read. */
   async #continue(candidate: Candidate, now: number): Promise<boolean> {
     const known = this.#missing.get(candidate.stat.key);
@@ -358,9 +372,11 @@ export class Catalog {
     if (!before?.gone || before.path !== path || !stream || !handle || stream.anchor === null) return false;
     const { record, end, anchor } = stream;
     const { headBytes, headHash } = record;
-    const isSame = async (file: OpenFile) => await holds(file, { headBytes, headHash, end, anchor });
-    if ((await handle.stat()).links === 0 || !(await this.#opened(path, candidate.stat.key, isSame)))
-      return false;
+    const { links, size } = await handle.stat();
+    // All of it, also what was not read yet: nothing is written to the lower one any more.
+    const isSame = async (file: OpenFile) =>
+      (await holds(file, { headBytes, headHash, end, anchor })) && (await beginsWith(file, handle, size));
+    if (links === 0 || !(await this.#opened(path, candidate.stat.key, isSame))) return false;
     const file = this.#attach(candidate, stream, before, now);
     await this.#replace(before, file);
     return true;
@@ -626,6 +642,12 @@ export class Catalog {
     } finally {
       await file?.close();
     }
+  }
+
+  async #holdsStream(candidate: Candidate, { record, end, anchor }: StreamState): Promise<boolean> {
+    const { headBytes, headHash } = record;
+    const isSame = async (file: OpenFile) => await holds(file, { headBytes, headHash, end, anchor });
+    return (await this.#opened(pathOf(candidate), candidate.stat.key, isSame)) ?? false;
   }
 
   /** Whether the candidate holds the stream's bytes, as far as can be seen. */

@@ -403,6 +403,8 @@ export class Cutter {
   async #open(file: FollowedFile): Promise<boolean> {
     const { fs } = this.#options;
     if (file.spooled) return await this.#openSpooled(file, file.spooled);
+    // What its path leads to now is another file, or it is back: the next walk tells.
+    if (file.gone) return false;
     const handle = await fs.open(file.path);
     if (!handle) return false;
     if (await this.#leadsTo(handle, file)) {

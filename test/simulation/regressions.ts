@@ -87,6 +87,22 @@ export const regressions: Readonly<Record<string, Program>> = {
     [{ at: 2900, forMs: 8000, kind: 'error', path, code: 'EIO' }],
   ),
 
+  'a file that is moved out of the patterns and back while descriptors are few': {
+    ...program(
+      [
+        ...[0, 3000].flatMap((at) => [write(at, 2, 1), write(at, 2, 2)]),
+        open(2000),
+        { at: 5000, do: 'rename', from: path, to: '/elsewhere/a' },
+        { at: 9000, do: 'rename', from: '/elsewhere/a', to: path },
+        write(9000.1),
+        write(9200),
+      ],
+      [],
+      { openFilesMax: 2, wakeShare: 0.5 },
+    ),
+    paths: [path, '/logs/b.log', '/logs/c.log'],
+  },
+
   'a restart that sends again what was cut, while another file has grown': {
     ...program(
       [write(0, 40), write(3000, 40, 1)],
