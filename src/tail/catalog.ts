@@ -363,7 +363,7 @@ export class Catalog {
 
   /**
    * The same file under another inode: overlayfs copies a file of a lower layer up when it is first written to. The descriptor
-   * still leads to the lower one, which was not deleted.
+   * still leads to the lower one, by the same path: a file that was moved away or deleted has another one.
    */
   async #moveTo(candidate: Candidate, now: number): Promise<boolean> {
     const path = pathOf(candidate);
@@ -372,11 +372,9 @@ export class Catalog {
     if (!before?.gone || before.path !== path || !stream || !handle || stream.anchor === null) return false;
     const { record, end, anchor } = stream;
     const { headBytes, headHash } = record;
-    const { links, size } = await handle.stat();
-    // All of it, also what was not read yet: nothing is written to the lower one any more.
     const isSame = async (file: OpenFile) =>
-      (await holds(file, { headBytes, headHash, end, anchor })) && (await beginsWith(file, handle, size));
-    if (links === 0 || !(await this.#opened(path, candidate.stat.key, isSame))) return false;
+      (await holds(file, { headBytes, headHash, end, anchor })) && (await haveSamePath(handle, file));
+    if (!(await this.#opened(path, candidate.stat.key, isSame))) return false;
     const file = this.#attach(candidate, stream, before, now);
     await this.#replace(before, file);
     return true;
@@ -686,6 +684,11 @@ function isItsPlace({ compressed }: Candidate, stream: StreamState): boolean {
 function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
   if (file.handle || file.stream || file.birthtimeMs === 0 || stat.birthtimeMs === 0) return false;
   return stat.birthtimeMs > file.birthtimeMs;
+}
+
+async function haveSamePath(file: OpenFile, other: OpenFile): Promise<boolean> {
+  const path = await file.realPath();
+  return path !== null && path === (await other.realPath());
 }
 
 /** Whether it has what was read of the original, though that may have been truncated since; or is still too short to tell. */
