@@ -162,7 +162,7 @@ export class Catalog {
     };
     this.#orphans.push(orphan);
     file.stream = null;
-    file.previous = stream.record.id;
+    file.previous = stream.record;
     file.waitsFor = orphan;
     file.unsent = [];
     file.unterminatedSince = null;
@@ -310,12 +310,10 @@ export class Catalog {
     return false;
   }
 
-  /** A file of an earlier process, youngest stream first. Whether its bytes are still the same is seen at the first read. */
+  /** A file of an earlier process. Of several streams that had its inode the last one has it. Whether its bytes are still the same is seen at the first read. */
   async #continue(candidate: Candidate, now: number): Promise<boolean> {
     const known = this.#missing.get(candidate.stat.key);
-    const stream = known
-      ?.filter((state) => isItsPlace(candidate, state))
-      .toSorted((a, b) => b.record.created - a.record.created)[0];
+    const stream = known?.findLast((state) => isItsPlace(candidate, state));
     if (!stream) return false;
     const isInPlace = candidate.compressed !== undefined || candidate.paths.includes(stream.record.path);
     if (!isInPlace && !(await this.#mayHold(candidate, stream))) return false;

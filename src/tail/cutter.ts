@@ -298,12 +298,13 @@ export class Cutter {
     const { cutLog, source, clock, laneOf, originOf } = this.#options;
     const head = headOf(firstBytes);
     const origin = originOf(file.path);
-    const previous = file.previous ?? file.predecessor?.stream?.record.id ?? null;
+    // Known from the file, for the cut log may have forgotten it.
+    const previous = file.previous ?? file.predecessor?.stream?.record ?? null;
     const identity = { source, run: origin.run, dev: file.dev, ino: file.ino, head };
     const base = streamId({ ...identity, generation: 0 });
     const generation = cutLog.nextGeneration(base);
     const birth = file.previous === null && file.birthtimeMs > 0 ? file.birthtimeMs : clock.now();
-    const after = previous === null ? 0 : (cutLog.streams.get(previous)?.record.created ?? 0) + 1;
+    const after = previous === null ? 0 : previous.created + 1;
     return cutLog.register(
       {
         ...origin,
@@ -318,7 +319,7 @@ export class Cutter {
         headBytes: head.length,
         headHash: hashOf(head),
         created: Math.max(birth, after),
-        previous,
+        previous: previous?.id ?? null,
         lane: laneOf(file.path),
         partition: null,
       },

@@ -2,7 +2,7 @@ import type { CompressedPlace } from './decompressed-file.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
 import { noZeros } from './holes.ts';
 import type { Zeros } from './holes.ts';
-import type { Cut, StreamState } from './cut-state.ts';
+import type { Cut, StreamRecord, StreamState } from './cut-state.ts';
 import type { SpooledFile } from './spooled-file.ts';
 
 /** One file (an inode) that is followed, and the stream that its bytes belong to now. Only data: tail.ts moves it. */
@@ -21,8 +21,8 @@ export interface FollowedFile {
   handle: OpenFile | null;
   /** Null before the first cut. */
   stream: StreamState | null;
-  /** `previous` of the stream that this file will begin. */
-  previous: string | null;
+  /** What the stream that this file will begin comes after. */
+  previous: Pick<StreamRecord, 'id' | 'created'> | null;
   /** Not read before this one is drained: order within a rotated file. */
   predecessor: FollowedFile | null;
   /** Not read before this stream, whose bytes were here before a truncation, has found a copy or is given up. */

@@ -111,4 +111,29 @@ export const regressions: Readonly<Record<string, Program>> = {
     ),
     paths: [path, '/logs/err.log'],
   },
+
+  'a restart when two streams had the same inode, the clock was set back, and the file cannot be read at first':
+    program(
+      [
+        write(0),
+        { at: 885, do: 'rename', from: path, to: `${path}.1` },
+        open(1685),
+        { at: 2169, do: 'unlink', path: `${path}.1` },
+        { at: 4550, do: 'rename', from: path, to: `${path}.1` },
+        open(4550.1),
+        write(4950),
+      ],
+      [
+        { at: 544, forMs: 0, kind: 'clock', jumpMs: -3_600_000 },
+        crash(6396, 50),
+        { at: 6418, forMs: 1000, kind: 'error', path, code: 'EIO' },
+      ],
+      { openFilesMax: 2 },
+    ),
+
+  'a file that goes on when the stream that it had before a truncation was shipped from the spool and forgotten':
+    program(
+      [write(7153), { at: 10_119, do: 'truncate', path, size: 0 }, write(20_000, 1)],
+      [{ at: 7155, forMs: 5600, kind: 'away' }, crash(11_439, 1000)],
+    ),
 };
