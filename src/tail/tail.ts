@@ -527,16 +527,14 @@ export class Tail {
   async #rest(): Promise<void> {
     const { clock } = this.#options;
     this.#tellPressure();
-    this.#wake = new AbortController();
+    const wake = (this.#wake = new AbortController());
     const now = clock.monotonic();
     const dueAt = this.#dueAt(now);
     if (dueAt <= now || this.#stopping.signal.aborted) return;
-    const over = new AbortController();
-    const woken = AbortSignal.any([this.#wake.signal, over.signal]);
-    const sleeping = clock.sleep(dueAt - now, woken);
-    if (this.#sender.room.isAmpleForAll) await sleeping;
-    else await Promise.race([this.#sender.nextAck(woken), sleeping]);
-    over.abort();
+    const sleeping = clock.sleep(dueAt - now, wake.signal);
+    if (this.#sender.room.isAmpleForAll) return await sleeping;
+    await Promise.race([this.#sender.nextAck(wake.signal), sleeping]);
+    wake.abort();
   }
 
   /** The link holds reading up when there is no room although acks come; without any it is away. */
