@@ -44,7 +44,7 @@ export class Sender {
   readonly #handovers = new Map<StreamState, Promise<void>>();
   /** Per stream: what is under way. */
   readonly #held = new Map<StreamState, Set<HeldCut>>();
-  /** Streams with a segment that was refused: resolves when it is taken. */
+  /** Streams with a segment that was refused: resolves when it is taken, rejects when it is given up, and with it all behind it. */
   readonly #refused = new Map<StreamState, Promise<void>>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
@@ -165,8 +165,7 @@ export class Sender {
   ): Promise<void> {
     const { clock, random } = this.#options;
     const signal = this.#stopped.signal;
-    if (signal.aborted) throw refusal;
-    this.#tellRefusal(segment, refusal);
+    if (!signal.aborted) this.#tellRefusal(segment, refusal);
     const before = this.#refused.get(state) ?? Promise.resolve();
     const again = async (attempt: number) => {
       if (attempt === 0) throw refusal;
@@ -176,10 +175,9 @@ export class Sender {
       async () =>
         await retry(again, { clock, signal, initialMs: 1_000, maxMs: 30_000, ...(random ? { random } : {}) }),
     );
-    const settled = taken.catch(() => undefined);
-    this.#refused.set(state, settled);
+    this.#refused.set(state, taken);
     await taken;
-    if (this.#refused.get(state) === settled) this.#refused.delete(state);
+    if (this.#refused.get(state) === taken) this.#refused.delete(state);
     if (this.#refused.size === 0) this.#refusal = null;
   }
 

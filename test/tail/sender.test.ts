@@ -164,4 +164,19 @@ describe('Sender', () => {
     expect({ acked: state.acked, pending: state.pending.length }).toEqual({ acked: 0, pending: 1 });
     expect(sender.room.taken).toBe(0);
   });
+
+  it('stopped, sends nothing behind what it has given up', async () => {
+    const state = stream();
+    publisher.refuse = refusal;
+    send(state, 4);
+    await settle();
+    send(state, 4);
+    await settle();
+    publisher.refuse = null;
+    sender.stop();
+    send(state, 4);
+    await sender.drained();
+    expect(published()).toEqual([]);
+    expect(sender.room.taken).toBe(0);
+  });
 });
