@@ -144,7 +144,7 @@ export class Cutter {
     if (file.spooled) file.nextPollAt = hasUnread(file) || file.unsent.length > 0 ? now : Infinity;
     else if (now - file.changedAt < hotMs) file.nextPollAt = now + this.#options.pollIntervalMs;
     else if (file.gone) file.nextPollAt = now + slowPollMs;
-    if (stat.size < offsetOf(file)) return this.#rewritten(file, lastSize);
+    if (stat.size < offsetOf(file) || hasShrunk(file, lastSize)) return this.#rewritten(file, lastSize);
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
     if (file.unsent.length > 0) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
@@ -444,6 +444,11 @@ export class Cutter {
     if (handle) this.#descriptors.opened(file, handle);
     return handle !== null;
   }
+}
+
+/** Below what was seen of it. Zeros at its end may have been allocated in advance, and given back. */
+function hasShrunk({ stream, size, zeros, unwatched }: FollowedFile, lastSize: number): boolean {
+  return stream !== null && size < lastSize && !zeros.areHeld && zeros.seenTo <= stream.end && !unwatched;
 }
 
 function hasWaited({ unterminatedSince }: FollowedFile, now: number): boolean {

@@ -48,7 +48,7 @@ export interface FollowedFile {
   goneSince: number;
   /** Set: the file itself was let go, and what is to be had of it is in the spool. */
   spooled: SpooledFile | null;
-  /** So many walks in a row have not found it: one can miss a file that is renamed meanwhile. */
+  /** So many walks in a row have not found it. */
   missedScans: number;
   /** Known from an earlier process and not read by this one yet: what happened meanwhile is not known. */
   unwatched: boolean;
@@ -124,6 +124,13 @@ export function followedFile(
 export function isDrained(file: FollowedFile): boolean {
   if (file.gone && file.handle === null && file.spooled === null) return true;
   return file.complaint !== null || (!hasUnread(file) && file.unsent.length === 0 && file.waitsFor === null);
+}
+
+/** So many walks have not found it: one can miss a file that is merely being renamed. */
+const missedScansMin = 2;
+
+export function isLost(file: FollowedFile): boolean {
+  return file.gone && file.missedScans >= missedScansMin;
 }
 
 /** Takes in a new stat. `now` is monotonic ms. */

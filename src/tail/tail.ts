@@ -13,7 +13,7 @@ import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
 import { finalMarker, lostEnding } from './endings.ts';
 import type { OpenFile } from './file-system.ts';
-import { hasUnread, isDrained, isQuiet, offsetOf } from './followed-file.ts';
+import { hasUnread, isDrained, isLost, isQuiet, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
@@ -492,7 +492,8 @@ export class Tail {
       }
       const settled = !state || (state.final && state.pending.length === 0);
       const quietLong = now - file.changedAt >= goneWaitMs || this.#descriptors.shortage > 0;
-      const isOver = file.gone && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
+      const isOver =
+        isLost(file) && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
       if (isOver) {
         await this.#descriptors.close(file);
         this.#catalog.drop(file);

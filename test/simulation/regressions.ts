@@ -136,4 +136,26 @@ export const regressions: Readonly<Record<string, Program>> = {
       [write(7153), { at: 10_119, do: 'truncate', path, size: 0 }, write(20_000, 1)],
       [{ at: 7155, forMs: 5600, kind: 'away' }, crash(11_439, 1000)],
     ),
+
+  'a final file that a walk misses while it is renamed': program(
+    [
+      write(0),
+      { at: 1000, do: 'rename', from: path, to: `${path}.1` },
+      open(1001),
+      ...Array.from({ length: 190 }, (_, i): Operation => {
+        const [from, to] = i % 2 === 0 ? ['1', '2'] : ['2', '1'];
+        return { at: 70_000 + 5 * i, do: 'rename', from: `${path}.${from}`, to: `${path}.${to}` };
+      }),
+    ],
+    [],
+    { yieldShare: 1 },
+  ),
+
+  'a file that is truncated, and begins again as far as it was read': program([
+    { at: 0, do: 'write', log: 0, lines: 1, shape: 'head' },
+    { at: 2, do: 'write', log: 0, lines: 5, shape: 'unterminated' },
+    { at: 600, do: 'truncate', path, size: 0 },
+    { at: 600.1, do: 'write', log: 0, lines: 1, shape: 'head' },
+    { at: 900, do: 'write', log: 0, lines: 40, shape: 'whole' },
+  ]),
 };
