@@ -150,12 +150,4 @@ export const regressions: Readonly<Record<string, Program>> = {
     [],
     { yieldShare: 1 },
   ),
-
-  'a file that is truncated, and begins again as far as it was read': program([
-    { at: 0, do: 'write', log: 0, lines: 1, shape: 'head' },
-    { at: 2, do: 'write', log: 0, lines: 5, shape: 'unterminated' },
-    { at: 600, do: 'truncate', path, size: 0 },
-    { at: 600.1, do: 'write', log: 0, lines: 1, shape: 'head' },
-    { at: 900, do: 'write', log: 0, lines: 40, shape: 'whole' },
-  ]),
 };
