@@ -298,7 +298,6 @@ export class Cutter {
     const { cutLog, source, clock, laneOf, originOf } = this.#options;
     const head = headOf(firstBytes);
     const origin = originOf(file.path);
-    // Known from the file, for the cut log may have forgotten it.
     const previous = file.previous ?? file.predecessor?.stream?.record ?? null;
     const identity = { source, run: origin.run, dev: file.dev, ino: file.ino, head };
     const base = streamId({ ...identity, generation: 0 });

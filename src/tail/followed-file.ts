@@ -21,8 +21,8 @@ export interface FollowedFile {
   handle: OpenFile | null;
   /** Null before the first cut. */
   stream: StreamState | null;
-  /** What the stream that this file will begin comes after. */
-  previous: Pick<StreamRecord, 'id' | 'created'> | null;
+  /** The stream that was here before the one that this file will begin. */
+  previous: StreamRecord | null;
   /** Not read before this one is drained: order within a rotated file. */
   predecessor: FollowedFile | null;
   /** Not read before this stream, whose bytes were here before a truncation, has found a copy or is given up. */
