@@ -68,8 +68,8 @@ export class Catalog {
   /** The files of a rotation family, by its bare path. */
   readonly #families = new Map<string, Set<FollowedFile>>();
   readonly #paths = new Map<string, FollowedFile>();
-  /** Every path of the last walk. */
-  #present: ReadonlySet<string> = new Set();
+  /** What the last walk has found, by every path. */
+  #present: ReadonlyMap<string, Candidate> = new Map();
   /** Streams of an earlier process that no file was found for yet; by dev:ino. */
   readonly #missing = new Map<string, StreamState[]>();
   /** Families of an earlier process, until every compressed file that was there at the start is known. */
@@ -108,7 +108,7 @@ export class Catalog {
     isHidden: (path: string) => boolean = () => false,
   ): Promise<Orphan[]> {
     const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
-    this.#present = new Set(candidates.flatMap(({ paths }) => paths));
+    this.#present = new Map(candidates.flatMap((each) => each.paths.map((path) => [path, each])));
     this.#isUndecided = false;
     const unknown: Candidate[] = [];
     for (const candidate of candidates) {
@@ -137,8 +137,7 @@ export class Catalog {
     rest = await this.#filter(rest, async (candidate) => !(await this.#adopt(candidate, now)));
     // One by one, oldest first: a copy may be found in the same walk as its original.
     for (const candidate of rest)
-      if (!(await this.#hold(candidate, rest, now)) && !this.#awaitsKin(candidate))
-        this.#follow(candidate, now);
+      if (!(await this.#hold(candidate, now)) && !this.#awaitsKin(candidate)) this.#follow(candidate, now);
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
     for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
     this.#markRotated();
@@ -446,14 +445,11 @@ export class Catalog {
     this.#held.delete(candidate.stat.key);
   }
 
-  /**
-   * Whether it looks like a copy of a file that is still in its place: not to be shipped twice. `others`: what the walk has found
-   * besides, of which some may not be followed yet.
-   */
-  async #hold(candidate: Candidate, others: readonly Candidate[], now: number): Promise<boolean> {
+  /** Whether it looks like a copy of a file that is still in its place: not to be shipped twice. */
+  async #hold(candidate: Candidate, now: number): Promise<boolean> {
     if (candidate.compressed) return await this.#holdCompressed(candidate, candidate.compressed, now);
     const path = pathOf(candidate);
-    const original = this.#originalOf(path, candidate, others);
+    const original = this.#originalOf(path, candidate);
     const isCopy = async (file: OpenFile) =>
       original !== null && (await this.#isCopy(file, candidate.stat.size, original));
     const looksLikeIt = original !== null && (await this.#opened(path, candidate.stat.key, isCopy));
@@ -529,8 +525,8 @@ export class Catalog {
     return (await this.#opened(path, key, isSame)) ?? false;
   }
 
-  /** The file in its place whose rotated name this would be. */
-  #originalOf(path: string, candidate: Candidate, others: readonly Candidate[]): Original | null {
+  /** The file in its place whose rotated name this would be; one that the walk has just found may not be followed yet. */
+  #originalOf(path: string, candidate: Candidate): Original | null {
     const family = familyOf(path);
     if (family === path) return null;
     const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= candidate.stat.birthtimeMs;
@@ -539,8 +535,9 @@ export class Catalog {
       if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)
         return { path: family, key, stream, waits: waitsFor !== null };
     }
-    const other = others.find(({ paths, stat }) => paths.includes(family) && isOlder(stat));
-    return other ? { path: family, key: other.stat.key, stream: null, waits: false } : null;
+    const { stat } = this.#present.get(family) ?? {};
+    if (!stat || this.files.has(stat.key) || !isOlder(stat)) return null;
+    return { path: family, key: stat.key, stream: null, waits: false };
   }
 
   #follow(candidate: Candidate, now: number): void {
