@@ -44,7 +44,7 @@ export class Sender {
   readonly #handovers = new Map<StreamState, Promise<void>>();
   /** Per stream: what is under way. */
   readonly #held = new Map<StreamState, Set<HeldCut>>();
-  /** Streams with a segment that was refused: resolves when it is taken, rejects when it is given up, and with it all behind it. */
+  /** Streams with a segment that was refused: resolves when it is taken. */
   readonly #refused = new Map<StreamState, Promise<void>>();
   readonly #underWay = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
@@ -146,6 +146,8 @@ export class Sender {
       await assign().catch(async (error: unknown) => await this.#tryAgain(state, segment, error, assign));
     }
     await this.#refused.get(state);
+    // What waits for one that was given up at the end must not go out without it.
+    this.#stopped.signal.throwIfAborted();
     const publish = async () =>
       await publisher.publish(state.record.lane, state.record.partition ?? 0, segment);
     return {
@@ -165,7 +167,8 @@ export class Sender {
   ): Promise<void> {
     const { clock, random } = this.#options;
     const signal = this.#stopped.signal;
-    if (!signal.aborted) this.#tellRefusal(segment, refusal);
+    if (signal.aborted) throw refusal;
+    this.#tellRefusal(segment, refusal);
     const before = this.#refused.get(state) ?? Promise.resolve();
     const again = async (attempt: number) => {
       if (attempt === 0) throw refusal;
@@ -175,9 +178,10 @@ export class Sender {
       async () =>
         await retry(again, { clock, signal, initialMs: 1_000, maxMs: 30_000, ...(random ? { random } : {}) }),
     );
-    this.#refused.set(state, taken);
+    const settled = taken.catch(() => undefined);
+    this.#refused.set(state, settled);
     await taken;
-    if (this.#refused.get(state) === taken) this.#refused.delete(state);
+    if (this.#refused.get(state) === settled) this.#refused.delete(state);
     if (this.#refused.size === 0) this.#refusal = null;
   }
 
