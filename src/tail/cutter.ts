@@ -229,8 +229,8 @@ export class Cutter {
     const observed = Math.max(clock.now(), state.observed);
     const cut: Cut = { start, end, observed, anchor, gap: 'hole', final: false };
     cutLog.cut(state, cut);
+    // An unterminated line behind it has waited with it and is cut at once: before zeros alone nothing tells of a truncation.
     file.zeros = noZeros();
-    file.unterminatedSince = null;
     metrics.gapBytes.inc({ reason: 'hole' }, end - start);
     logger.warn(
       {
