@@ -314,7 +314,10 @@ export class Catalog {
     const known = this.#missing.get(candidate.stat.key);
     const stream = known?.findLast((state) => isItsPlace(candidate, state));
     if (!stream) return false;
-    const isInPlace = candidate.compressed !== undefined || candidate.paths.includes(stream.record.path);
+    const { paths, stat, compressed } = candidate;
+    const { path, created } = stream.record;
+    // One that was made after the stream began is a copy that has taken it over, or another file by now: its bytes tell.
+    const isInPlace = compressed !== undefined || (paths.includes(path) && stat.birthtimeMs <= created);
     if (!isInPlace && !(await this.#mayHold(candidate, stream))) return false;
     this.#noLongerMissing(stream);
     this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);

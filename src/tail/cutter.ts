@@ -363,9 +363,10 @@ export class Cutter {
     const { stream, handle, spooled, compressed, lastPolledAt: now } = file;
     const [next, ...rest] = file.unsent;
     if (!stream || !handle || !next) return nothing;
-    const isBare = !spooled && !compressed;
-    if (isBare && stream.anchor !== null && !(await hasAnchor(handle, stream.end, stream.anchor)))
-      return this.#rewritten(file, lastSize);
+    if (!spooled && !compressed && stream.anchor !== null) {
+      if (!(await hasAnchor(handle, stream.end, stream.anchor))) return this.#rewritten(file, lastSize);
+      file.unwatched = false;
+    }
     const made = await resend(stream, next, handle);
     file.unsent = rest;
     file.nextPollAt = now;

@@ -150,4 +150,27 @@ export const regressions: Readonly<Record<string, Program>> = {
     [],
     { yieldShare: 1 },
   ),
+
+  'a file that is truncated after a restart has sent again what was cut of it, and before it was read on':
+    program(
+      [
+        write(0, 40),
+        { at: 2500, do: 'write', log: 0, lines: 1, shape: 'unterminated' },
+        { at: 3600, do: 'truncate', path, size: 0 },
+      ],
+      [{ at: 0, forMs: 9000, kind: 'holdsAcks' }, crash(2000, 1000)],
+    ),
+
+  'a copy that gets the name and the inode of one that was deleted while nobody ran': program(
+    [
+      write(0, 5),
+      { at: 2000, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+      { at: 2001, do: 'truncate', path, size: 0 },
+      write(5000),
+      { at: 5100, do: 'unlink', path: `${path}.1` },
+      { at: 5200, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+      { at: 7500, do: 'truncate', path, size: 0 },
+    ],
+    [crash(4000, 2000)],
+  ),
 };
