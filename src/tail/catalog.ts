@@ -16,10 +16,11 @@ import { unsentOf } from './resend.ts';
  * Says which of the files on disk is which of the streams. After each walk of the directories a candidate is one of:
  *
  * - a file that is followed (same dev and ino), perhaps under another name;
+ * - a file that was let go when no path led to it, and is back (vanished.ts);
  * - a file of an earlier process, known from the cut log by dev and ino;
  * - a followed file that has another inode now (copied up by overlayfs);
  * - a copy of a stream that has lost its place (copytruncate, moved over file systems), known by head and anchor: it takes
- *   over the stream and its offset;
+ *   over the stream and its offset; one of another family waits until its own is known to have none;
  * - a copy of a file that is still in its place, in the making or about to be truncated: held until that is clear;
  * - a compressed copy of a known stream, in the making, or in its place when the original is gone (`#holdCompressed`);
  * - a new file.
