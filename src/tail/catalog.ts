@@ -11,16 +11,17 @@ import type { FollowedFile, Orphan } from './followed-file.ts';
 import { noZeros } from './holes.ts';
 import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
 import type { KnownBytes } from './identity.ts';
+import { unsentOf } from './resend.ts';
 
 /**
  * Says which of the files on disk is which of the streams. After each walk of the directories a candidate is one of:
  *
  * - a file that is followed (same dev and ino), perhaps under another name;
+ * - a file that was let go when no path led to it, and is back (vanished.ts);
  * - a file of an earlier process, known from the cut log by dev and ino;
- * - a file that was away, and of which the spool is read (`#takeBack`);
  * - a followed file that has another inode now (copied up by overlayfs);
  * - a copy of a stream that has lost its place (copytruncate, moved over file systems), known by head and anchor: it takes
- *   over the stream and its offset;
+ *   over the stream and its offset; one of another family waits until its own is known to have none;
  * - a copy of a file that is still in its place, in the making or about to be truncated: held until that is clear;
  * - a compressed copy of a known stream, in the making, or in its place when the original is gone (`#holdCompressed`);
  * - a new file.
@@ -42,11 +43,23 @@ const missingWaitMs = 10_000;
 /** A copy that does not change for so long, beside an original in its place, is a file of its own. */
 const copyHoldMs = 10_000;
 
+type Known = Pick<FollowedFile, 'unsent' | 'unwatched'>;
+
+const nothingUnsent: Known = { unsent: [], unwatched: false };
+
 interface Held {
   size: number;
   mtimeMs: number;
   /** Monotonic ms. */
   since: number;
+}
+
+/** A file in its place of which another one may be a copy. `waits`: its stream looks for its copy at this moment. */
+interface Original {
+  path: string;
+  key: string;
+  stream: StreamState | null;
+  waits: boolean;
 }
 
 export class Catalog {
@@ -59,8 +72,8 @@ export class Catalog {
   /** The files of a rotation family, by its bare path. */
   readonly #families = new Map<string, Set<FollowedFile>>();
   readonly #paths = new Map<string, FollowedFile>();
-  /** Every path of the last walk. */
-  #present: ReadonlySet<string> = new Set();
+  /** What the last walk has found, by every path. */
+  #present: ReadonlyMap<string, Candidate> = new Map();
   /** Streams of an earlier process that no file was found for yet; by dev:ino. */
   readonly #missing = new Map<string, StreamState[]>();
   /** Families of an earlier process, until every compressed file that was there at the start is known. */
@@ -107,7 +120,7 @@ export class Catalog {
     isHidden: (path: string) => boolean = () => false,
   ): Promise<Orphan[]> {
     const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
-    this.#present = new Set(candidates.flatMap(({ paths }) => paths));
+    this.#present = new Map(candidates.flatMap((each) => each.paths.map((path) => [path, each])));
     this.#isUndecided = false;
     this.#walkedAt = now;
     const unknown: Candidate[] = [];
@@ -129,8 +142,8 @@ export class Catalog {
       file.missedScans += 1;
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
-    let rest = await this.#filter(unknown, async (candidate) => !(await this.#continue(candidate, now)));
-    rest = await this.#filter(rest, async (candidate) => !(await this.#takeBack(candidate, now)));
+    let rest = await this.#filter(unknown, async (candidate) => !(await this.#takeBack(candidate, now)));
+    rest = await this.#filter(rest, async (candidate) => !(await this.#continue(candidate, now)));
     this.#orphanMissing(isHidden);
     for (const candidate of candidates) await this.#adoptRewritten(candidate);
     rest = await this.#filter(rest, async (candidate) => !(await this.#moveTo(candidate, now)));
@@ -152,9 +165,10 @@ export class Catalog {
     if (!stream) return;
     const orphan: Orphan = {
       stream,
-      lastSize: Math.max(lastSize, stream.end),
+      // What was seen of one that was not read yet may be of either side of the truncation.
+      lastSize: file.unwatched ? stream.end : Math.max(lastSize, stream.end),
       successor: file,
-      unsent: file.resend,
+      unsent: file.unsent,
       unwatched: file.unwatched,
       scan: this.#scan + confirmingScans,
       until: this.#walkedAt,
@@ -163,7 +177,7 @@ export class Catalog {
     file.stream = null;
     file.previous = stream.record;
     file.waitsFor = orphan;
-    file.resend = false;
+    file.unsent = [];
     file.unterminatedSince = null;
     file.zeros = noZeros();
   }
@@ -259,14 +273,14 @@ export class Catalog {
   #lose(file: FollowedFile): void {
     file.gone = true;
     this.#remove(file);
-    const { stream, size, resend } = file;
+    const { stream, size, unsent } = file;
     if (!stream) return;
     const scan = this.#scan + confirmingScans;
     this.#orphans.push({
       stream,
       lastSize: Math.max(size, stream.end),
       successor: null,
-      unsent: resend,
+      unsent,
       unwatched: true,
       scan,
       until: this.#walkedAt,
@@ -297,39 +311,41 @@ export class Catalog {
     if (changed || hasUnread(file)) file.nextPollAt = Math.min(file.nextPollAt, now);
   }
 
-  /** A file of an earlier process, youngest stream first. Whether its bytes are still the same is seen at the first read. */
-  async #continue(candidate: Candidate, now: number): Promise<boolean> {
-    const known = this.#missing.get(candidate.stat.key);
-    const stream = known
-      ?.filter((state) => isItsPlace(candidate, state))
-      .toSorted((a, b) => b.record.created - a.record.created)[0];
-    if (!stream) return false;
-    const isInPlace = candidate.compressed !== undefined || candidate.paths.includes(stream.record.path);
-    if (!isInPlace && !(await this.#mayHold(candidate, stream))) return false;
-    this.#noLongerMissing(stream);
-    this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
-    this.#attach(candidate, stream, true, now);
-    return true;
-  }
-
-  /** A file that was away, and of which the spool was read meanwhile, is back: it is read where it is. */
+  /** A file that was let go when no path led to it (vanished.ts) is back: it had been moved out of the patterns. */
   async #takeBack(candidate: Candidate, now: number): Promise<boolean> {
-    const isParked = ({ spooled, stream, dev, ino }: FollowedFile) =>
-      spooled !== null && stream !== null && `${dev}:${ino}` === candidate.stat.key;
-    for (const parked of [...this.gone].filter(isParked)) {
-      const { stream, resend } = parked;
-      if (!stream || candidate.compressed || !(await this.#mayHold(candidate, stream))) continue;
-      await this.#replace(parked, this.#attach(candidate, stream, resend, now));
+    const { key, size, birthtimeMs } = candidate.stat;
+    for (const before of this.gone) {
+      const { spooled, stream, dev, ino } = before;
+      if (!spooled || !stream || `${dev}:${ino}` !== key || size < spooled.size) continue;
+      if (birthtimeMs > before.birthtimeMs || !(await this.#holdsStream(candidate, stream))) continue;
+      await this.#replace(before, this.#attach(candidate, stream, before, now));
       return true;
     }
     return false;
   }
 
-  #attach(candidate: Candidate, stream: StreamState, resend: boolean, now: number): FollowedFile {
+  /** A file of an earlier process. Of several streams that had its inode the last one has it. Whether its bytes are still the same is seen at the first read. */
+  async #continue(candidate: Candidate, now: number): Promise<boolean> {
+    const known = this.#missing.get(candidate.stat.key);
+    const stream = known?.findLast((state) => isItsPlace(candidate, state));
+    if (!stream) return false;
+    const { paths, stat, compressed } = candidate;
+    const { path, created } = stream.record;
+    // One that was made after the stream began is a copy that has taken it over, or another file by now: its bytes tell.
+    const isInPlace = compressed !== undefined || (paths.includes(path) && stat.birthtimeMs <= created);
+    if (!isInPlace && !(await this.#mayHold(candidate, stream))) return false;
+    this.#noLongerMissing(stream);
+    this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
+    this.#attach(candidate, stream, { unsent: unsentOf(stream), unwatched: true }, now);
+    return true;
+  }
+
+  /** `known`: what is known of the stream from where it was before. */
+  #attach(candidate: Candidate, stream: StreamState, known: Known, now: number): FollowedFile {
     const file = this.#fileOf(candidate, now);
     file.stream = stream;
-    file.resend = resend && stream.pending.length > 0;
-    file.unwatched = resend;
+    file.unsent = known.unsent;
+    file.unwatched = known.unwatched;
     const { record } = stream;
     if (candidate.paths.includes(record.path)) file.path = record.path;
     const isThere = file.path === record.path && record.ino === file.ino && record.dev === file.dev;
@@ -353,7 +369,7 @@ export class Catalog {
         stream,
         lastSize: stream.end,
         successor: null,
-        unsent: true,
+        unsent: unsentOf(stream),
         unwatched: true,
         scan,
         until: this.#walkedAt + this.#missingWaitMs,
@@ -372,9 +388,9 @@ export class Catalog {
     if (!before?.gone || before.path !== path || !handle || before.waitsFor) return false;
     const isSame = async (file: OpenFile) =>
       (!stream || (await holds(file, knownBytesOf(stream)))) && (await haveSamePath(handle, file));
-    if (!(await this.#opened(path, candidate.stat.key, isSame))) return false;
+    if (stream?.anchor === null || !(await this.#opened(path, candidate.stat.key, isSame))) return false;
     const file = stream
-      ? this.#attach(candidate, stream, before.resend, now)
+      ? this.#attach(candidate, stream, before, now)
       : this.#attachUncut(candidate, before, now);
     await this.#replace(before, file);
     return true;
@@ -387,10 +403,17 @@ export class Catalog {
     return file;
   }
 
+  /** Whether it has the bytes of a stream without a place: then it takes the stream over, now or in a later walk. */
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
     const orphan = await this.#orphanIn(candidate, null);
-    if (orphan) this.#giveTo(candidate, orphan, now);
+    if (orphan && this.#mayAdopt(candidate, orphan)) this.#giveTo(candidate, orphan, now);
     return orphan !== null;
+  }
+
+  /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */
+  #mayAdopt({ paths }: Candidate, { stream, scan }: Orphan): boolean {
+    const family = familyOf(stream.record.path);
+    return scan <= this.#scan || paths.some((path) => familyOf(path) === family);
   }
 
   /** A file that was rewritten and has not begun its new stream may be a copy, too: a deleted file's inode is given out again. */
@@ -398,14 +421,14 @@ export class Catalog {
     const file = this.files.get(candidate.stat.key);
     if (!file?.waitsFor || candidate.compressed) return;
     const orphan = await this.#orphanIn(candidate, file.waitsFor);
-    if (!orphan) return;
-    const { stream, unsent } = orphan;
+    if (!orphan || !this.#mayAdopt(candidate, orphan)) return;
+    const { stream, unsent, unwatched } = orphan;
     this.#noLongerMissing(stream);
     file.stream = stream;
     file.previous = null;
     file.waitsFor = null;
-    file.resend = unsent && stream.pending.length > 0;
-    file.unwatched = unsent;
+    file.unsent = unsent;
+    file.unwatched = unwatched;
     this.#options.cutLog.setPlace(stream, file);
     this.#placed(orphan, file);
   }
@@ -416,7 +439,7 @@ export class Catalog {
     if (compressed)
       return this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end) ?? null;
     const possible = this.#orphans.filter(
-      (orphan) => orphan !== except && orphan.stream.end > 0 && stat.size >= orphan.stream.end,
+      (orphan) => orphan !== except && orphan.stream.end > 0 && stat.size >= orphan.lastSize,
     );
     if (possible.length === 0) return null;
     let found: Orphan | null = null;
@@ -442,7 +465,7 @@ export class Catalog {
 
   #giveTo(candidate: Candidate, orphan: Orphan, now: number): void {
     this.#noLongerMissing(orphan.stream);
-    this.#placed(orphan, this.#attach(candidate, orphan.stream, orphan.unsent, now));
+    this.#placed(orphan, this.#attach(candidate, orphan.stream, orphan, now));
     this.#held.delete(candidate.stat.key);
   }
 
@@ -488,7 +511,7 @@ export class Catalog {
       }
       if (this.#orphans.some((orphan) => orphan.stream === stream)) return true;
       if (original && (!original.gone || !isDrained(original))) return true;
-      const file = this.#attach(candidate, stream, original?.resend ?? false, now);
+      const file = this.#attach(candidate, stream, original ?? nothingUnsent, now);
       if (original) await this.#replace(original, file);
       return true;
     }
@@ -518,27 +541,27 @@ export class Catalog {
     return (await this.#opened(original.path, key, isPart)) ?? false;
   }
 
-  /** Of what was read of the original, or, when that is of a former generation, of what it is now. */
-  async #isCopy(file: OpenFile, size: number, original: FollowedFile): Promise<boolean> {
-    const { stream, path, key } = original;
-    // Before the original's first cut nothing is known of it: that comes first, if there is something to cut.
-    if (!stream)
-      return (await this.#opened(path, key, async (other) => (await other.stat()).size > 0)) ?? false;
-    if (await isCopyOf(file, size, stream)) return true;
-    if (size === 0) return false;
-    const isSame = async (other: OpenFile) => await beginsWith(other, file, size);
+  /** Of what was read of the original, or of what it is now: it may not have been read yet, or not since it was truncated. */
+  async #isCopy(file: OpenFile, size: number, { stream, waits, path, key }: Original): Promise<boolean> {
+    if (waits || (stream && (await isCopyOf(file, size, stream)))) return true;
+    const isSame = async (other: OpenFile) =>
+      (await other.stat()).size > 0 && (await beginsWith(other, file, size));
     return (await this.#opened(path, key, isSame)) ?? false;
   }
 
-  /** The file in its place whose rotated name this would be. */
-  #originalOf(path: string, candidate: Candidate): FollowedFile | null {
+  /** The file in its place whose rotated name this would be; one that the walk has just found may not be followed yet. */
+  #originalOf(path: string, candidate: Candidate): Original | null {
     const family = familyOf(path);
     if (family === path) return null;
+    const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= candidate.stat.birthtimeMs;
     for (const file of this.#families.get(family) ?? []) {
-      const older = file.birthtimeMs <= candidate.stat.birthtimeMs;
-      if (file.path === family && !file.gone && older && file.complaint === null) return file;
+      const { stream, waitsFor, key } = file;
+      if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)
+        return { path: family, key, stream, waits: waitsFor !== null };
     }
-    return null;
+    const { stat } = this.#present.get(family) ?? {};
+    if (!stat || this.files.has(stat.key) || !isOlder(stat)) return null;
+    return { path: family, key: stat.key, stream: null, waits: false };
   }
 
   #follow(candidate: Candidate, now: number): void {
@@ -640,6 +663,11 @@ export class Catalog {
     } finally {
       await file?.close();
     }
+  }
+
+  async #holdsStream(candidate: Candidate, stream: StreamState): Promise<boolean> {
+    const isSame = async (file: OpenFile) => await holds(file, knownBytesOf(stream));
+    return (await this.#opened(pathOf(candidate), candidate.stat.key, isSame)) ?? false;
   }
 
   /** Whether the candidate holds the stream's bytes, as far as can be seen. */

@@ -93,6 +93,7 @@ export const generationsMax = 100_000;
 
 /** The state that the entries of a cut log add up to. Entries are absolute: a lost one in the middle harms its stream only. */
 export class CutState {
+  /** In the order in which they got their places: of two with the same inode, the later one has it. */
   readonly streams = new Map<string, StreamState>();
   readonly #generations = new Map<string, number>();
 
@@ -115,7 +116,11 @@ export class CutState {
         return;
       default: {
         const state = this.streams.get(entry.s);
-        if (state) applyToStream(state, entry);
+        if (!state) return;
+        applyToStream(state, entry);
+        if (entry.t !== 'place') return;
+        this.streams.delete(entry.s);
+        this.streams.set(entry.s, state);
       }
     }
   }

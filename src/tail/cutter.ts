@@ -18,7 +18,7 @@ import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, hasAnchor, hashOf, headOf } from './identity.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
-import { resendPending } from './resend.ts';
+import { resend } from './resend.ts';
 import type { Spool } from './spool.ts';
 import type { Lack, SpooledFile } from './spooled-file.ts';
 
@@ -135,18 +135,19 @@ export class Cutter {
     file.lastPolledAt = now;
     file.nextPollAt = Infinity;
     file.isMidway = false;
-    if (file.compressed && !file.resend && file.size <= offsetOf(file)) return await this.#done(file);
+    if (file.compressed && file.unsent.length === 0 && file.size <= offsetOf(file))
+      return await this.#done(file);
     if (!(await this.#openHandle(file)) || !file.handle) return nothing;
     const stat = await file.handle.stat();
     const lastSize = file.size;
     noteStat(file, stat, now);
     if (stat.links === 0) this.#catalog.leave(file, now);
-    if (file.spooled) file.nextPollAt = hasUnread(file) || file.resend ? now : Infinity;
+    if (file.spooled) file.nextPollAt = hasUnread(file) || file.unsent.length > 0 ? now : Infinity;
     else if (now - file.changedAt < hotMs) file.nextPollAt = now + this.#options.pollIntervalMs;
     else if (file.gone) file.nextPollAt = now + slowPollMs;
-    if (stat.size < offsetOf(file)) return this.#rewritten(file, lastSize);
+    if (stat.size < offsetOf(file) || hasShrunk(file, lastSize)) return this.#rewritten(file, lastSize);
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
-    if (file.resend) return await this.#resend(file, lastSize);
+    if (file.unsent.length > 0) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
     if (lack) return { made: this.#cutGap(file, lack), more: true };
     if (!hasUnread(file)) return nothing;
@@ -229,8 +230,8 @@ export class Cutter {
     const observed = Math.max(clock.now(), state.observed);
     const cut: Cut = { start, end, observed, anchor, gap: 'hole', final: false };
     cutLog.cut(state, cut);
+    // An unterminated line behind it has waited with it and is cut at once: before zeros alone nothing tells of a truncation.
     file.zeros = noZeros();
-    file.unterminatedSince = null;
     metrics.gapBytes.inc({ reason: 'hole' }, end - start);
     logger.warn(
       {
@@ -358,20 +359,20 @@ export class Cutter {
     return [{ state, cut, bytes: Buffer.alloc(0) }];
   }
 
-  /** If the bytes are others now, a copy may have those that were cut. */
+  /** The next cut of an earlier process. If the bytes are others now, a copy may have those that were cut. */
   async #resend(file: FollowedFile, lastSize: number): Promise<Polled> {
-    const { stream, handle, spooled, compressed } = file;
-    if (!stream || !handle) return nothing;
-    const isBare = !spooled && !compressed;
-    if (isBare && stream.anchor !== null && !(await hasAnchor(handle, stream.end, stream.anchor)))
-      return this.#rewritten(file, lastSize);
-    const made = await resendPending(stream, handle);
-    file.resend = false;
-    this.#tellGaps(
-      file,
-      made.map(({ cut }) => cut),
-    );
-    return { made, more: true };
+    const { stream, handle, spooled, compressed, lastPolledAt: now } = file;
+    const [next, ...rest] = file.unsent;
+    if (!stream || !handle || !next) return nothing;
+    if (!spooled && !compressed && stream.anchor !== null) {
+      if (!(await hasAnchor(handle, stream.end, stream.anchor))) return this.#rewritten(file, lastSize);
+      file.unwatched = false;
+    }
+    const made = await resend(stream, next, handle);
+    file.unsent = rest;
+    file.nextPollAt = now;
+    this.#tellGaps(file, [made.cut]);
+    return { made: [made], more: true };
   }
 
   #tellGaps({ path }: FollowedFile, cuts: readonly Cut[]): void {
@@ -404,6 +405,8 @@ export class Cutter {
   async #open(file: FollowedFile): Promise<boolean> {
     const { fs } = this.#options;
     if (file.spooled) return await this.#openSpooled(file, file.spooled);
+    // What its path leads to now is another file, or it is back: the next walk tells.
+    if (file.gone) return false;
     const handle = await fs.open(file.path);
     if (!handle) return false;
     if (await this.#leadsTo(handle, file)) {
@@ -444,15 +447,20 @@ export class Cutter {
   }
 }
 
+/** Below what was seen of it. Zeros at its end may have been allocated in advance, and given back. */
+function hasShrunk({ stream, size, zeros, unwatched }: FollowedFile, lastSize: number): boolean {
+  return stream !== null && size < lastSize && !zeros.areHeld && zeros.seenTo <= stream.end && !unwatched;
+}
+
 function hasWaited({ unterminatedSince }: FollowedFile, now: number): boolean {
   return unterminatedSince !== null && now - unterminatedSince >= unterminatedMaxMs;
 }
 
 /** Decompresses up to where it is read next; false while it is on the way. */
 async function comesNear(file: FollowedFile): Promise<boolean> {
-  const { handle, stream } = file;
+  const { handle } = file;
   if (!(handle instanceof DecompressedFile)) return true;
-  const first = file.resend ? stream?.pending[0] : null;
+  const [first] = file.unsent;
   const next = Math.max(offsetOf(file), file.zeros.seenTo);
   const offset = first ? Math.min(first.start, first.end - anchorLength(first.end)) : next;
   return await handle.approach(offset - anchorLength(offset));

@@ -25,7 +25,7 @@ export function finalMarker(state: StreamState, now: number, gap: GapReason | nu
 export function lostEnding(orphan: Orphan, now: number): { unsent: MadeCut[]; marker: MadeCut } {
   const { stream, successor, lastSize } = orphan;
   const reason: GapReason = successor ? 'truncated' : 'gone';
-  const unsent = (orphan.unsent ? stream.pending : []).map((cut) => ({
+  const unsent = orphan.unsent.map((cut) => ({
     state: stream,
     cut: cut.end > cut.start ? { ...cut, gap: reason } : cut,
     bytes: noBytes,

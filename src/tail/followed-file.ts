@@ -2,7 +2,7 @@ import type { CompressedPlace } from './decompressed-file.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
 import { noZeros } from './holes.ts';
 import type { Zeros } from './holes.ts';
-import type { StreamRecord, StreamState } from './cut-state.ts';
+import type { Cut, StreamRecord, StreamState } from './cut-state.ts';
 import type { SpooledFile } from './spooled-file.ts';
 
 /** One file (an inode) that is followed, and the stream that its bytes belong to now. Only data: tail.ts moves it. */
@@ -48,12 +48,12 @@ export interface FollowedFile {
   goneSince: number;
   /** Set: the file itself was let go, and what is to be had of it is in the spool. */
   spooled: SpooledFile | null;
-  /** So many walks in a row have not found it: one can miss a file that is renamed meanwhile. */
+  /** So many walks in a row have not found it. */
   missedScans: number;
   /** Known from an earlier process and not read by this one yet: what happened meanwhile is not known. */
   unwatched: boolean;
-  /** Its pending cuts are from an earlier process and were not sent by this one yet. */
-  resend: boolean;
+  /** Cuts of an earlier process that this one has not sent yet, in order: they come before all others. */
+  unsent: readonly Cut[];
   /** Monotonic ms. */
   lastPolledAt: number;
   nextPollAt: number;
@@ -70,8 +70,8 @@ export interface Orphan {
   lastSize: number;
   /** Set when the file was truncated or rewritten under our eyes; null when it was missing at the start. */
   successor: FollowedFile | null;
-  /** Its pending cuts are from an earlier process and their bytes are not in memory. */
-  unsent: boolean;
+  /** Cuts of an earlier process that this one has not sent: their bytes are not in memory. */
+  unsent: readonly Cut[];
   /** It lost its place while nobody looked: more may have been written than was ever seen. */
   unwatched: boolean;
   /** Number of the first scan that could have seen a copy of it. */
@@ -114,7 +114,7 @@ export function followedFile(
     spooled: null,
     missedScans: 0,
     unwatched: false,
-    resend: false,
+    unsent: [],
     lastPolledAt: -Infinity,
     nextPollAt: 0,
     isMidway: false,
@@ -125,7 +125,14 @@ export function followedFile(
 /** Everything that can be had was cut. A file that cannot be read does not hold up its successor. */
 export function isDrained(file: FollowedFile): boolean {
   if (file.gone && file.handle === null && file.spooled === null) return true;
-  return file.complaint !== null || (!hasUnread(file) && !file.resend && file.waitsFor === null);
+  return file.complaint !== null || (!hasUnread(file) && file.unsent.length === 0 && file.waitsFor === null);
+}
+
+/** So many walks have not found it: one can miss a file that is merely being renamed. */
+const missedScansMin = 2;
+
+export function isLost(file: FollowedFile): boolean {
+  return file.gone && file.missedScans >= missedScansMin;
 }
 
 /** Takes in a new stat. `now` is monotonic ms. */

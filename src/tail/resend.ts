@@ -1,28 +1,24 @@
 import { segmentBytesMax } from '../core/segment.ts';
-import type { Cut, StreamState } from './cut-state.ts';
+import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { OpenFile } from './file-system.ts';
 import { anchorLength, hashOf } from './identity.ts';
 
+const noBytes = Buffer.alloc(0);
+
 /**
- * The cuts that an earlier process decided and did not see acknowledged, with their bytes: the same segments again. Where the
- * bytes before a cut's end are others now, a gap instead.
+ * The cuts that an earlier process decided and did not see acknowledged, in pieces that fit a segment: one that stands for others, whose
+ * entries were damaged, may be larger.
  */
-export async function resendPending(
-  state: StreamState,
-  file: OpenFile,
-): Promise<{ state: StreamState; cut: Cut; bytes: Buffer }[]> {
-  const made: { state: StreamState; cut: Cut; bytes: Buffer }[] = [];
-  for (const cut of state.pending) {
-    const bytes = cut.gap === null ? await bytesOf(cut, file) : Buffer.alloc(0);
-    if (bytes === null) {
-      made.push({ state, cut: { ...cut, gap: 'gone' }, bytes: Buffer.alloc(0) });
-      continue;
-    }
-    for (const piece of piecesOf(cut)) {
-      made.push({ state, cut: piece, bytes: bytes.subarray(piece.start - cut.start, piece.end - cut.start) });
-    }
-  }
-  return made;
+export function unsentOf({ pending }: StreamState): Cut[] {
+  return pending.flatMap((cut) => (cut.gap === null ? piecesOf(cut) : [cut]));
+}
+
+/** One of them with its bytes: the same segment again. Where the bytes before its end are others now, a gap instead. */
+export async function resend(state: StreamState, cut: Cut, file: OpenFile): Promise<MadeCut> {
+  if (cut.gap !== null) return { state, cut, bytes: noBytes };
+  const bytes = await bytesOf(cut, file);
+  if (bytes === null) return { state, cut: { ...cut, gap: 'gone' }, bytes: noBytes };
+  return { state, cut, bytes };
 }
 
 /** Null when they are not there any more. */
@@ -36,12 +32,10 @@ async function bytesOf(cut: Cut, file: OpenFile): Promise<Buffer | null> {
   return buffer.subarray(cut.start - from);
 }
 
-/** A cut that stands for others, whose entries were damaged, may be larger than a segment. */
 function piecesOf(cut: Cut): Cut[] {
-  if (cut.end - cut.start <= segmentBytesMax) return [cut];
   const pieces: Cut[] = [];
-  for (let start = cut.start; start < cut.end; start += segmentBytesMax) {
-    pieces.push({ ...cut, start, end: Math.min(start + segmentBytesMax, cut.end) });
-  }
-  return pieces;
+  let { start } = cut;
+  for (; cut.end - start > segmentBytesMax; start += segmentBytesMax)
+    pieces.push({ ...cut, start, end: start + segmentBytesMax, anchor: null, final: false });
+  return [...pieces, { ...cut, start }];
 }

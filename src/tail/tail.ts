@@ -5,7 +5,7 @@ import type { Publisher } from '../core/transport.ts';
 import type { Budget } from './budget.ts';
 import { Catalog } from './catalog.ts';
 import { CompressedFiles } from './compressed-files.ts';
-import type { MadeCut, StreamState } from './cut-state.ts';
+import type { MadeCut } from './cut-state.ts';
 import type { Pressure } from './compression-choice.ts';
 import { Cutter } from './cutter.ts';
 import { DecompressedFile } from './decompressed-file.ts';
@@ -13,12 +13,12 @@ import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
 import { finalMarker, lostEnding } from './endings.ts';
 import type { OpenFile } from './file-system.ts';
-import { hasUnread, isDrained, isQuiet, offsetOf } from './followed-file.ts';
+import { hasUnread, isDrained, isLost, isQuiet, offsetOf } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { ReadingTurns } from './reading-turns.ts';
-import { resendPending } from './resend.ts';
+import { resend } from './resend.ts';
 import { Sender } from './sender.ts';
 import { Snapshots } from './snapshots.ts';
 import type { Gate, SnapshotOptions } from './snapshots.ts';
@@ -377,7 +377,7 @@ export class Tail {
       cutLog.forget(stream);
       return;
     }
-    if (successor === null && (await this.#isStillThere(stream))) return;
+    if (successor === null && (await this.#isStillThere(orphan))) return;
     const { unsent, marker } = lostEnding(orphan, clock.now());
     if (successor === null && stream.final) return await this.#commitAndSend(unsent);
     // Nothing is known of the bytes before its end any more, so no file may be taken for it after a restart.
@@ -404,7 +404,7 @@ export class Tail {
    * A file that is in its place but no longer matches the patterns did not go away: what was cut of it is sent, and its state is
    * kept for the day on which it matches again.
    */
-  async #isStillThere(stream: StreamState): Promise<boolean> {
+  async #isStillThere({ stream, unsent }: Orphan): Promise<boolean> {
     const { fs, logger } = this.#options;
     const { path, dev, ino } = stream.record;
     let file: OpenFile | null = null;
@@ -413,9 +413,10 @@ export class Tail {
       if (!file || (await file.stat()).key !== `${dev}:${ino}`) return false;
       logger.debug({ path }, 'no longer matches the patterns');
       const place = stream.record.compressed;
-      await this.#commitAndSend(
-        await resendPending(stream, place ? new DecompressedFile(file, place) : file),
-      );
+      const contents = place ? new DecompressedFile(file, place) : file;
+      const made: MadeCut[] = [];
+      for (const cut of unsent) made.push(await resend(stream, cut, contents));
+      await this.#commitAndSend(made);
     } catch (error) {
       // Something is there that may not be read: not to be called gone.
       logger.warn({ path, reason: errorText(error) }, 'cannot be read, and no longer matches the patterns');
@@ -433,7 +434,7 @@ export class Tail {
         stream,
         lastSize: size,
         successor: null,
-        unsent: file.resend,
+        unsent: file.unsent,
         unwatched: true,
         scan: 0,
         until: 0,
@@ -493,7 +494,8 @@ export class Tail {
       }
       const settled = !state || (state.final && state.pending.length === 0);
       const quietLong = now - file.changedAt >= goneWaitMs || this.#descriptors.shortage > 0;
-      const isOver = file.gone && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
+      const isOver =
+        isLost(file) && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
       if (isOver) {
         await this.#descriptors.close(file);
         this.#catalog.drop(file);
@@ -528,16 +530,14 @@ export class Tail {
   async #rest(): Promise<void> {
     const { clock } = this.#options;
     this.#tellPressure();
-    this.#wake = new AbortController();
+    const wake = (this.#wake = new AbortController());
     const now = clock.monotonic();
     const dueAt = this.#dueAt(now);
     if (dueAt <= now || this.#stopping.signal.aborted) return;
-    const over = new AbortController();
-    const woken = AbortSignal.any([this.#wake.signal, over.signal]);
-    const sleeping = clock.sleep(dueAt - now, woken);
-    if (this.#sender.room.isAmpleForAll) await sleeping;
-    else await Promise.race([this.#sender.nextAck(woken), sleeping]);
-    over.abort();
+    const sleeping = clock.sleep(dueAt - now, wake.signal);
+    if (this.#sender.room.isAmpleForAll) return await sleeping;
+    await Promise.race([this.#sender.nextAck(wake.signal), sleeping]);
+    wake.abort();
   }
 
   /** The link holds reading up when there is no room although acks come; without any it is away. */
@@ -582,7 +582,7 @@ export class Tail {
 /** Compressed files are read one after another: each that is read takes memory. */
 function oneCompressed(due: readonly FollowedFile[]): FollowedFile[] {
   const waiting = due.filter(
-    (file) => file.compressed !== null && (file.resend || file.size > offsetOf(file)),
+    (file) => file.compressed !== null && (file.unsent.length > 0 || file.size > offsetOf(file)),
   );
   const next = waiting.find(({ handle }) => handle !== null) ?? waiting[0];
   return due.filter((file) => file === next || !waiting.includes(file));
@@ -591,7 +591,11 @@ function oneCompressed(due: readonly FollowedFile[]): FollowedFile[] {
 /** What the walk has just seen unchanged, and nobody holds open, has no more than it had. */
 function mayHaveMore(file: FollowedFile): boolean {
   return (
-    file.handle !== null || file.compressed !== null || file.zeros.areHeld || file.resend || hasUnread(file)
+    file.handle !== null ||
+    file.compressed !== null ||
+    file.zeros.areHeld ||
+    file.unsent.length > 0 ||
+    hasUnread(file)
   );
 }
 

@@ -7,9 +7,10 @@ import type { Cut, StreamState } from './cut-state.ts';
 import type { Cutter } from './cutter.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { FileSystem } from './file-system.ts';
-import { followedFile, hasUnread, noteStat, offsetOf } from './followed-file.ts';
+import { followedFile, hasUnread, isLost, noteStat, offsetOf } from './followed-file.ts';
 import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, headBytesMax, holds } from './identity.ts';
+import { unsentOf } from './resend.ts';
 import type { Sender } from './sender.ts';
 import { framePayloadBytesMax } from './spool-frames.ts';
 import type { FoundSpool, Piece, Spool } from './spool.ts';
@@ -45,8 +46,6 @@ export interface VanishedOptions {
 
 /** The transport has so long to take the rest of a file before it is copied. */
 const takeWaitMs = 1000;
-/** A file that so many walks have not found is not merely being renamed. */
-const missedScansMin = 2;
 /** A deleted file's descriptor is kept for so long without a change: its writer may go on. */
 export const goneWaitMs = 60_000;
 
@@ -119,7 +118,7 @@ export class Vanished {
     const held: FollowedFile[] = [];
     for (const file of catalog.gone) {
       // One that was merely being renamed comes back under its new name.
-      if (!file.stream || file.spooled || file.missedScans < missedScansMin) continue;
+      if (!file.stream || file.spooled || !isLost(file)) continue;
       if (file.handle) held.push(file);
       // Nothing keeps its inode from being another file's.
       else if (this.hasCopy(file) && this.#isCopied(file)) await this.#close(file);
@@ -172,7 +171,7 @@ export class Vanished {
     const { handle } = file;
     if (!handle) return file.stream !== null && (await this.#copyHeld(file.stream, file, file.size));
     const stat = await handle.stat();
-    if (stat.links > 0 && file.missedScans < missedScansMin) return false;
+    if (stat.links > 0 && !isLost(file)) return false;
     noteStat(file, stat, clock.monotonic());
     if (stat.size < offsetOf(file) || this.#isCopied(file)) return false;
     if (!file.stream) {
@@ -302,7 +301,7 @@ export class Vanished {
     state.pending = state.pending
       .flatMap((cut) => splitAtLacks(cut, spooled))
       .map((cut) => (isKnown(cut.end) ? cut : { ...cut, anchor: null }));
-    file.resend = state.pending.length > 0;
+    file.unsent = unsentOf(state);
     this.#copies.set(state, { spooled, file });
     this.#options.catalog.takeParked(file);
   }

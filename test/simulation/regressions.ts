@@ -17,7 +17,13 @@ const settings: Settings = {
 };
 
 const path = '/logs/a.log';
-const write = (at: number, lines = 2): Operation => ({ at, do: 'write', log: 0, lines, shape: 'whole' });
+const write = (at: number, lines = 2, log = 0): Operation => ({
+  at,
+  do: 'write',
+  log,
+  lines,
+  shape: 'whole',
+});
 const head = (at: number): Operation => ({ at, do: 'write', log: 0, lines: 1, shape: 'head' });
 const unterminated = (at: number): Operation => ({
   at,
@@ -134,5 +140,92 @@ export const regressions: Readonly<Record<string, Program>> = {
       write(5001),
     ],
     [crash(3000, 500)],
+  ),
+
+  'a file that is moved out of the patterns and back while descriptors are few': {
+    ...program(
+      [
+        ...[0, 3000].flatMap((at) => [write(at, 2, 1), write(at, 2, 2)]),
+        open(2000),
+        { at: 5000, do: 'rename', from: path, to: '/elsewhere/a' },
+        { at: 9000, do: 'rename', from: '/elsewhere/a', to: path },
+        write(9000.1),
+        write(9200),
+      ],
+      [],
+      { openFilesMax: 2, wakeShare: 0.5 },
+    ),
+    paths: [path, '/logs/b.log', '/logs/c.log'],
+  },
+
+  'a restart that sends again what was cut, while another file has grown': {
+    ...program(
+      [write(0, 40), write(3000, 40, 1)],
+      [{ at: 0, forMs: 5000, kind: 'holdsAcks' }, crash(2000, 4000)],
+      { segmentBytesMax: 200, inFlightBytesMax: 800, yieldShare: 0.05 },
+    ),
+    paths: [path, '/logs/err.log'],
+  },
+
+  'a restart when two streams had the same inode, the clock was set back, and the file cannot be read at first':
+    program(
+      [
+        write(0),
+        { at: 885, do: 'rename', from: path, to: `${path}.1` },
+        open(1685),
+        { at: 2169, do: 'unlink', path: `${path}.1` },
+        { at: 4550, do: 'rename', from: path, to: `${path}.1` },
+        open(4550.1),
+        write(4950),
+      ],
+      [
+        { at: 544, forMs: 0, kind: 'clock', jumpMs: -3_600_000 },
+        crash(6396, 50),
+        { at: 6418, forMs: 1000, kind: 'error', path, code: 'EIO' },
+      ],
+      { openFilesMax: 2 },
+    ),
+
+  'a file that goes on when the stream that it had before a truncation was shipped from the spool and forgotten':
+    program(
+      [write(7153), { at: 10_119, do: 'truncate', path, size: 0 }, write(20_000, 1)],
+      [{ at: 7155, forMs: 5600, kind: 'away' }, crash(11_439, 1000)],
+    ),
+
+  'a final file that a walk misses while it is renamed': program(
+    [
+      write(0),
+      { at: 1000, do: 'rename', from: path, to: `${path}.1` },
+      open(1001),
+      ...Array.from({ length: 190 }, (_, i): Operation => {
+        const [from, to] = i % 2 === 0 ? ['1', '2'] : ['2', '1'];
+        return { at: 70_000 + 5 * i, do: 'rename', from: `${path}.${from}`, to: `${path}.${to}` };
+      }),
+    ],
+    [],
+    { yieldShare: 1 },
+  ),
+
+  'a file that is truncated after a restart has sent again what was cut of it, and before it was read on':
+    program(
+      [
+        write(0, 40),
+        { at: 2500, do: 'write', log: 0, lines: 1, shape: 'unterminated' },
+        { at: 3600, do: 'truncate', path, size: 0 },
+      ],
+      [{ at: 0, forMs: 9000, kind: 'holdsAcks' }, crash(2000, 1000)],
+    ),
+
+  'a copy that gets the name and the inode of one that was deleted while nobody ran': program(
+    [
+      write(0, 5),
+      { at: 2000, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+      { at: 2001, do: 'truncate', path, size: 0 },
+      write(5000),
+      { at: 5100, do: 'unlink', path: `${path}.1` },
+      { at: 5200, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+      { at: 7500, do: 'truncate', path, size: 0 },
+    ],
+    [crash(4000, 2000)],
   ),
 };

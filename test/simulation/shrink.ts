@@ -1,4 +1,4 @@
-import type { Program } from './program.ts';
+import type { Operation, Program } from './program.ts';
 import { simulate } from './simulation.ts';
 import type { Outcome, SimulationOptions } from './simulation.ts';
 
@@ -26,8 +26,31 @@ function* smallerOnes(best: () => Program, size: number): Generator<Program> {
   for (const part of ['faults', 'operations'] as const) {
     for (let start = 0; start < best()[part].length;) {
       const before = best();
-      yield { ...before, [part]: before[part].toSpliced(start, size) };
+      const smaller = { ...before, [part]: before[part].toSpliced(start, size) };
+      if (isWhole(smaller)) yield smaller;
       if (best() === before) start += size;
     }
+  }
+}
+
+/** Whether each copy that is no copy to stay has its truncation: without that it is a file of its own, and rightly comes a second time. */
+function isWhole({ operations }: Program): boolean {
+  return operations.every((copy, i) => {
+    if (copy.do !== 'copy' || copy.stays) return true;
+    const next = operations.slice(i + 1).find((other) => touches(other, copy));
+    return next?.do === 'truncate' || (next?.do === 'copy' && next.to === copy.to);
+  });
+}
+
+function touches(operation: Operation, { from, to }: { from: string; to: string }): boolean {
+  switch (operation.do) {
+    case 'copy':
+      return operation.from === from;
+    case 'rename':
+      return operation.from === to || operation.from === from;
+    case 'truncate':
+      return operation.path === from;
+    default:
+      return false;
   }
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
-import { addTo, emptyReport, reportText } from './report.ts';
+import { simulateMany } from './many.ts';
+import { reportText } from './report.ts';
 import type { Report } from './report.ts';
 import { shrink } from './shrink.ts';
 import { simulate } from './simulation.ts';
@@ -56,27 +56,15 @@ function print({ trace, violations, fates, program, bytesWritten }: Outcome, ver
 
 async function runMany(from: number, seeds: number, workers: number): Promise<boolean> {
   const began = performance.now();
-  const total = emptyReport();
   let told = 0;
-  const tell = () => {
+  const onReport = ({ failed }: Report, total: Report) => {
+    for (const { seed, kind, detail } of failed) console.log(`seed ${seed}: ${kind}: ${detail}`);
     const seconds = (performance.now() - began) / 1000;
     if (seconds < told + 30) return;
     told = seconds;
     console.log(`${total.seeds} of ${seeds} seeds in ${seconds.toFixed(0)} s, ${total.failed.length} failed`);
   };
-  const share = async (worker: number) =>
-    await new Promise<void>((resolve, reject) => {
-      const workerData = { from: from + worker, to: from + seeds, step: workers };
-      const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData });
-      thread.on('message', (report: Report) => {
-        addTo(total, report);
-        for (const { seed, kind, detail } of report.failed) console.log(`seed ${seed}: ${kind}: ${detail}`);
-        tell();
-      });
-      thread.on('error', reject);
-      thread.on('exit', () => resolve());
-    });
-  await Promise.all(Array.from({ length: workers }, async (_, worker) => await share(worker)));
+  const total = await simulateMany({ from, seeds, workers, onReport });
   console.log(reportText(total, (performance.now() - began) / 1000));
   return total.failed.length === 0;
 }

@@ -165,7 +165,7 @@ function wentOnElsewhere(epoch: Epoch, { start, end }: Range, ledger: Ledger): b
 function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger): boolean {
   for (const { parts, end: held } of ledger.streams.values()) {
     const last = parts.at(-1)?.epoch;
-    if (held < end || !last || (last.inode !== epoch.inode && !isOutOfReach(last))) continue;
+    if (held < end || !last || (last.inode !== epoch.inode && !isOutOfReach(last, ledger))) continue;
     const before = parts.filter((part) => part.start < end);
     if (
       holdsEqual(
@@ -178,9 +178,10 @@ function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger): boolean {
   return false;
 }
 
-/** It is in no file any more, or was moved out of the patterns, and the life of the agent that held it open is over. */
-function isOutOfReach({ endedAt, reachable }: Epoch): boolean {
-  return endedAt < Infinity || reachable.at(-1)?.cause === 'crash';
+/** It is in no file any more, or was moved out of the patterns, and nobody holds it open since: because of a restart, or to spare descriptors. */
+function isOutOfReach({ endedAt, reachable }: Epoch, { closesFiles }: Ledger): boolean {
+  const cause = reachable.at(-1)?.cause;
+  return endedAt < Infinity || cause === 'crash' || (closesFiles && cause === 'unlinked');
 }
 
 function holdsEqual(epoch: Epoch, parts: HeldStream['parts']): boolean {

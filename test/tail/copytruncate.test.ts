@@ -84,3 +84,75 @@ describe('copytruncate', () => {
     expect(t.publisher.text()).toBe(written.join(''));
   });
 });
+
+describe('a copy', () => {
+  it('that appears together with its original is known where files have no time of birth', async () => {
+    await using t = await TailHarness.create();
+    withoutBirthTimes(t);
+    await mkdir(t.logs, { recursive: true });
+    await t.start();
+    await appendFile(t.path('a.log'), 'one\n');
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await t.pass(3000);
+    await truncate(t.path('a.log'), 0);
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.published.map(({ segment }) => segment.bytes.toString()).join('')).toBe('one\ntwo\n');
+  });
+
+  it('in the family is preferred to a file elsewhere that begins with the same bytes', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('b.log'), 'head\n');
+    await t.start();
+    await appendFile(t.path('c.log'), 'head\nof another\n');
+    await copyFile(t.path('b.log'), t.path('b.log.1'));
+    await truncate(t.path('b.log'), 0);
+    await appendFile(t.path('b.log'), 'next\n');
+    await t.pass(20_000);
+    const textsOf = (name: string) => t.publisher.of(name).map(({ bytes }) => bytes.toString());
+    expect(textsOf('b.log')).toEqual(['head\n', 'next\n']);
+    expect(textsOf('c.log')).toEqual(['head\nof another\n']);
+  });
+
+  it('in another directory takes the stream over when the family has none', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.path('old'), { recursive: true });
+    await appendFile(t.path('a.log'), 'one\n');
+    await t.start();
+    await copyFile(t.path('a.log'), t.path('old/a.log.1'));
+    await truncate(t.path('a.log'), 0);
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.published.map(({ segment }) => segment.bytes.toString()).join('')).toBe('one\ntwo\n');
+  });
+
+  it('holds all that was seen: a file with less of it is another one, and the rest is told', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), 'head\n');
+    await t.start();
+    await appendFile(t.path('a.log'), 'seen, and not whole');
+    await t.pass(300);
+    await truncate(t.path('a.log'), 0);
+    await appendFile(t.path('b.log'), 'head\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes, gaps }) => [bytes.toString(), gaps])).toEqual([
+      ['head\n', [{ start: 5, end: 24, reason: 'truncated' }]],
+    ]);
+    expect(t.publisher.text('b.log')).toBe('head\n');
+  });
+});
+
+function withoutBirthTimes(t: TailHarness): void {
+  const { open, stat } = t.fs;
+  const unborn = <T extends object>(found: T): T => ({ ...found, birthtimeMs: 0 });
+  t.fs.stat = async (path) => {
+    const found = await stat(path);
+    return found && unborn(found);
+  };
+  t.fs.open = async (path) => {
+    const file = await open(path);
+    return file && { ...file, stat: async () => unborn(await file.stat()) };
+  };
+}

@@ -97,6 +97,26 @@ describe('ceilings of the tail', () => {
     expect(bytesOf('bulk.log')).toBeGreaterThan(bytesOf('stderr.log') / 5);
   });
 
+  it('keeps the bytes per second when it sends again what was cut before a crash', async () => {
+    await writeFile(harness.path('bulk.log'), lines(20 * mebibyte));
+    harness.publisher.acks = false;
+    await harness.start();
+    const cutBefore = published().length;
+    harness.crash();
+    harness.limits = { bytesPerSecondMax: mebibyte / 4 };
+    await harness.start();
+    await harness.pass(10_000);
+    const again = published().slice(cutBefore);
+    const bytes = again.reduce((sum, segment) => sum + segment.bytes.length, 0);
+    expect(bytes).toBeGreaterThan(2 * mebibyte);
+    expect(bytes).toBeLessThan(5 * mebibyte);
+    expect(again.map(({ start, end }) => [start, end])).toEqual(
+      published()
+        .slice(0, again.length)
+        .map(({ start, end }) => [start, end]),
+    );
+  });
+
   it('keeps the CPU over any ten seconds', async () => {
     let cpuSeconds = 0;
     const secondsPerMebibyte = 0.04;

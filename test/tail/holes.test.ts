@@ -86,6 +86,21 @@ describe('a hole of zeros', () => {
     expect(told(t)[1]).toBe('before\nbef<hole 690>after\n');
   });
 
+  it('is cut together with an unterminated line behind it, so that the next truncation is noticed', async () => {
+    await using t = await harness();
+    await using writer = await Writer.open(t.path('a.log'));
+    await writer.write('before\n'.repeat(100));
+    await t.start();
+    await truncate(t.path('a.log'), 0);
+    await writer.write('not whole');
+    // Looked at after 250 ms, and cut a second later.
+    await t.pass(1600);
+    await truncate(t.path('a.log'), 0);
+    await writer.write('after\n');
+    await t.pass(5000);
+    expect(told(t).slice(1)).toEqual(['<hole 700>not whole', '<hole 709>after\n']);
+  });
+
   it('is sent again after a crash as it was', async () => {
     await using t = await harness();
     t.publisher.acks = false;

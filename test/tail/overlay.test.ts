@@ -86,3 +86,22 @@ describe('a file of a lower layer that is copied up (overlayfs)', () => {
     expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\n', 'one\ntwo\n']);
   });
 });
+
+describe('a file that takes the name of another one, which was moved out of the patterns', () => {
+  it('is not taken for that one copied up, unless it has all of it', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'head\n');
+    await t.start();
+    // The next walk comes before the next look.
+    await t.pass(800);
+    await appendFile(t.path('a.log'), 'not read yet\n');
+    await rename(t.path('a.log'), t.path('moved.txt'));
+    await writeFile(t.path('a.log'), 'head\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual([
+      'head\nnot read yet\n',
+      'head\n',
+    ]);
+  });
+});

@@ -3,7 +3,7 @@ import { segmentBytesMax } from '../../src/core/segment.ts';
 import type { Cut } from '../../src/tail/cut-state.ts';
 import type { OpenFile } from '../../src/tail/file-system.ts';
 import { hashOf } from '../../src/tail/identity.ts';
-import { resendPending } from '../../src/tail/resend.ts';
+import { resend, unsentOf } from '../../src/tail/resend.ts';
 import { cutOf, stateOf } from './stream-state.ts';
 
 function fileOf(content: Buffer): OpenFile {
@@ -18,8 +18,11 @@ function fileOf(content: Buffer): OpenFile {
 
 /** [start, end, gap, text] of what is sent again. */
 async function resent(content: string | Buffer, ...pending: Cut[]) {
-  const made = await resendPending(stateOf(pending), fileOf(Buffer.from(content)));
-  return made.map(({ cut, bytes }) => [cut.start, cut.end, cut.gap, bytes.toString('latin1')]);
+  const state = stateOf(pending);
+  const file = fileOf(Buffer.from(content));
+  const made = [];
+  for (const cut of unsentOf(state)) made.push(await resend(state, cut, file));
+  return made.map(({ cut, bytes }) => [cut.start, cut.end, cut.gap, bytes.toString('latin1')] as const);
 }
 
 const anchorOf = (text: string) => ({ anchor: hashOf(Buffer.from(text)) });

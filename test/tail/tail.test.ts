@@ -103,6 +103,20 @@ describe('Tail', () => {
     ]);
   });
 
+  it('begins a new stream when a file has less than was seen of it, though what was read is there again', async () => {
+    await using t = await TailHarness.create();
+    await write(t.path('a.log'), 'head\nseen, and not whole');
+    await t.start();
+    await truncate(t.path('a.log'), 5);
+    await t.pass(500);
+    await appendFile(t.path('a.log'), 'more\n');
+    await t.pass(8000);
+    expect(t.publisher.of('a.log').map(({ bytes, gaps }) => [bytes.toString(), gaps])).toEqual([
+      ['head\n', [{ start: 5, end: 24, reason: 'truncated' }]],
+      ['head\nmore\n', []],
+    ]);
+  });
+
   it('publishes a gap for bytes that were seen and truncated before they could be read', async () => {
     await using t = await TailHarness.create();
     await write(t.path('a.log'), 'kept\n');
