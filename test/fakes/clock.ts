@@ -78,13 +78,14 @@ export async function settle(): Promise<void> {
 /** Waits until the condition holds, looking again every `intervalMs`; fails with `what` after `timeoutMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  what: string,
+  what: string | (() => string),
   timeoutMs = 10_000,
   intervalMs = 10,
 ): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    if (performance.now() > end)
+      throw new Error(`waited ${timeoutMs} ms in vain: ${typeof what === 'string' ? what : what()}`);
     await new Promise((resolve) => void setTimeout(resolve, intervalMs));
   }
 }

@@ -122,7 +122,7 @@ http: { listen: "127.0.0.1:0" }
 
   it(
     'shares by weight and lag, outlives its leader and ZooKeeper, and loses and doubles no line',
-    { timeout: 300_000 },
+    { timeout: 400_000 },
     async () => {
       for (const [i, indexer] of indexers.entries()) {
         indexer.start();
@@ -181,7 +181,12 @@ http: { listen: "127.0.0.1:0" }
       // The last event of a stream that changed hands before it was shown waits for the next leader.
       await zookeeper.restart();
       const count = async (): Promise<number> => await elasticCount(servers.elasticsearch, `${id}-logs-*`);
-      await until(async () => (await count()) >= expected.length, 'all lines are indexed', 120_000);
+      let indexed = 0;
+      await until(
+        async () => (indexed = await count()) >= expected.length,
+        () => `all lines are indexed: ${indexed} of ${expected.length}`,
+        200_000,
+      );
       await until(
         async () => {
           const view = await settled(3);

@@ -56,7 +56,8 @@ async function post(node: string, path: string, body?: object): Promise<unknown>
     method: 'POST',
     ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
   });
-  if (response.status === 404) return {};
+  // 503: an index that was made just now has no shard yet.
+  if (response.status === 404 || (response.status === 503 && path.endsWith('/_count'))) return {};
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
   return await response.json();
 }

@@ -12,14 +12,16 @@ import { elasticCount, elasticMessages } from './elastic-documents.ts';
 import { compare, writeLive } from './oracle.ts';
 
 const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);
-const rate = 150;
+const rate = 80;
+/** A cluster that hangs is noticed later than one that is gone: it doubles the time. */
+const freezes = process.env['CABOOSE_TEST_LONG'] === '1';
 
 await describeWith(
   ['kafka', 'zookeeper', 'elasticsearch'],
   'a second cluster, on real servers',
   (servers) => {
     it(
-      'the first is killed, later frozen, under load: every line once, and everything goes back to it',
+      `the first is killed${freezes ? ', later frozen,' : ''} under load: every line once, and everything goes back to it`,
       { timeout: 600_000 },
       async () => {
         const dir = await mkdtemp(join(tmpdir(), 'caboose-second-'));
@@ -95,13 +97,15 @@ state: { dir: ${dir}/state-${name} }${transport}`,
           const back = await count();
           await soon(async () => (await count()) > back + 1_000, 'events after the return');
 
-          process.kill(first.pid, 'SIGSTOP');
-          await sendTo('second');
-          await indexers[1]!.kill();
-          indexers[1]!.start();
-          await delay(3_000);
-          process.kill(first.pid, 'SIGCONT');
-          await sendTo('first');
+          if (freezes) {
+            process.kill(first.pid, 'SIGSTOP');
+            await sendTo('second');
+            await indexers[1]!.kill();
+            indexers[1]!.start();
+            await delay(3_000);
+            process.kill(first.pid, 'SIGCONT');
+            await sendTo('first');
+          }
           await delay(2_000);
           over.abort();
           const expected = [...(await writing).flat(), ...(await points)];
