@@ -3,7 +3,7 @@ import { errorCode, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Contents } from './compressed-files.ts';
 import type { FileStat, FileSystem } from './file-system.ts';
-import { isBelow } from './patterns.ts';
+import { isBelow, pathIn } from './patterns.ts';
 import type { Patterns } from './patterns.ts';
 
 /** A file that matches, as it is now. A file with several paths (hard links, links) is one candidate. */
@@ -100,7 +100,7 @@ export class Discovery {
     const entries = await this.#try(directory, () => this.#fs.readDirectory(directory));
     walk.entries += entries?.length ?? 0;
     for (const entry of entries ?? []) {
-      const path = directory === '/' ? `/${entry.name}` : `${directory}/${entry.name}`;
+      const path = pathIn(directory, entry.name);
       if (entry.kind === 'directory') {
         if (!this.#patterns.prunes(path)) await this.#directory(path, depth + 1);
       } else if (entry.kind === 'link') await this.#link(path, depth);

@@ -42,6 +42,11 @@ function absolute(glob: string, cwd: string): string {
   return isAbsolute(glob) ? glob : resolve(cwd, glob);
 }
 
+/** The path of an entry of a directory. */
+export function pathIn(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`;
+}
+
 export function isBelow(path: string, root: string): boolean {
   return root === '/' || path === root || path.startsWith(`${root}/`);
 }

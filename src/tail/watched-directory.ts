@@ -1,6 +1,7 @@
 import { watch } from 'chokidar';
 import type { Clock } from '../core/clock.ts';
 import type { FileSystem } from './file-system.ts';
+import { pathIn } from './patterns.ts';
 
 /** `changed`: this file may have grown; `appeared`: something is new, was moved, or is gone. */
 export type Wake = (kind: 'changed' | 'appeared', path: string) => void;
@@ -146,6 +147,6 @@ export class WatchedDirectory {
   }
 
   #pathOf(name: string): string {
-    return this.#path === '/' ? `/${name}` : `${this.#path}/${name}`;
+    return pathIn(this.#path, name);
   }
 }
