@@ -62,8 +62,7 @@ function utf16(order: Utf16): Wrapping {
       return 0;
     },
     unwrap(record, offset) {
-      if (record.length < 2) return replaced(record.length);
-      const marked = offset === 0 && unitAt(record, 0) === 0xfeff ? 2 : 0;
+      const marked = offset === 0 && record.length >= 2 && unitAt(record, 0) === 0xfeff ? 2 : 0;
       const list = new RunList(marked);
       let text = '';
       for (let at = marked; at + 2 <= record.length; at += 2) {
@@ -77,6 +76,11 @@ function utf16(order: Utf16): Wrapping {
           list.add(1, unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3, 2);
           text += String.fromCharCode(unit);
         }
+      }
+      // Half a unit: before the first whole one behind a gap, or where the stream ends.
+      if (record.length % 2 === 1) {
+        list.add(1, 3, 1);
+        text += '\uFFFD';
       }
       return plain(Buffer.from(text), list, record.length, endsLine(text) ? 2 : 0);
     },
@@ -113,11 +117,4 @@ function endsLine(text: string): boolean {
 
 function plain(text: Buffer, { runs }: RunList, length: number, ending: number): Unwrapped {
   return { text, runs, rawEnd: length - ending, iostream: null, time: null, endsWriter: false };
-}
-
-/** Half a unit. */
-function replaced(length: number): Unwrapped {
-  const list = new RunList(0);
-  list.add(1, 3, length);
-  return plain(Buffer.from('\uFFFD'), list, length, 0);
 }

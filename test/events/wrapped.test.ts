@@ -153,6 +153,11 @@ describe('encodings', () => {
     ]);
   });
 
+  test.each(['le', 'be'] as const)('half a unit of UTF-16 %s at the end is seen', (order) => {
+    const bytes = Buffer.concat([utf16('a\nb', order), Buffer.from([0x41])]);
+    expect(eventsOf(bytes)).toMatchObject([{ message: 'a' }, { message: 'b\uFFFD', end: 9 }]);
+  });
+
   test('Latin-1 and others, by the label of the file', () => {
     const labels = { encoding: 'latin1' };
     expect(shown(Buffer.from('Größe\n', 'latin1'), { labels })).toEqual(['Größe']);
