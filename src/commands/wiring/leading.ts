@@ -143,11 +143,11 @@ class Leadership {
     for (const run of await index.runs()) {
       const silentMs = now - run.last;
       const open = this.#open.get(run.run);
-      if (open && (silentMs < silentAfterMs || run.attempt > open.attempt)) {
-        await this.#write({ ...open, resolved: run.last });
-      } else if (!open && silentMs >= silentAfterMs && silentMs < silentAfterMs * oldNewsFactor) {
+      // It may have gone on and fallen silent again since it was looked at: that is another silence.
+      if (open && open.id !== silenceId(run)) await this.#write({ ...open, resolved: run.last });
+      else if (open) continue;
+      if (silentMs >= silentAfterMs && silentMs < silentAfterMs * oldNewsFactor)
         await this.#write({ ...silentIncident(run, silentMs), opened: now, resolved: null });
-      }
     }
   }
 
@@ -177,9 +177,14 @@ class Leadership {
   }
 }
 
+/** A silence is known by what was last observed before it. */
+function silenceId({ run, attempt, last }: RunSummary): string {
+  return incidentId(run, attempt, 'silent', String(last));
+}
+
 function silentIncident(run: RunSummary, silentMs: number): Omit<Incident, 'opened' | 'resolved'> {
   return {
-    id: incidentId(run.run, run.attempt, 'silent', String(run.last)),
+    id: silenceId(run),
     run: run.run,
     attempt: run.attempt,
     rank: null,

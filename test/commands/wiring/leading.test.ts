@@ -90,6 +90,16 @@ describe('the leader', () => {
     expect(bench.incidents).toMatchObject([{ class: 'silent', token: 7, resolved: observed + 69_000 }]);
   });
 
+  it('resolves an incident of a run that went on and fell silent again before it was looked at', async () => {
+    await using bench = new Bench();
+    await bench.write('one\n', 0, observed);
+    await bench.lead(7);
+    await bench.clock.advance(70_000);
+    await bench.write('two\n', 4, observed + 5000);
+    await bench.clock.advance(2000);
+    expect(bench.incidents).toMatchObject([{ resolved: observed + 5000 }, { token: 7, resolved: null }]);
+  });
+
   it('does not tell again what an earlier leader has told', async () => {
     const bench = new Bench();
     await bench.write('one\n', 0, observed);
