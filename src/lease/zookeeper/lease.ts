@@ -24,6 +24,7 @@ import { checkPath, parseServers } from './address.ts';
 import { enrol, readLeader, standing, tokenOf, watchNode } from './election.ts';
 import type { Candidacy, LeaderInfo } from './election.ts';
 import type { DigestAuth } from './greeting.ts';
+import { Outage } from './outage.ts';
 import { ZookeeperPlans } from './plan-store.ts';
 import type { Acl } from './protocol.ts';
 import { Session } from './session.ts';
@@ -87,7 +88,7 @@ class SessionLease implements ZookeeperLease {
   /** What we last knew of our place in this session. */
   #place: 'none' | 'candidate' | 'first' = 'none';
   #tenure: Tenure | null = null;
-  #trouble: string | null = null;
+  readonly #outage: Outage;
 
   constructor(options: ZookeeperLeaseOptions) {
     this.#options = options;
@@ -100,12 +101,8 @@ class SessionLease implements ZookeeperLease {
       clock,
       logger,
     });
-    this.#sessionOptions = {
-      ...sessionOptions(options),
-      onTrouble: (reason) => {
-        this.#trouble = reason;
-      },
-    };
+    this.#outage = new Outage(clock, logger);
+    this.#sessionOptions = { ...sessionOptions(options), outage: this.#outage };
   }
 
   async *tenures(signal: AbortSignal): AsyncGenerator<Tenure> {
@@ -131,7 +128,7 @@ class SessionLease implements ZookeeperLease {
     const link = this.#session?.link;
     const connected = link !== null && link !== undefined && !link.aborted;
     const role = this.#role();
-    const reason = connected || role === 'stopped' ? null : this.#trouble;
+    const reason = connected || role === 'stopped' ? null : this.#outage.reason;
     return {
       role,
       token: role === 'leader' ? (this.#tenure?.token ?? null) : null,

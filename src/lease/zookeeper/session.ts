@@ -23,6 +23,7 @@ import { Connection } from './connection.ts';
 import { connectionLost, sessionLost } from './errors.ts';
 import { greet } from './greeting.ts';
 import type { DigestAuth } from './greeting.ts';
+import { Outage } from './outage.ts';
 import { opcodes } from './protocol.ts';
 import type { SessionCredentials } from './protocol.ts';
 import type { ZookeeperTls } from './socket.ts';
@@ -40,8 +41,8 @@ export interface SessionOptions {
   auth?: DigestAuth | undefined;
   clock: Clock;
   logger: Logger;
-  /** Told of every failed attempt to connect, for a status. */
-  onTrouble?: (reason: string) => void;
+  /** Shared by the sessions of one client, one after the other. */
+  outage?: Outage;
 }
 
 export class Session {
@@ -52,7 +53,7 @@ export class Session {
   #connection: Connection | null = null;
   #linked = Promise.withResolvers<void>();
   #nextServer = 0;
-  #linkLostMs: number | null = null;
+  readonly #outage: Outage;
   #isGranted = false;
 
   /** Waits for a server until the signal aborts (then it rejects with its reason). */
@@ -75,6 +76,7 @@ export class Session {
 
   private constructor(options: SessionOptions) {
     this.#options = options;
+    this.#outage = options.outage ?? new Outage(options.clock, options.logger);
     this.#credentials = {
       id: 0n,
       password: Buffer.alloc(16),
@@ -179,7 +181,7 @@ export class Session {
     this.#linked.promise.catch(() => undefined);
     if (error instanceof CabooseError && error.code === 'ZOOKEEPER_SESSION_LOST') throw error;
     if (error instanceof CabooseError && error.code === 'ZOOKEEPER_AUTH_FAILED') throw error;
-    this.#tellTrouble(error);
+    this.#outage.tell(error);
   }
 
   /** Servers in turn, the next one at once, a pause after each round. */
@@ -200,7 +202,7 @@ export class Session {
         foreign = error.retriable ? 0 : foreign + 1;
         if (this.#isHopeless(error, foreign)) throw error;
         if (this.#isGivenUp(error)) throw sessionLost('the servers hang up on it');
-        this.#tellTrouble(error);
+        this.#outage.tell(error);
       }
     }
   }
@@ -231,7 +233,7 @@ export class Session {
   }
 
   #onLinked(connection: Connection): void {
-    const { clock, logger, sessionTimeoutMs } = this.#options;
+    const { logger, sessionTimeoutMs } = this.#options;
     const fields = { server: connection.server.text, session: `0x${this.id.toString(16)}` };
     if (!this.#isGranted) {
       logger.info({ ...fields, sessionTimeoutMs: this.timeoutMs }, 'ZooKeeper session opened');
@@ -241,12 +243,9 @@ export class Session {
           'ZooKeeper grants another session timeout than asked for: it must be 2 to 20 ticks of the server',
         );
       }
-    } else if (this.#linkLostMs !== null) {
-      const outageMs = Math.round(clock.monotonic() - this.#linkLostMs);
-      logger.info({ ...fields, outageMs }, 'ZooKeeper connection is back');
     }
+    this.#outage.end(fields);
     this.#isGranted = true;
-    this.#linkLostMs = null;
     this.#connection = connection;
     this.#linked.resolve();
   }
@@ -265,8 +264,8 @@ export class Session {
   }
 
   #isGivenUp(error: CabooseError): boolean {
-    if (this.#linkLostMs === null || !this.#isGranted || error.code !== 'ZOOKEEPER_HUNG_UP') return false;
-    return this.#options.clock.monotonic() - this.#linkLostMs > giveUpAfterSessions * this.timeoutMs;
+    if (!this.#isGranted || error.code !== 'ZOOKEEPER_HUNG_UP') return false;
+    return (this.#outage.lastsMs ?? 0) > giveUpAfterSessions * this.timeoutMs;
   }
 
   #sawZxid(zxid: bigint): void {
@@ -276,17 +275,5 @@ export class Session {
   #backoff(): { initialMs: number; maxMs: number } {
     const { timeoutMs } = this.#credentials;
     return { initialMs: timeoutMs / 40, maxMs: Math.min(5000, timeoutMs / 3) };
-  }
-
-  #tellTrouble(error: unknown): void {
-    const { clock, logger, onTrouble } = this.#options;
-    onTrouble?.(errorText(error));
-    if (this.#linkLostMs !== null) return;
-    this.#linkLostMs = clock.monotonic();
-    const hint = error instanceof CabooseError ? error.hint : undefined;
-    logger.warn(
-      { reason: errorText(error), ...(hint === undefined ? {} : { hint }) },
-      'ZooKeeper cannot be reached: trying the servers in turn',
-    );
   }
 }
