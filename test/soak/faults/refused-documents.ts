@@ -10,16 +10,19 @@ import type { Stage } from './stage.ts';
 
 const letterSecondsMax = 10;
 const refusedFile = 'refused.log';
+const dayMs = 86_400_000;
 
 export const indexRefuses: Scenario = {
   name: 'index-refuses',
   fault: 'the index refuses a document for good: a mapping that somebody else made',
-  how: 'an index of the day in which `log.level` is a number; a line with a level every 3 s, every second one without a successor at first; then mended and replayed',
+  how: 'indices of the day in which `log.level` is a number; a line with a level every 3 s, every second one without a successor at first; then mended and replayed',
   minutes: 0.5,
   async before(stage) {
-    await stage.witness.askIndex('PUT', `/${indexOfToday(stage)}`, {
-      mappings: { properties: { log: { properties: { level: { type: 'integer' } } } } },
-    });
+    for (const index of logIndices(stage)) {
+      await stage.witness.askIndex('PUT', `/${index}`, {
+        mappings: { properties: { log: { properties: { level: { type: 'integer' } } } } },
+      });
+    }
   },
   async inject(stage, { durationMs, watch }) {
     const letters = new Set<number>();
@@ -79,7 +82,7 @@ async function refuseOne(stage: Stage, n: number, letters: ReadonlySet<number>):
 /** Mends the mapping, replays as an operator would, and looks what is there then. */
 async function replayLetters(stage: Stage, refused: number): Promise<Figure[]> {
   const level = { type: 'integer', ignore_malformed: true };
-  await stage.witness.askIndex('PUT', `/${indexOfToday(stage)}/_mapping`, {
+  await stage.witness.askIndex('PUT', `/${stage.id}-logs-*/_mapping`, {
     properties: { log: { properties: { level } } },
   });
   const [{ configFile }] = stage.indexers as [CabooseProcess];
@@ -104,6 +107,10 @@ async function replayLetters(stage: Stage, refused: number): Promise<Figure[]> {
   ];
 }
 
-function indexOfToday({ id }: Stage): string {
-  return `${id}-logs-${new Date().toISOString().slice(0, 10).replaceAll('-', '.')}`;
+/** The indices of today and of tomorrow: midnight may come while the scenario is played. */
+function logIndices({ id }: Stage): string[] {
+  return [0, 1].map((days) => {
+    const day = new Date(Date.now() + days * dayMs).toISOString().slice(0, 10);
+    return `${id}-logs-${day.replaceAll('-', '.')}`;
+  });
 }
