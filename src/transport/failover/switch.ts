@@ -10,6 +10,7 @@
  * Failure rule: work is rejected with its own error, which is an answer, too; but one that says that the cluster cannot be used
  * (`isAway`) is none, so that repeating it in vain moves the process as silence does. Nothing is dropped but by `stop`.
  */
+import { addAbortListener } from 'node:events';
 import type { Clock } from '../../core/clock.ts';
 import { CabooseError, errorText } from '../../core/errors.ts';
 import type { Transport } from '../../core/transport.ts';
@@ -31,6 +32,8 @@ interface Work {
   run: (transport: Transport) => Promise<unknown>;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
+  /** On the signal of whoever asked for it. */
+  listener?: Disposable;
 }
 
 /** Work that stands in line. */
@@ -97,7 +100,7 @@ export class Switch {
       this.#unsent.push(item);
       this.#queue(line);
       const giveUp = () => this.#finish(item, 'answered', () => reject(signal?.reason as Error));
-      signal?.addEventListener('abort', giveUp, { once: true });
+      if (signal) item.listener = addAbortListener(signal, giveUp);
       this.#sendNext();
       this.#watching ??= this.#watch();
     });
@@ -151,6 +154,7 @@ export class Switch {
 
   #finish(work: Work, outcome: 'answered' | 'away', settle: () => void): void {
     if (!this.#pending.delete(work)) return;
+    work.listener?.[Symbol.dispose]();
     const line = this.#lines.get(work.line);
     if (line) {
       line.waiting -= 1;
@@ -164,10 +168,10 @@ export class Switch {
   }
 
   async #nextAnswer(signal?: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      signal?.addEventListener('abort', () => resolve(), { once: true });
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    using _ = signal && addAbortListener(signal, () => resolve());
+    await promise;
   }
 
   /** While there is work, or somewhere to go back to. */

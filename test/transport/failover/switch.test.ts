@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { errorCode } from '../../../src/core/errors.ts';
 import type { Logger } from '../../../src/core/logger.ts';
@@ -202,5 +203,25 @@ describe('the switch', () => {
     await bench.transport.close();
     expect(bench.failed).toEqual(['TRANSPORT_STOPPED', 'TRANSPORT_STOPPED']);
     expect([bench.first.open, bench.second.open, bench.clock.sleeping]).toEqual([0, 0, 0]);
+  });
+
+  it('leaves nothing behind on the signal of a publisher that is asked for partitions again and again', async () => {
+    await using bench = new Bench();
+    const { signal } = new AbortController();
+    await bench.transport.publisher.partitionFor('bulk', 'stream', signal);
+    await bench.transport.publisher.partitionFor('bulk', 'stream', signal);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  it('leaves nothing behind on the signal that it is stopped with', async () => {
+    await using bench = new Bench();
+    bench.first.become('silent');
+    await bench.publish(2);
+    const { signal } = new AbortController();
+    const stopped = bench.transport.publisher.stop(signal);
+    bench.first.become('there');
+    await bench.clock.advance(1_000);
+    await stopped;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
