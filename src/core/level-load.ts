@@ -31,6 +31,13 @@ interface Worker {
   id: string;
   weight: number;
   load: number;
+  /** Of the lane that is levelled. */
+  taken: Load[];
+}
+
+interface Load {
+  key: string;
+  load: number;
 }
 
 /** Even a partition without load costs something, so that idle ones are spread, too. */
@@ -44,7 +51,7 @@ export function levelLoad({
   mayMove = () => true,
   gainMin = 0,
 }: LevelOptions): Map<string, string> {
-  const workers = takersOf(members).map(({ id, weight }): Worker => ({ id, weight, load: 0 }));
+  const workers = takersOf(members).map(workerOf);
   const result = new Map<string, string>();
   if (workers.length === 0) return result;
   const byId = new Map(workers.map((worker) => [worker.id, worker]));
@@ -53,26 +60,33 @@ export function levelLoad({
     const slots = loads
       .filter((slot) => slot.lane === lane)
       .map((slot) => ({ key: slotKey(slot), load: costOf(slot) }))
-      .sort((a, b) => b.load - a.load || compareText(a.key, b.key));
-    const take = (key: string, load: number, worker: Worker): void => {
-      worker.load += load;
-      result.set(key, worker.id);
-    };
-    const free = slots.filter(({ key, load }) => {
-      const owner = byId.get(owners.get(key) ?? '');
-      if (owner) take(key, load, owner);
+      .sort(heaviestFirst);
+    for (const worker of workers) worker.taken = [];
+    const free = slots.filter((slot) => {
+      const owner = byId.get(owners.get(slot.key) ?? '');
+      if (owner) give(slot, owner);
       return !owner;
     });
-    for (const { key, load } of free) take(key, load, leastBusyWith(workers, load));
+    for (const slot of free) give(slot, leastBusyWith(workers, slot.load));
+    for (const worker of workers) worker.taken.sort(heaviestFirst);
     // Each move makes a busier member less busy; the bound is for what rounding may do.
     for (let moves = 0; moves < workers.length * slots.length; moves += 1) {
-      const move = bestMove(workers, slots, result, { mayMove, gain });
+      const move = bestMove(workers, { mayMove, gain });
       if (!move) break;
-      move.from.load -= move.load;
-      take(move.key, move.load, move.to);
+      const { slot, from, to } = move;
+      from.load -= slot.load;
+      from.taken.splice(from.taken.indexOf(slot), 1);
+      give(slot, to);
+      to.taken.sort(heaviestFirst);
     }
+    for (const { id, taken } of workers) for (const { key } of taken) result.set(key, id);
   }
   return result;
+}
+
+function give(slot: Load, worker: Worker): void {
+  worker.load += slot.load;
+  worker.taken.push(slot);
 }
 
 /** Those that take partitions: who has a weight, or all alike when nobody has one. Ordered by id. */
@@ -91,7 +105,7 @@ export function busyness(
   loads: readonly SlotLoad[],
   owners: Owners,
 ): { each: number[]; even: number } {
-  const workers = takersOf(members).map(({ id, weight }): Worker => ({ id, weight, load: 0 }));
+  const workers = takersOf(members).map(workerOf);
   const byId = new Map(workers.map((worker) => [worker.id, worker]));
   for (const slot of loads) {
     const owner = byId.get(owners.get(slotKey(slot)) ?? '');
@@ -107,6 +121,14 @@ export function busyness(
 
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function workerOf({ id, weight }: GroupMember): Worker {
+  return { id, weight, load: 0, taken: [] };
+}
+
+function heaviestFirst(a: Load, b: Load): number {
+  return b.load - a.load || compareText(a.key, b.key);
 }
 
 function ratioOf({ load, weight }: Worker): number {
@@ -135,8 +157,7 @@ function leastBusyWith(workers: readonly Worker[], load: number): Worker {
 }
 
 interface Move {
-  key: string;
-  load: number;
+  slot: Load;
   from: Worker;
   to: Worker;
 }
@@ -144,22 +165,21 @@ interface Move {
 /** Of the busiest member that can be helped. */
 function bestMove(
   workers: readonly Worker[],
-  slots: readonly { key: string; load: number }[],
-  owners: Owners,
   { mayMove, gain }: { mayMove: (key: string, to: string) => boolean; gain: number },
 ): Move | null {
   const busiestFirst = workers.toSorted((a, b) => ratioOf(b) - ratioOf(a) || compareText(a.id, b.id));
   for (const from of busiestFirst) {
     let best: Move | null = null;
     let bestAfter = ratioOf(from) - gain;
-    for (const { key, load } of slots) {
-      if (owners.get(key) !== from.id) continue;
+    for (const slot of from.taken) {
+      const left = (from.load - slot.load) / from.weight;
+      // Nor do the lighter ones that follow help more.
+      if (left >= bestAfter) break;
       for (const to of workers) {
-        if (to === from || !mayMove(key, to.id)) continue;
-        const after = Math.max((from.load - load) / from.weight, (to.load + load) / to.weight);
-        if (after >= bestAfter) continue;
+        const after = Math.max(left, (to.load + slot.load) / to.weight);
+        if (after >= bestAfter || to === from || !mayMove(slot.key, to.id)) continue;
         bestAfter = after;
-        best = { key, load, from, to };
+        best = { slot, from, to };
       }
     }
     if (best) return best;
