@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
@@ -66,10 +66,12 @@ describe('the rules', () => {
     for (const name of own) expect([...names]).toContain(name.replace(/_(?:bucket|sum|count)$/, ''));
   });
 
-  it('say what to do, and are tested', () => {
+  it('say what to do, are tested and documented', () => {
+    const guide = readFileSync(`${deployDir}../docs/DEPLOY.md`, 'utf8');
     const tests = readDeployFile('prometheus/rules.test.yaml');
     const alerts = rules.filter((rule) => rule['alert'] !== undefined);
-    for (const { labels, annotations } of alerts) {
+    for (const { alert, labels, annotations } of alerts) {
+      expect(guide).toContain(`\`${alert}\``);
       expect(labels.severity).toMatch(/^(?:warning|critical)$/);
       expect(annotations.summary.length).toBeGreaterThan(10);
       expect(annotations.action.length).toBeGreaterThan(10);
