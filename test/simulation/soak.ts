@@ -7,17 +7,17 @@ import { shrink } from './shrink.ts';
 import { simulate } from './simulation.ts';
 import type { Outcome } from './simulation.ts';
 
-/**
- * `npm run soak -- [simulation]`: many seeds on all processors, or one of them again.
- *
- *     --seeds N     so many seeds (1,000)
- *     --from N      from this one on (1)
- *     --seed N      this one alone, with the end of its trace
- *     --verbose     the whole trace
- *     --shrink      also the smallest part of the program that fails
- *     --workers N   processors to use (all)
- */
-export async function run(args: readonly string[]): Promise<number> {
+/** `npm run soak -- [simulation]`: many seeds on all processors, or one of them again. */
+export const usage = `usage: npm run soak -- [simulation] [OPTIONS]
+
+  --seeds N     so many seeds (1,000)
+  --from N      from this one on (1)
+  --seed N      this one alone, with the end of its trace
+  --verbose     the whole trace
+  --shrink      also the smallest part of the program that fails
+  --workers N   processors to use (all)`;
+
+export function parse(args: readonly string[]): () => Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -29,11 +29,23 @@ export async function run(args: readonly string[]): Promise<number> {
       workers: { type: 'string', default: String(availableParallelism()) },
     },
   });
-  const held =
-    values.seed === undefined
-      ? await runMany(Number(values.from), Number(values.seeds), Number(values.workers))
-      : await replay(Number(values.seed), values.verbose, values.shrink);
-  return held ? 0 : 1;
+  const { verbose, shrink: isShrunk } = values;
+  const [from, seeds, workers] = [values.from, values.seeds, values.workers].map(natural) as [
+    number,
+    number,
+    number,
+  ];
+  const seed = values.seed === undefined ? null : natural(values.seed);
+  return async () => {
+    const held = seed === null ? await runMany(from, seeds, workers) : await replay(seed, verbose, isShrunk);
+    return held ? 0 : 1;
+  };
+}
+
+function natural(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`not a whole number: ${text}`);
+  return value;
 }
 
 const traceLinesMax = 60;

@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- faults [NAME…] [--minutes N] [--kills N] [--rate N] [--slack N] [--seed N] [--json] [--list]`: harms real servers and processes
- * while lines are written, and compares at the end what is in the index with what was written.
+ * `npm run soak -- faults [NAME…]`: harms real servers and processes while lines are written, and compares at the end what is in the
+ * index with what was written.
  *
  * The servers are started once: three brokers of one quorum, three ZooKeeper servers, one Elasticsearch, each behind proxies. Each
  * scenario has its own names, processes and files. The exit code is 1 if one failed; the files of that one are kept. `--slack 3` lets times
@@ -14,22 +14,29 @@ import { scenarios } from './faults/scenarios.ts';
 import type { Scenario } from './faults/scenario.ts';
 import { FaultServers } from './faults/servers.ts';
 
-const usage =
-  'usage: npm run soak -- faults [NAME…] [--minutes N] [--kills N] [--rate LINES_PER_SECOND] [--slack FACTOR] [--seed N] [--json] [--list]';
+export const usage = `usage: npm run soak -- faults [NAME…] [OPTIONS]
+
+  --minutes N   how long each is played
+  --kills N     of the scenario kills, in the place of minutes
+  --rate N      lines a second
+  --slack N     times may be N times as long as a scenario allows
+  --seed N
+  --json        figures for programs
+  --list        names all and plays none`;
 const minuteMs = 60_000;
 
-/** The exit code. */
-export async function run(args: readonly string[]): Promise<number> {
-  const options = parse(args);
-  if (options === null) {
-    console.error(usage);
-    return 2;
-  }
-  if (options.list) {
-    for (const { name, fault, how, minutes } of scenarios)
-      console.log(`${name.padEnd(16)} ${fault} (${how}); ${minutes} min`);
-    return 0;
-  }
+export function parse(args: readonly string[]): () => Promise<number> {
+  const options = optionsOf(args);
+  return async () => (options.list ? list() : await run(options));
+}
+
+function list(): number {
+  for (const { name, fault, how, minutes } of scenarios)
+    console.log(`${name.padEnd(16)} ${fault} (${how}); ${minutes} min`);
+  return 0;
+}
+
+async function run(options: Options): Promise<number> {
   const reports = await playAll(options);
   if (options.json) console.log(JSON.stringify(reports, null, 2));
   else console.log(`\n${table(reports)}`);
@@ -47,39 +54,33 @@ interface Options {
   list: boolean;
 }
 
-/** Null if the arguments are none that we know. */
-function parse(args: readonly string[]): Options | null {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        minutes: { type: 'string' },
-        kills: { type: 'string' },
-        rate: { type: 'string' },
-        slack: { type: 'string' },
-        seed: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        list: { type: 'boolean', default: false },
-      },
-    });
-    const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name));
-    if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; --list names all`);
-    const { json, list } = values;
-    return {
-      chosen: scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),
-      minutes: positive('--minutes', values.minutes),
-      kills: positive('--kills', values.kills),
-      rate: positive('--rate', values.rate),
-      slack: positive('--slack', values.slack) ?? 1,
-      seed: positive('--seed', values.seed) ?? Date.now() % 1_000_000,
-      json,
-      list,
-    };
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
-    return null;
-  }
+function optionsOf(args: readonly string[]): Options {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      minutes: { type: 'string' },
+      kills: { type: 'string' },
+      rate: { type: 'string' },
+      slack: { type: 'string' },
+      seed: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+    },
+  });
+  const unknown = positionals.filter((name) => !scenarios.some((scenario) => scenario.name === name));
+  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; --list names all`);
+  const { json, list: isList } = values;
+  return {
+    chosen: scenarios.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),
+    minutes: positive('--minutes', values.minutes),
+    kills: positive('--kills', values.kills),
+    rate: positive('--rate', values.rate),
+    slack: positive('--slack', values.slack) ?? 1,
+    seed: positive('--seed', values.seed) ?? Date.now() % 1_000_000,
+    json,
+    list: isList,
+  };
 }
 
 function positive(name: string, text: string | undefined): number | null {
