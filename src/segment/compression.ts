@@ -9,8 +9,8 @@ export type Codec = (typeof codecs)[number];
 /** Below this a frame's own overhead eats what it saves. */
 const worthwhileBytesMin = 64;
 
-/** An output chunk that holds any frame of a segment: zstd then compresses straight from the input into it. */
-const chunkBytes = segmentBytesMax + segmentBytesMax / 128;
+/** Node's smallest. */
+const chunkBytesMin = 64;
 
 export const compressionLevels = ['cheap', 'normal', 'strong'] as const;
 export type CompressionLevel = (typeof compressionLevels)[number];
@@ -51,30 +51,37 @@ const parameters: Record<CompressionLevel, Record<number, number>> = {
 export function compress(bytes: Buffer, level: CompressionLevel = 'normal'): Buffer | null {
   if (bytes.length < worthwhileBytesMin) return null;
   const packed = packedBy(level, bytes);
-  return packed.length < bytes.length ? withoutChunk(packed) : null;
+  return packed.length < bytes.length ? withoutChunk(packed, chunkBytesFor(bytes.length)) : null;
 }
 
 function packedBy(level: CompressionLevel, bytes: Buffer): Buffer {
-  const packed = zstdCompressSync(bytes, optionsOf(level));
+  const packed = zstdCompressSync(bytes, optionsOf(level, bytes.length));
   if (level !== 'strong') return packed;
-  const plain = zstdCompressSync(bytes, optionsOf('normal'));
+  const plain = zstdCompressSync(bytes, optionsOf('normal', bytes.length));
   return plain.length < packed.length ? plain : packed;
 }
 
-function optionsOf(level: CompressionLevel): ZstdOptions {
+function optionsOf(level: CompressionLevel, length: number): ZstdOptions {
   return {
     // The frame checks its own content: cheaper than a checksum of ours.
     params: { ...parameters[level], [constants.ZSTD_c_checksumFlag]: 1 },
-    chunkSize: chunkBytes,
+    pledgedSrcSize: length,
+    chunkSize: chunkBytesFor(length),
   };
 }
 
+/** An output chunk that holds any frame of so many bytes: zstd then compresses straight from the input into it. */
+function chunkBytesFor(length: number): number {
+  return Math.max(chunkBytesMin, length + (length >> 7) + 128);
+}
+
 /**
- * The same bytes in a buffer of their own; their chunk is freed at once. Left to the garbage collector, a chunk for each segment makes it
- * walk the whole heap every thirty segments.
+ * The same bytes in a buffer of their own; their chunk, if it is a large one, is freed at once. Left to the garbage collector, a chunk for
+ * each segment makes it walk the whole heap every thirty segments.
  */
-function withoutChunk(packed: Buffer): Buffer {
-  if (packed.buffer.byteLength !== chunkBytes) return packed;
+function withoutChunk(packed: Buffer, chunkBytes: number): Buffer {
+  const isFromPool = chunkBytes <= Buffer.poolSize;
+  if (isFromPool || packed.buffer.byteLength !== chunkBytes) return packed;
   const bytes = Buffer.from(packed);
   (packed.buffer as ArrayBuffer).transfer(0);
   return bytes;
