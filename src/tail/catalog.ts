@@ -1,16 +1,19 @@
 import type { Logger } from '../core/logger.ts';
 import { familyOf } from './compressed-files.ts';
-import type { CompressedFiles, Contents } from './compressed-files.ts';
+import type { CompressedFiles } from './compressed-files.ts';
+import { Comparison, holdsStream } from './comparison.ts';
+import { Copies } from './copies.ts';
 import type { CutLog } from './cut-log.ts';
 import type { StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
+import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isDrained } from './followed-file.ts';
+import { followedFile, hasUnread } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
+import { FollowedFiles } from './followed-files.ts';
 import { noZeros } from './holes.ts';
-import { beginsWith, hasAnchor, hasHead, holds } from './identity.ts';
-import type { KnownBytes } from './identity.ts';
+import { confirmingScans, Orphans } from './orphans.ts';
 import { unsentOf } from './resend.ts';
 
 /**
@@ -21,9 +24,9 @@ import { unsentOf } from './resend.ts';
  * - a file of an earlier process, known from the cut log by dev and ino;
  * - a followed file that has another inode now (copied up by overlayfs);
  * - a copy of a stream that has lost its place (copytruncate, moved over file systems), known by head and anchor: it takes
- *   over the stream and its offset; one of another family waits until its own is known to have none;
- * - a copy of a file that is still in its place, in the making or about to be truncated: held until that is clear;
- * - a compressed copy of a known stream, in the making, or in its place when the original is gone (`#holdCompressed`);
+ *   over the stream and its offset; one of another family waits until its own is known to have none (orphans.ts);
+ * - a copy of a file that is still in its place, in the making or about to be truncated: held until that is clear; or a
+ *   compressed one of a stream whose file is gone (copies.ts);
  * - a new file.
  *
  * A stream that has lost its place and finds no copy in some whole walks is given up: tail.ts publishes a gap.
@@ -36,78 +39,39 @@ export interface CatalogOptions {
   logger: Logger;
 }
 
-/** So many walks more must not find a stream's bytes before it is given up. */
-const confirmingScans = 2;
-/** A file of an earlier process may be away for so long: moved for a time, or on a volume that comes later. */
-const missingWaitMs = 10_000;
-/** A copy that does not change for so long, beside an original in its place, is a file of its own. */
-const copyHoldMs = 10_000;
-
 type Known = Pick<FollowedFile, 'unsent' | 'unwatched'>;
 
 const nothingUnsent: Known = { unsent: [], unwatched: false };
 
-interface Held {
-  size: number;
-  mtimeMs: number;
-  /** Monotonic ms. */
-  since: number;
-}
-
-/** A file in its place of which another one may be a copy. `waits`: its stream looks for its copy at this moment. */
-interface Original {
-  path: string;
-  key: string;
-  stream: StreamState | null;
-  waits: boolean;
-}
-
 export class Catalog {
-  readonly files = new Map<string, FollowedFile>();
-  /** Those of them that are to be polled at some time: what else is quiet is looked at by the walks alone. */
-  awake = new Set<FollowedFile>();
-  /** Those of them that no path leads to. */
-  readonly gone = new Set<FollowedFile>();
+  readonly files = new FollowedFiles();
   readonly #options: CatalogOptions;
-  /** The files of a rotation family, by its bare path. */
-  readonly #families = new Map<string, Set<FollowedFile>>();
-  readonly #paths = new Map<string, FollowedFile>();
+  readonly #comparison: Comparison;
+  readonly #orphans: Orphans;
+  readonly #copies: Copies;
   /** What the last walk has found, by every path. */
   #present: ReadonlyMap<string, Candidate> = new Map();
-  /** Streams of an earlier process that no file was found for yet; by dev:ino. */
-  readonly #missing = new Map<string, StreamState[]>();
-  /** Families of an earlier process, until every compressed file that was there at the start is known. */
-  readonly #unsettled = new Set<string>();
-  readonly #held = new Map<string, Held>();
-  #orphans: Orphan[] = [];
   /** Files whose inode is another file's now, and of which nothing was ever read. */
   #replaced: FollowedFile[] = [];
-  #isUndecided = false;
-  #missingWaitMs = missingWaitMs;
-  /** Monotonic ms of the last walk. */
-  #walkedAt = -Infinity;
-  #scan = 0;
 
   constructor(options: CatalogOptions) {
     this.#options = options;
-    for (const state of options.cutLog.streams.values()) {
-      if (state.record.snapshot === true) continue;
-      const key = `${state.record.dev}:${state.record.ino}`;
-      this.#unsettled.add(familyOf(state.record.path));
-      const known = this.#missing.get(key);
-      if (known) known.push(state);
-      else this.#missing.set(key, [state]);
-    }
+    const { fs, logger, cutLog, compressed } = options;
+    const { files } = this;
+    const comparison = (this.#comparison = new Comparison(fs, logger));
+    const earlier = [...cutLog.streams.values()].filter(({ record }) => record.snapshot !== true);
+    const orphans = (this.#orphans = new Orphans(earlier, { compressed, comparison }));
+    this.#copies = new Copies(earlier, { files, orphans, cutLog, compressed, comparison });
   }
 
   /** From now on nothing is waited for: what a few walks do not find is gone. */
   hurry(): void {
-    this.#missingWaitMs = 0;
+    this.#orphans.hurry();
   }
 
   /** To be called before a walk begins, so that what is lost during it waits for the next one. */
   beginScan(): void {
-    this.#scan += 1;
+    this.#orphans.beginScan();
   }
 
   /**
@@ -119,145 +83,105 @@ export class Catalog {
     now: number,
     isHidden: (path: string) => boolean = () => false,
   ): Promise<Orphan[]> {
-    const byKey = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
+    const { files } = this;
     this.#present = new Map(candidates.flatMap((each) => each.paths.map((path) => [path, each])));
-    this.#isUndecided = false;
-    this.#walkedAt = now;
+    this.#orphans.endScan(now);
+    this.#copies.begin(this.#present);
     const unknown: Candidate[] = [];
-    for (const candidate of candidates) {
-      const file = this.files.get(candidate.stat.key);
-      if (file && isAnother(file, candidate)) {
-        this.#lose(file);
-        this.#replaced.push(file);
-        unknown.push(candidate);
-      } else if (file && (await this.#isStill(file, candidate))) this.#see(file, candidate, now);
-      else {
-        if (file) this.#lose(file);
-        unknown.push(candidate);
-      }
-    }
-    for (const file of this.files.values()) {
-      if (byKey.has(file.key) || isHidden(file.path)) continue;
-      this.leave(file, now);
+    for (const candidate of candidates)
+      if (!(await this.#isFollowed(candidate, now))) unknown.push(candidate);
+    const found = new Set(candidates.map(({ stat }) => stat.key));
+    for (const file of files) {
+      if (found.has(file.key) || isHidden(file.path)) continue;
+      files.leave(file, now);
       file.missedScans += 1;
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
-    let rest = await this.#filter(unknown, async (candidate) => !(await this.#takeBack(candidate, now)));
-    rest = await this.#filter(rest, async (candidate) => !(await this.#continue(candidate, now)));
-    this.#orphanMissing(isHidden);
+    let rest = await unlessTaken(unknown, (candidate) => this.#takeBack(candidate, now));
+    rest = await unlessTaken(rest, (candidate) => this.#continue(candidate, now));
+    this.#orphans.addMissing(isHidden);
     for (const candidate of candidates) await this.#adoptRewritten(candidate);
-    rest = await this.#filter(rest, async (candidate) => !(await this.#moveTo(candidate, now)));
-    rest = await this.#filter(rest, async (candidate) => !(await this.#adopt(candidate, now)));
+    rest = await unlessTaken(rest, (candidate) => this.#moveTo(candidate, now));
+    rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
     // One by one, oldest first: a copy may be found in the same walk as its original.
-    for (const candidate of rest)
-      if (!(await this.#hold(candidate, now)) && !this.#awaitsKin(candidate)) this.#follow(candidate, now);
-    if (!this.#options.compressed.isPending()) this.#unsettled.clear();
-    for (const key of this.#held.keys()) if (!byKey.has(key)) this.#held.delete(key);
+    for (const candidate of rest) await this.#begin(candidate, now);
+    this.#copies.end();
     this.#markRotated();
-    const lost = this.#giveUp(isHidden);
-    this.awake = new Set([...this.files.values()].filter(({ nextPollAt }) => nextPollAt < Infinity));
+    const lost = this.#orphans.giveUp(isHidden);
+    files.awake = new Set([...files].filter(({ nextPollAt }) => nextPollAt < Infinity));
     return lost;
   }
 
   /** The file's bytes before the offset are others now. Its stream looks for a copy, it begins a new one. */
   orphan(file: FollowedFile, lastSize: number): void {
-    const stream = file.stream;
+    const { stream, unsent, unwatched } = file;
     if (!stream) return;
-    const orphan: Orphan = {
+    file.waitsFor = this.#orphans.add({
       stream,
       // What was seen of one that was not read yet may be of either side of the truncation.
-      lastSize: file.unwatched ? stream.end : Math.max(lastSize, stream.end),
+      lastSize: unwatched ? stream.end : Math.max(lastSize, stream.end),
       successor: file,
-      unsent: file.unsent,
-      unwatched: file.unwatched,
-      scan: this.#scan + confirmingScans,
-      until: this.#walkedAt,
-    };
-    this.#orphans.push(orphan);
+      unsent,
+      unwatched,
+    });
     file.stream = null;
     file.previous = stream.record;
-    file.waitsFor = orphan;
     file.unsent = [];
     file.unterminatedSince = null;
     file.zeros = noZeros();
   }
 
-  /** No path leads to it any more. `now` is monotonic ms. */
-  leave(file: FollowedFile, now: number): void {
-    if (!file.gone) {
-      file.goneSince = now;
-      // Its writer may have gone on since the last look, however long it was quiet before.
-      file.nextPollAt = Math.min(file.nextPollAt, now);
-    }
-    file.gone = true;
-    file.leaving = true;
-    this.gone.add(file);
-  }
-
-  /** The file was let go, its inode may be another's now: from here on it is known by its stream. */
-  rekey(file: FollowedFile): void {
-    this.files.delete(file.key);
-    file.key = `spooled ${file.stream?.record.id}`;
-    this.files.set(file.key, file);
-  }
-
   /** A file of an earlier process, of which the spool is all that is left. */
   takeParked(file: FollowedFile): void {
-    if (file.stream) this.#noLongerMissing(file.stream);
-    this.#enroll(file);
-    this.rekey(file);
-    this.leave(file, file.goneSince);
+    if (file.stream) this.#orphans.found(file.stream);
+    this.files.add(file);
+    this.files.rekey(file);
+    this.files.leave(file, file.goneSince);
   }
 
   /** Files that went away before they could be opened, with bytes that were never read. Each is dropped. */
   takeLost(): FollowedFile[] {
-    const lost = [...this.gone].filter(
+    const lost = [...this.files.gone].filter(
       (file) =>
         file.handle === null &&
         file.spooled === null &&
         file.missedScans > confirmingScans &&
         hasUnread(file),
     );
-    for (const file of lost) this.#remove(file);
+    for (const file of lost) this.files.remove(file);
     lost.push(...this.#replaced);
     this.#replaced = [];
     return lost;
   }
 
-  /** The file that was last seen under this path. */
-  at(path: string): FollowedFile | null {
-    const file = this.#paths.get(path);
-    return file?.path === path ? file : null;
-  }
-
   /** The last walk found something that may be a copy, and could not tell: once its original was read, the next one can. */
   get isUndecided(): boolean {
-    return this.#isUndecided;
+    return this.#copies.isUndecided;
   }
 
   /** Some look for a copy, and the next walk may decide it. */
   get hasOrphans(): boolean {
-    return this.#orphans.some((orphan) => orphan.until <= this.#walkedAt && !this.#awaitsSurvey(orphan));
+    return this.#orphans.areDue;
   }
 
   /** No longer followed; its stream is no longer remembered, unless a compressed copy of it may yet be found. */
   drop(file: FollowedFile): void {
-    this.#remove(file);
+    this.files.remove(file);
     if (file.stream && !this.#options.compressed.isPending(file.path))
       this.#options.cutLog.forget(file.stream);
   }
 
-  #remove(file: FollowedFile): void {
-    this.files.delete(file.key);
-    this.gone.delete(file);
-    this.awake.delete(file);
-    if (this.#paths.get(file.path) === file) this.#paths.delete(file.path);
-    for (const path of [file.path, file.stream?.record.firstPath ?? file.path]) {
-      const family = familyOf(path);
-      const members = this.#families.get(family);
-      members?.delete(file);
-      if (members?.size === 0) this.#families.delete(family);
+  async #isFollowed(candidate: Candidate, now: number): Promise<boolean> {
+    const file = this.files.get(candidate.stat.key);
+    if (!file) return false;
+    const isReplaced = isAnother(file, candidate);
+    if (isReplaced) this.#replaced.push(file);
+    if (isReplaced || !(await this.#isStill(file, candidate))) {
+      this.#lose(file);
+      return false;
     }
+    this.#see(file, candidate, now);
+    return true;
   }
 
   /**
@@ -266,41 +190,28 @@ export class Catalog {
    */
   async #isStill(file: FollowedFile, candidate: Candidate): Promise<boolean> {
     if (file.handle !== null || candidate.compressed || candidate.paths.includes(file.path)) return true;
-    return file.stream ? await this.#mayHold(candidate, file.stream) : file.previous !== null;
+    return file.stream ? await this.#comparison.mayHold(candidate, file.stream) : file.previous !== null;
   }
 
   /** Another file has its inode. */
   #lose(file: FollowedFile): void {
     file.gone = true;
-    this.#remove(file);
+    this.files.remove(file);
     const { stream, size, unsent } = file;
     if (!stream) return;
-    const scan = this.#scan + confirmingScans;
-    this.#orphans.push({
-      stream,
-      lastSize: Math.max(size, stream.end),
-      successor: null,
-      unsent,
-      unwatched: true,
-      scan,
-      until: this.#walkedAt,
-    });
+    const lastSize = Math.max(size, stream.end);
+    this.#orphans.add({ stream, lastSize, successor: null, unsent, unwatched: true });
   }
 
   #see(file: FollowedFile, candidate: Candidate, now: number): void {
     const { stat, paths } = candidate;
     if (!paths.includes(file.path)) {
-      file.path = pathOf(candidate);
+      this.files.move(file, pathOf(candidate));
       file.leaving = true;
-      this.#joinFamily(file);
       if (file.stream) this.#options.cutLog.setPlace(file.stream, file);
     }
     file.missedScans = 0;
-    if (file.gone) {
-      file.gone = false;
-      this.gone.delete(file);
-      file.leaving = file.family !== file.path;
-    }
+    this.files.comeBack(file);
     const changed = stat.size !== file.size || stat.mtimeMs !== file.mtimeMs;
     if (candidate.compressed && candidate.compressed.place !== file.compressed) {
       file.compressed = candidate.compressed.place;
@@ -314,10 +225,10 @@ export class Catalog {
   /** A file that was let go when no path led to it (vanished.ts) is back: it had been moved out of the patterns. */
   async #takeBack(candidate: Candidate, now: number): Promise<boolean> {
     const { key, size, birthtimeMs } = candidate.stat;
-    for (const before of this.gone) {
+    for (const before of this.files.gone) {
       const { spooled, stream, dev, ino } = before;
       if (!spooled || !stream || `${dev}:${ino}` !== key || size < spooled.size) continue;
-      if (birthtimeMs > before.birthtimeMs || !(await this.#holdsStream(candidate, stream))) continue;
+      if (birthtimeMs > before.birthtimeMs || !(await this.#comparison.holds(candidate, stream))) continue;
       await this.#replace(before, this.#attach(candidate, stream, before, now));
       return true;
     }
@@ -326,23 +237,22 @@ export class Catalog {
 
   /** A file of an earlier process. Of several streams that had its inode the last one has it. Whether its bytes are still the same is seen at the first read. */
   async #continue(candidate: Candidate, now: number): Promise<boolean> {
-    const known = this.#missing.get(candidate.stat.key);
-    const stream = known?.findLast((state) => isItsPlace(candidate, state));
+    const known = this.#orphans.missingAt(candidate.stat.key);
+    const stream = known.findLast((state) => isItsPlace(candidate, state));
     if (!stream) return false;
     const { paths, stat, compressed } = candidate;
     const { path, created } = stream.record;
     // One that was made after the stream began is a copy that has taken it over, or another file by now: its bytes tell.
     const isInPlace = compressed !== undefined || (paths.includes(path) && stat.birthtimeMs <= created);
-    if (!isInPlace && !(await this.#mayHold(candidate, stream))) return false;
-    this.#noLongerMissing(stream);
-    this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
+    if (!isInPlace && !(await this.#comparison.mayHold(candidate, stream))) return false;
+    this.#orphans.found(stream);
     this.#attach(candidate, stream, { unsent: unsentOf(stream), unwatched: true }, now);
     return true;
   }
 
   /** `known`: what is known of the stream from where it was before. */
   #attach(candidate: Candidate, stream: StreamState, known: Known, now: number): FollowedFile {
-    const file = this.#fileOf(candidate, now);
+    const file = fileOf(candidate, now);
     file.stream = stream;
     file.unsent = known.unsent;
     file.unwatched = known.unwatched;
@@ -352,29 +262,8 @@ export class Catalog {
     if (!isThere || file.compressed !== (record.compressed ?? null)) {
       this.#options.cutLog.setPlace(stream, file);
     }
-    this.#enroll(file);
+    this.files.add(file);
     return file;
-  }
-
-  /**
-   * Streams of an earlier process whose files were not in the walk, though it could look there. A file may be away for a time, so they
-   * are looked for again before they are given up.
-   */
-  #orphanMissing(isHidden: (path: string) => boolean): void {
-    const orphaned = new Set(this.#orphans.map(({ stream }) => stream));
-    for (const stream of [...this.#missing.values()].flat()) {
-      if (orphaned.has(stream) || isHidden(stream.record.path)) continue;
-      const scan = this.#scan + confirmingScans;
-      this.#orphans.push({
-        stream,
-        lastSize: stream.end,
-        successor: null,
-        unsent: unsentOf(stream),
-        unwatched: true,
-        scan,
-        until: this.#walkedAt + this.#missingWaitMs,
-      });
-    }
   }
 
   /**
@@ -383,12 +272,13 @@ export class Catalog {
    */
   async #moveTo(candidate: Candidate, now: number): Promise<boolean> {
     const path = pathOf(candidate);
-    const before = this.#paths.get(path);
+    const before = this.files.at(path);
     const { stream, handle } = before ?? {};
-    if (!before?.gone || before.path !== path || !handle || before.waitsFor) return false;
+    if (!before?.gone || !handle || before.waitsFor) return false;
     const isSame = async (file: OpenFile) =>
-      (!stream || (await holds(file, knownBytesOf(stream)))) && (await haveSamePath(handle, file));
-    if (stream?.anchor === null || !(await this.#opened(path, candidate.stat.key, isSame))) return false;
+      (!stream || (await holdsStream(file, stream))) && (await haveSamePath(handle, file));
+    if (stream?.anchor === null || !(await this.#comparison.look(path, candidate.stat.key, isSame)))
+      return false;
     const file = stream
       ? this.#attach(candidate, stream, before, now)
       : this.#attachUncut(candidate, before, now);
@@ -398,204 +288,67 @@ export class Catalog {
 
   /** Nothing was cut yet: all is read from the copy. */
   #attachUncut(candidate: Candidate, { predecessor, previous }: FollowedFile, now: number): FollowedFile {
-    const file = Object.assign(this.#fileOf(candidate, now), { predecessor, previous });
-    this.#enroll(file);
+    const file = Object.assign(fileOf(candidate, now), { predecessor, previous });
+    this.files.add(file);
     return file;
   }
 
   /** Whether it has the bytes of a stream without a place: then it takes the stream over, now or in a later walk. */
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
-    const orphan = await this.#orphanIn(candidate, null);
-    if (orphan && this.#mayAdopt(candidate, orphan)) this.#giveTo(candidate, orphan, now);
+    const orphan = await this.#orphans.in(candidate);
+    if (orphan && this.#orphans.mayGoTo(candidate, orphan)) {
+      this.#orphans.placed(orphan, this.#attach(candidate, orphan.stream, orphan, now));
+      this.#copies.release(candidate.stat.key);
+    }
     return orphan !== null;
-  }
-
-  /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */
-  #mayAdopt({ paths }: Candidate, { stream, scan }: Orphan): boolean {
-    const family = familyOf(stream.record.path);
-    return scan <= this.#scan || paths.some((path) => familyOf(path) === family);
   }
 
   /** A file that was rewritten and has not begun its new stream may be a copy, too: a deleted file's inode is given out again. */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
     if (!file?.waitsFor || candidate.compressed) return;
-    const orphan = await this.#orphanIn(candidate, file.waitsFor);
-    if (!orphan || !this.#mayAdopt(candidate, orphan)) return;
+    const orphan = await this.#orphans.in(candidate, file.waitsFor);
+    if (!orphan || !this.#orphans.mayGoTo(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
-    this.#noLongerMissing(stream);
     file.stream = stream;
     file.previous = null;
     file.waitsFor = null;
     file.unsent = unsent;
     file.unwatched = unwatched;
     this.#options.cutLog.setPlace(stream, file);
-    this.#placed(orphan, file);
-  }
-
-  /** The stream without a place whose bytes the candidate holds. */
-  async #orphanIn(candidate: Candidate, except: Orphan | null): Promise<Orphan | null> {
-    const { compressed, stat } = candidate;
-    if (compressed)
-      return this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end) ?? null;
-    const possible = this.#orphans.filter(
-      (orphan) => orphan !== except && orphan.stream.end > 0 && stat.size >= orphan.lastSize,
-    );
-    if (possible.length === 0) return null;
-    let found: Orphan | null = null;
-    await this.#opened(pathOf(candidate), stat.key, async (file) => {
-      for (const orphan of possible) {
-        if (!(await holds(file, knownBytesOf(orphan.stream)))) continue;
-        found = orphan;
-        return true;
-      }
-      return false;
-    });
-    return found;
-  }
-
-  #placed(orphan: Orphan, adopter: FollowedFile): void {
-    adopter.leaving = true;
-    if (orphan.successor) {
-      orphan.successor.waitsFor = null;
-      orphan.successor.predecessor = adopter;
-    }
-    this.#orphans = this.#orphans.filter((other) => other !== orphan);
-  }
-
-  #giveTo(candidate: Candidate, orphan: Orphan, now: number): void {
-    this.#noLongerMissing(orphan.stream);
-    this.#placed(orphan, this.#attach(candidate, orphan.stream, orphan, now));
-    this.#held.delete(candidate.stat.key);
-  }
-
-  /** Whether it looks like a copy of a file that is still in its place: not to be shipped twice. */
-  async #hold(candidate: Candidate, now: number): Promise<boolean> {
-    if (candidate.compressed) return await this.#holdCompressed(candidate, candidate.compressed, now);
-    const path = pathOf(candidate);
-    const original = this.#originalOf(path, candidate);
-    const isCopy = async (file: OpenFile) =>
-      original !== null && (await this.#isCopy(file, candidate.stat.size, original));
-    const looksLikeIt = original !== null && (await this.#opened(path, candidate.stat.key, isCopy));
-    if (looksLikeIt === null || (looksLikeIt && original?.stream === null)) this.#isUndecided = true;
-    if (looksLikeIt === null) return true;
-    if (!looksLikeIt) {
-      this.#held.delete(candidate.stat.key);
-      return false;
-    }
-    const held = this.#held.get(candidate.stat.key);
-    const { size, mtimeMs } = candidate.stat;
-    if (held?.size !== size || held.mtimeMs !== mtimeMs) {
-      this.#held.set(candidate.stat.key, { size, mtimeMs, since: now });
-      return true;
-    }
-    return now - held.since < copyHoldMs;
-  }
-
-  /**
-   * A compressed copy of a stream that is followed: held while the original is in its place or is still drained, for it may yet
-   * be unfinished, and takes its place then. One of which nobody has the original goes on with the stream.
-   */
-  async #holdCompressed(candidate: Candidate, contents: Contents, now: number): Promise<boolean> {
-    const originals = new Map([...this.files.values()].map((file) => [file.stream, file]));
-    for (const stream of contents.beginsAs) {
-      if (this.#options.cutLog.streams.get(stream.record.id) !== stream) continue;
-      const original = originals.get(stream) ?? null;
-      const heldEnd = contents.holds.get(stream);
-      const isKnown = heldEnd !== undefined && (heldEnd === stream.end || stream.end > contents.place.size);
-      if (!isKnown && !(await this.#isPartOf(candidate, contents, original))) {
-        if (heldEnd === undefined) continue;
-        // The stream has come further since: once more.
-        this.#options.compressed.outdate(candidate);
-        return true;
-      }
-      if (this.#orphans.some((orphan) => orphan.stream === stream)) return true;
-      if (original && (!original.gone || !isDrained(original))) return true;
-      const file = this.#attach(candidate, stream, original ?? nothingUnsent, now);
-      if (original) await this.#replace(original, file);
-      return true;
-    }
-    return false;
+    this.#orphans.placed(orphan, file);
   }
 
   /** The stream is another file's now. */
   async #replace(original: FollowedFile, by: FollowedFile): Promise<void> {
-    for (const file of this.files.values()) if (file.predecessor === original) file.predecessor = by;
-    this.#remove(original);
+    for (const file of this.files) if (file.predecessor === original) file.predecessor = by;
+    this.files.remove(original);
     original.stream = null;
     await this.#options.descriptors.close(original);
   }
 
-  /** Whether the original has, where the compressed file ends, the bytes with which that ends: then it is older, or unfinished. */
-  async #isPartOf(
-    candidate: Candidate,
-    { place, anchor }: Contents,
-    original: FollowedFile | null,
-  ): Promise<boolean> {
-    if (!original || original.compressed || familyOf(original.path) !== familyOf(pathOf(candidate)))
-      return false;
-    const { handle, size, key } = original;
-    if (place.size > size) return false;
-    if (handle) return await hasAnchor(handle, place.size, anchor);
-    const isPart = async (file: OpenFile) => await hasAnchor(file, place.size, anchor);
-    return (await this.#opened(original.path, key, isPart)) ?? false;
-  }
-
-  /** Of what was read of the original, or of what it is now: it may not have been read yet, or not since it was truncated. */
-  async #isCopy(file: OpenFile, size: number, { stream, waits, path, key }: Original): Promise<boolean> {
-    if (waits || (stream && (await isCopyOf(file, size, stream)))) return true;
-    const isSame = async (other: OpenFile) =>
-      (await other.stat()).size > 0 && (await beginsWith(other, file, size));
-    return (await this.#opened(path, key, isSame)) ?? false;
-  }
-
-  /** The file in its place whose rotated name this would be; one that the walk has just found may not be followed yet. */
-  #originalOf(path: string, candidate: Candidate): Original | null {
-    const family = familyOf(path);
-    if (family === path) return null;
-    const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= candidate.stat.birthtimeMs;
-    for (const file of this.#families.get(family) ?? []) {
-      const { stream, waitsFor, key } = file;
-      if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)
-        return { path: family, key, stream, waits: waitsFor !== null };
+  /** A new file, unless it may be a copy. */
+  async #begin(candidate: Candidate, now: number): Promise<void> {
+    const verdict = await this.#copies.judge(candidate, now);
+    if (verdict === 'held') return;
+    if (verdict !== 'own') {
+      const { stream, original } = verdict;
+      const file = this.#attach(candidate, stream, original ?? nothingUnsent, now);
+      if (original) await this.#replace(original, file);
+      return;
     }
-    const { stat } = this.#present.get(family) ?? {};
-    if (!stat || this.files.has(stat.key) || !isOlder(stat)) return null;
-    return { path: family, key: stat.key, stream: null, waits: false };
-  }
-
-  #follow(candidate: Candidate, now: number): void {
-    const file = this.#fileOf(candidate, now);
+    const file = fileOf(candidate, now);
     file.predecessor = this.#predecessorOf(file);
-    this.#enroll(file);
-    this.#held.delete(file.key);
-  }
-
-  #fileOf(candidate: Candidate, now: number): FollowedFile {
-    return followedFile(pathOf(candidate), candidate.stat, now, candidate.compressed?.place);
-  }
-
-  /**
-   * At the start: of a family that an earlier process followed, compressed files are not known yet, and their bytes come before
-   * this one's.
-   */
-  #awaitsKin(candidate: Candidate): boolean {
-    const path = pathOf(candidate);
-    return this.#unsettled.has(familyOf(path)) && this.#options.compressed.isPending(path);
-  }
-
-  #awaitsSurvey({ stream, successor }: Orphan): boolean {
-    const { compressed } = this.#options;
-    return successor === null ? compressed.isPending() : compressed.isPending(stream.record.path);
+    this.files.add(file);
+    this.#copies.release(file.key);
   }
 
   /** The youngest older file of the same family, if the family is one: some file has its bare name. */
   #predecessorOf(file: FollowedFile): FollowedFile | null {
     const family = familyOf(file.path);
-    const members = this.#families.get(family) ?? new Set();
     if (file.path !== family && !this.#present.has(family)) return null;
     let youngest: FollowedFile | null = null;
-    for (const other of members) {
+    for (const other of this.files.membersOf(family)) {
       const replaced = other.path === file.path && other.gone;
       const older = other.path !== file.path && other.birthtimeMs <= file.birthtimeMs;
       if (!replaced && !older) continue;
@@ -604,91 +357,23 @@ export class Catalog {
     return youngest;
   }
 
-  #enroll(file: FollowedFile): void {
-    this.files.set(file.key, file);
-    this.#joinFamily(file);
-  }
-
-  #joinFamily(file: FollowedFile): void {
-    this.#paths.set(file.path, file);
-    const family = (file.family = familyOf(file.path));
-    const members = this.#families.get(family);
-    if (members) members.add(file);
-    else this.#families.set(family, new Set([file]));
-  }
-
   /** A rotated name beside its bare one will not be written for long. */
   #markRotated(): void {
-    for (const file of this.files.values()) {
+    for (const file of this.files) {
       const { family } = file;
       if (family !== file.path && this.#present.has(family)) file.leaving = true;
     }
   }
-
-  #giveUp(isHidden: (path: string) => boolean): Orphan[] {
-    const isLost = (orphan: Orphan) =>
-      orphan.scan <= this.#scan &&
-      orphan.until <= this.#walkedAt &&
-      (orphan.successor !== null || !isHidden(orphan.stream.record.path)) &&
-      !this.#awaitsSurvey(orphan);
-    const lost = this.#orphans.filter(isLost);
-    this.#orphans = this.#orphans.filter((orphan) => !lost.includes(orphan));
-    for (const { stream } of lost) this.#noLongerMissing(stream);
-    for (const { successor } of lost) if (successor) successor.waitsFor = null;
-    return lost;
-  }
-
-  #noLongerMissing(stream: StreamState): void {
-    const key = `${stream.record.dev}:${stream.record.ino}`;
-    const rest = this.#missing.get(key)?.filter((other) => other !== stream) ?? [];
-    if (rest.length > 0) this.#missing.set(key, rest);
-    else this.#missing.delete(key);
-  }
-
-  /** Null when the path leads to another file by now, or to none: the next walk tells. */
-  async #opened(
-    path: string,
-    key: string,
-    look: (file: OpenFile) => Promise<boolean>,
-  ): Promise<boolean | null> {
-    let file: OpenFile | null = null;
-    try {
-      file = await this.#options.fs.open(path);
-      if (file === null || (await file.stat()).key !== key) return null;
-      return await look(file);
-    } catch (error) {
-      // What cannot be opened is told when it is read; until then it is a file of its own.
-      this.#options.logger.debug({ path, error }, 'could not be compared with known streams');
-      return false;
-    } finally {
-      await file?.close();
-    }
-  }
-
-  async #holdsStream(candidate: Candidate, stream: StreamState): Promise<boolean> {
-    const isSame = async (file: OpenFile) => await holds(file, knownBytesOf(stream));
-    return (await this.#opened(pathOf(candidate), candidate.stat.key, isSame)) ?? false;
-  }
-
-  /** Whether the candidate holds the stream's bytes, as far as can be seen. */
-  async #mayHold(candidate: Candidate, stream: StreamState): Promise<boolean> {
-    let isOther = false;
-    await this.#opened(pathOf(candidate), candidate.stat.key, async (file) => {
-      isOther = !(await holds(file, knownBytesOf(stream)));
-      return true;
-    });
-    return !isOther;
-  }
-
-  async #filter<T>(items: readonly T[], keep: (item: T) => Promise<boolean>): Promise<T[]> {
-    const kept: T[] = [];
-    for (const item of items) if (await keep(item)) kept.push(item);
-    return kept;
-  }
 }
 
-function pathOf(candidate: Candidate): string {
-  return candidate.paths[0] ?? '';
+function fileOf(candidate: Candidate, now: number): FollowedFile {
+  return followedFile(pathOf(candidate), candidate.stat, now, candidate.compressed?.place);
+}
+
+async function unlessTaken<T>(items: readonly T[], take: (item: T) => Promise<boolean>): Promise<T[]> {
+  const rest: T[] = [];
+  for (const item of items) if (!(await take(item))) rest.push(item);
+  return rest;
 }
 
 /** Whether what was found under a stream's dev and ino is still what it was: an inode may be another file's now. */
@@ -707,18 +392,7 @@ function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
   return stat.birthtimeMs > file.birthtimeMs;
 }
 
-function knownBytesOf({ record, end, anchor }: StreamState): KnownBytes {
-  return { headBytes: record.headBytes, headHash: record.headHash, end, anchor };
-}
-
 async function haveSamePath(file: OpenFile, other: OpenFile): Promise<boolean> {
   const path = await file.realPath();
   return path !== null && path === (await other.realPath());
-}
-
-/** Whether it has what was read of the original, though that may have been truncated since; or is still too short to tell. */
-async function isCopyOf(file: OpenFile, size: number, state: StreamState): Promise<boolean> {
-  if (!(await hasHead(file, state.record))) return size < state.record.headBytes;
-  if (size < state.end || state.anchor === null) return true;
-  return await hasAnchor(file, state.end, state.anchor);
 }

@@ -141,7 +141,7 @@ export class Cutter {
     const stat = await file.handle.stat();
     const lastSize = file.size;
     noteStat(file, stat, now);
-    if (stat.links === 0) this.#catalog.leave(file, now);
+    if (stat.links === 0) this.#catalog.files.leave(file, now);
     if (file.spooled) file.nextPollAt = hasUnread(file) || file.unsent.length > 0 ? now : Infinity;
     else if (now - file.changedAt < hotMs) file.nextPollAt = now + this.#options.pollIntervalMs;
     else if (file.gone) file.nextPollAt = now + slowPollMs;

@@ -15,6 +15,11 @@ export interface Candidate {
   compressed?: Contents;
 }
 
+/** The first of its paths. */
+export function pathOf({ paths }: Candidate): string {
+  return paths[0] ?? '';
+}
+
 /** Deepest directory below a root, and most directories of one walk: loops and trees by mistake end there. */
 const depthMax = 64;
 const directoriesMax = 100_000;

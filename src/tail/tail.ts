@@ -173,7 +173,7 @@ export class Tail {
   lag(): { bytes: number; since: number | null; files: number; openFiles: number } {
     let bytes = this.#snapshots.lagBytes;
     let since: number | null = null;
-    for (const file of this.#catalog.files.values()) {
+    for (const file of this.#catalog.files) {
       const waiting = Math.max(0, file.size - (file.stream?.acked ?? 0));
       bytes += waiting;
       if (waiting === 0) file.behindSince = null;
@@ -214,7 +214,7 @@ export class Tail {
       let readable = 0;
       while (!signal.aborted) {
         const before = readable;
-        for (const file of this.#catalog.files.values()) if (mayHaveMore(file)) this.#pollNow(file);
+        for (const file of this.#catalog.files) if (mayHaveMore(file)) this.#pollNow(file);
         // A round that lacked room, or was over budget, did not look at everything: that one does not mean the end.
         const looks = this.#sender.room.isAmpleForAll && this.#pauseMs() === 0;
         const sentBytes = await this.#round();
@@ -222,7 +222,7 @@ export class Tail {
         this.#tellPressure();
         const waiting = await this.#keepVanished();
         await this.#lookThrough();
-        const files = [...this.#catalog.files.values()];
+        const files = [...this.#catalog.files];
         readable = files.filter(canBeRead).length;
         const isMidway = this.#isLookingThrough || files.some((file) => file.isMidway);
         if (!this.#sender.room.isAmpleForAll) await this.#sender.nextAck(signal);
@@ -274,7 +274,7 @@ export class Tail {
     this.#catalog.beginScan();
     const followed = this.#snapshots.takeOut(await this.#discovery.scan());
     watcher.follow(this.#discovery.directories);
-    const candidates = await this.#compressed.show(followed, this.#catalog.files);
+    const candidates = await this.#compressed.show(followed, this.#catalog.files.byKey);
     const lost = await this.#catalog.reconcile(candidates, clock.monotonic(), (path) =>
       this.#discovery.isHidden(path),
     );
@@ -343,7 +343,7 @@ export class Tail {
   #due(): FollowedFile[] {
     const now = this.#options.clock.monotonic();
     return oneCompressed(
-      [...this.#catalog.awake].filter((file) => file.nextPollAt <= now && canBeRead(file)),
+      [...this.#catalog.files.awake].filter((file) => file.nextPollAt <= now && canBeRead(file)),
     );
   }
 
@@ -452,7 +452,7 @@ export class Tail {
 
   /** While there is no room to read: opens what waits to be read, lest it be deleted meanwhile. */
   async #holdUnread(): Promise<void> {
-    for (const file of this.#catalog.files.values()) {
+    for (const file of this.#catalog.files) {
       if (file.handle || file.spooled || !hasUnread(file)) continue;
       await this.#cutter.hold(file);
     }
@@ -476,7 +476,7 @@ export class Tail {
     const now = clock.monotonic();
     this.#nextFinishAt = now + finishIntervalMs;
     const made: MadeCut[] = [];
-    for (const file of this.#catalog.files.values()) {
+    for (const file of this.#catalog.files) {
       if (!file.leaving || !isDrained(file)) continue;
       // It holds up no other, but it may yet be read.
       if (file.complaint !== null && hasUnread(file)) continue;
@@ -484,7 +484,7 @@ export class Tail {
       const quiet = isQuiet(file, now);
       if (quiet && file.zeros.areHeld) {
         lookAgain(file);
-        this.#catalog.awake.add(file);
+        this.#catalog.files.awake.add(file);
         continue;
       }
       if (state && !state.final && quiet) {
@@ -509,17 +509,17 @@ export class Tail {
     if (kind === 'appeared') {
       this.#nextScanAt = Math.min(this.#nextScanAt, now + 50);
     } else if (!this.#snapshots.wake(path)) {
-      const file = this.#catalog.at(path);
+      const file = this.#catalog.files.at(path);
       if (!file || file.nextPollAt <= now + this.#options.pollIntervalMs) return;
       file.nextPollAt = Math.max(now, file.lastPolledAt + this.#options.pollIntervalMs);
-      this.#catalog.awake.add(file);
+      this.#catalog.files.awake.add(file);
     }
     this.#wakeUp();
   }
 
   #pollNow(file: FollowedFile): void {
     file.nextPollAt = 0;
-    this.#catalog.awake.add(file);
+    this.#catalog.files.awake.add(file);
   }
 
   #wakeUp(): void {
@@ -562,8 +562,8 @@ export class Tail {
       this.#snapshots.dueAt((lane) => readableAt[lane]),
     );
     if (this.#isLookingThrough) dueAt = Math.min(dueAt, now + this.#pauseMs());
-    for (const file of this.#catalog.awake) {
-      if (file.nextPollAt === Infinity) this.#catalog.awake.delete(file);
+    for (const file of this.#catalog.files.awake) {
+      if (file.nextPollAt === Infinity) this.#catalog.files.awake.delete(file);
       else if (canBeRead(file))
         dueAt = Math.min(dueAt, Math.max(file.nextPollAt, readableAt[this.#laneOf(file)]));
     }
@@ -573,7 +573,7 @@ export class Tail {
   async #close(): Promise<void> {
     this.#sender.stop();
     await this.#compressed.close();
-    for (const file of this.#catalog.files.values()) await this.#descriptors.close(file);
+    for (const file of this.#catalog.files) await this.#descriptors.close(file);
     await this.#snapshots.close();
     await this.#options.cutLog.close();
   }

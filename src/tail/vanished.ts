@@ -93,7 +93,7 @@ export class Vanished {
   async save(urgent: boolean): Promise<void> {
     const { cutLog, catalog } = this.#options;
     const saved: StreamState[] = [];
-    for (const file of catalog.gone) {
+    for (const file of catalog.files.gone) {
       if (!this.#isAtRisk(file, urgent)) continue;
       try {
         if ((await this.#copy(file)) && file.stream) saved.push(file.stream);
@@ -116,7 +116,7 @@ export class Vanished {
     const { catalog, clock, descriptors } = this.#options;
     const quietSince = clock.monotonic() - goneWaitMs;
     const held: FollowedFile[] = [];
-    for (const file of catalog.gone) {
+    for (const file of catalog.files.gone) {
       // One that was merely being renamed comes back under its new name.
       if (!file.stream || file.spooled || !isLost(file)) continue;
       if (file.handle) held.push(file);
@@ -229,7 +229,7 @@ export class Vanished {
     spooled.size = Math.max(file.size, stream.end);
     this.#copies.set(stream, { spooled, file });
     file.spooled = spooled;
-    this.#options.catalog.rekey(file);
+    this.#options.catalog.files.rekey(file);
   }
 
   async #recover({ id, spooled, state: snapshot }: FoundSpool): Promise<void> {

@@ -1,0 +1,201 @@
+import { familyOf } from './compressed-files.ts';
+import type { CompressedFiles, Contents } from './compressed-files.ts';
+import type { Comparison } from './comparison.ts';
+import type { CutLog } from './cut-log.ts';
+import type { StreamState } from './cut-state.ts';
+import { pathOf } from './discovery.ts';
+import type { Candidate } from './discovery.ts';
+import type { OpenFile } from './file-system.ts';
+import { isDrained } from './followed-file.ts';
+import type { FollowedFile } from './followed-file.ts';
+import type { FollowedFiles } from './followed-files.ts';
+import { beginsWith, hasAnchor, hasHead } from './identity.ts';
+import type { Orphans } from './orphans.ts';
+
+/**
+ * Says of a file that nobody knows whether it may be a copy of one that is still in its place, which is not to be shipped twice:
+ *
+ * - `held`: it is one, in the making, or its original is about to be truncated. It is asked for again after the next walk;
+ * - a takeover: a compressed copy whose original is gone and read to its end, or was never seen, goes on with the stream;
+ * - `own`: a file of its own.
+ */
+export type Verdict = 'held' | 'own' | Takeover;
+
+export interface Takeover {
+  stream: StreamState;
+  original: FollowedFile | null;
+}
+
+export interface CopiesOptions {
+  files: FollowedFiles;
+  orphans: Orphans;
+  cutLog: CutLog;
+  compressed: CompressedFiles;
+  comparison: Comparison;
+}
+
+/** A copy that does not change for so long, beside an original in its place, is a file of its own. */
+const holdMs = 10_000;
+
+interface Held {
+  size: number;
+  mtimeMs: number;
+  /** Monotonic ms. */
+  since: number;
+}
+
+/** A file in its place of which another one may be a copy. `waits`: its stream looks for its copy at this moment. */
+interface Original {
+  path: string;
+  key: string;
+  stream: StreamState | null;
+  waits: boolean;
+}
+
+export class Copies {
+  readonly #options: CopiesOptions;
+  /** By dev:ino. */
+  readonly #held = new Map<string, Held>();
+  /** Families of an earlier process, until every compressed file that was there at the start is known. */
+  readonly #unsettled: Set<string>;
+  /** What the last walk has found, by every path. */
+  #present: ReadonlyMap<string, Candidate> = new Map();
+  #isUndecided = false;
+
+  /** `earlier`: the streams of an earlier process. */
+  constructor(earlier: Iterable<StreamState>, options: CopiesOptions) {
+    this.#options = options;
+    this.#unsettled = new Set(Array.from(earlier, ({ record }) => familyOf(record.path)));
+  }
+
+  /** The last walk found something that may be a copy, and could not tell: once its original was read, the next one can. */
+  get isUndecided(): boolean {
+    return this.#isUndecided;
+  }
+
+  /** Before the first question after a walk. `present`: what it has found, by every path. */
+  begin(present: ReadonlyMap<string, Candidate>): void {
+    this.#present = present;
+    this.#isUndecided = false;
+  }
+
+  /** After the last one. */
+  end(): void {
+    if (!this.#options.compressed.isPending()) this.#unsettled.clear();
+    const keys = new Set([...this.#present.values()].map(({ stat }) => stat.key));
+    for (const key of this.#held.keys()) if (!keys.has(key)) this.#held.delete(key);
+  }
+
+  /** The file is followed now. */
+  release(key: string): void {
+    this.#held.delete(key);
+  }
+
+  /** `now` is monotonic ms. */
+  async judge(candidate: Candidate, now: number): Promise<Verdict> {
+    const verdict = candidate.compressed
+      ? await this.#judgeCompressed(candidate, candidate.compressed)
+      : await this.#judgePlain(candidate, now);
+    return verdict === 'own' && this.#awaitsKin(candidate) ? 'held' : verdict;
+  }
+
+  async #judgePlain(candidate: Candidate, now: number): Promise<Verdict> {
+    const path = pathOf(candidate);
+    const { key, size, mtimeMs } = candidate.stat;
+    const original = this.#originalOf(path, candidate);
+    const isCopy = async (file: OpenFile) => original !== null && (await this.#isCopy(file, size, original));
+    const looksLikeIt = original !== null && (await this.#options.comparison.look(path, key, isCopy));
+    if (looksLikeIt === null || (looksLikeIt && original?.stream === null)) this.#isUndecided = true;
+    if (looksLikeIt === null) return 'held';
+    if (!looksLikeIt) {
+      this.#held.delete(key);
+      return 'own';
+    }
+    const held = this.#held.get(key);
+    if (held?.size !== size || held.mtimeMs !== mtimeMs) {
+      this.#held.set(key, { size, mtimeMs, since: now });
+      return 'held';
+    }
+    return now - held.since < holdMs ? 'held' : 'own';
+  }
+
+  /**
+   * A compressed copy of a stream that is followed: held while the original is in its place or is still drained, for it may yet
+   * be unfinished, and takes its place then. One of which nobody has the original goes on with the stream.
+   */
+  async #judgeCompressed(candidate: Candidate, contents: Contents): Promise<Verdict> {
+    const { files, orphans, cutLog, compressed } = this.#options;
+    const originals = new Map([...files].map((file) => [file.stream, file]));
+    for (const stream of contents.beginsAs) {
+      if (cutLog.streams.get(stream.record.id) !== stream) continue;
+      const original = originals.get(stream) ?? null;
+      const heldEnd = contents.holds.get(stream);
+      const isKnown = heldEnd !== undefined && (heldEnd === stream.end || stream.end > contents.place.size);
+      if (!isKnown && !(await this.#isPartOf(candidate, contents, original))) {
+        if (heldEnd === undefined) continue;
+        // The stream has come further since: once more.
+        compressed.outdate(candidate);
+        return 'held';
+      }
+      if (orphans.includes(stream)) return 'held';
+      if (original && (!original.gone || !isDrained(original))) return 'held';
+      return { stream, original };
+    }
+    return 'own';
+  }
+
+  /** Whether the original has, where the compressed file ends, the bytes with which that ends: then it is older, or unfinished. */
+  async #isPartOf(
+    candidate: Candidate,
+    { place, anchor }: Contents,
+    original: FollowedFile | null,
+  ): Promise<boolean> {
+    if (!original || original.compressed || familyOf(original.path) !== familyOf(pathOf(candidate)))
+      return false;
+    const { handle, size, key } = original;
+    if (place.size > size) return false;
+    if (handle) return await hasAnchor(handle, place.size, anchor);
+    const isPart = async (file: OpenFile) => await hasAnchor(file, place.size, anchor);
+    return (await this.#options.comparison.look(original.path, key, isPart)) ?? false;
+  }
+
+  /** Of what was read of the original, or of what it is now: it may not have been read yet, or not since it was truncated. */
+  async #isCopy(file: OpenFile, size: number, { stream, waits, path, key }: Original): Promise<boolean> {
+    if (waits || (stream && (await isCopyOf(file, size, stream)))) return true;
+    const isSame = async (other: OpenFile) =>
+      (await other.stat()).size > 0 && (await beginsWith(other, file, size));
+    return (await this.#options.comparison.look(path, key, isSame)) ?? false;
+  }
+
+  /** The file in its place whose rotated name this would be; one that the walk has just found may not be followed yet. */
+  #originalOf(path: string, candidate: Candidate): Original | null {
+    const { files } = this.#options;
+    const family = familyOf(path);
+    if (family === path) return null;
+    const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= candidate.stat.birthtimeMs;
+    for (const file of files.membersOf(family)) {
+      const { stream, waitsFor, key } = file;
+      if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)
+        return { path: family, key, stream, waits: waitsFor !== null };
+    }
+    const { stat } = this.#present.get(family) ?? {};
+    if (!stat || files.get(stat.key) || !isOlder(stat)) return null;
+    return { path: family, key: stat.key, stream: null, waits: false };
+  }
+
+  /**
+   * At the start: of a family that an earlier process followed, compressed files are not known yet, and their bytes come before
+   * this one's.
+   */
+  #awaitsKin(candidate: Candidate): boolean {
+    const path = pathOf(candidate);
+    return this.#unsettled.has(familyOf(path)) && this.#options.compressed.isPending(path);
+  }
+}
+
+/** Whether it has what was read of the original, though that may have been truncated since; or is still too short to tell. */
+async function isCopyOf(file: OpenFile, size: number, state: StreamState): Promise<boolean> {
+  if (!(await hasHead(file, state.record))) return size < state.record.headBytes;
+  if (size < state.end || state.anchor === null) return true;
+  return await hasAnchor(file, state.end, state.anchor);
+}

@@ -1,0 +1,169 @@
+import { familyOf } from './compressed-files.ts';
+import type { CompressedFiles } from './compressed-files.ts';
+import { holdsStream } from './comparison.ts';
+import type { Comparison } from './comparison.ts';
+import type { StreamState } from './cut-state.ts';
+import { pathOf } from './discovery.ts';
+import type { Candidate } from './discovery.ts';
+import type { FollowedFile, Orphan } from './followed-file.ts';
+import { unsentOf } from './resend.ts';
+
+/**
+ * Streams without a place:
+ *
+ *     missing   of an earlier process: no file was found for it yet
+ *     orphan    its bytes are no longer where they were; some walks look for a file that has them, then it is given up
+ *
+ * A missing stream is an orphan, too, from the first walk on that could see its file and did not.
+ */
+export interface OrphansOptions {
+  compressed: CompressedFiles;
+  comparison: Comparison;
+}
+
+/** So many walks more must not find a stream's bytes before it is given up. */
+export const confirmingScans = 2;
+/** A file of an earlier process may be away for so long: moved for a time, or on a volume that comes later. */
+const missingWaitMs = 10_000;
+
+export class Orphans {
+  readonly #options: OrphansOptions;
+  /** By dev:ino. */
+  readonly #missing: Map<string, StreamState[]>;
+  #orphans: Orphan[] = [];
+  #missingWaitMs = missingWaitMs;
+  #scan = 0;
+  /** Monotonic ms of the last walk. */
+  #walkedAt = -Infinity;
+
+  /** `missing`: the streams of an earlier process. */
+  constructor(missing: Iterable<StreamState>, options: OrphansOptions) {
+    this.#options = options;
+    this.#missing = Map.groupBy(missing, keyOf);
+  }
+
+  /** From now on nothing is waited for: what a few walks do not find is gone. */
+  hurry(): void {
+    this.#missingWaitMs = 0;
+  }
+
+  /** Before a walk begins, so that what is lost during it waits for the next one. */
+  beginScan(): void {
+    this.#scan += 1;
+  }
+
+  /** `now` is monotonic ms. */
+  endScan(now: number): void {
+    this.#walkedAt = now;
+  }
+
+  /** Some look for a copy, and the next walk may decide it. */
+  get areDue(): boolean {
+    return this.#orphans.some((orphan) => orphan.until <= this.#walkedAt && !this.#awaitsSurvey(orphan));
+  }
+
+  includes(stream: StreamState): boolean {
+    return this.#orphans.some((orphan) => orphan.stream === stream);
+  }
+
+  /** Those whose file had this dev:ino, in the order of the cut log. */
+  missingAt(key: string): readonly StreamState[] {
+    return this.#missing.get(key) ?? [];
+  }
+
+  add(lost: Omit<Orphan, 'scan' | 'until'>, waitMs = 0): Orphan {
+    const orphan: Orphan = { ...lost, scan: this.#scan + confirmingScans, until: this.#walkedAt + waitMs };
+    this.#orphans.push(orphan);
+    return orphan;
+  }
+
+  /**
+   * Streams of an earlier process whose files were not in the walk, though it could look there. A file may be away for a time, so they
+   * are looked for again before they are given up.
+   */
+  addMissing(isHidden: (path: string) => boolean): void {
+    const known = new Set(this.#orphans.map(({ stream }) => stream));
+    for (const stream of [...this.#missing.values()].flat()) {
+      if (known.has(stream) || isHidden(stream.record.path)) continue;
+      this.add(
+        { stream, lastSize: stream.end, successor: null, unsent: unsentOf(stream), unwatched: true },
+        this.#missingWaitMs,
+      );
+    }
+  }
+
+  /** The one whose bytes the candidate holds. */
+  async in(candidate: Candidate, except: Orphan | null = null): Promise<Orphan | null> {
+    const { compressed, stat } = candidate;
+    if (compressed)
+      return this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end) ?? null;
+    const possible = this.#orphans.filter(
+      (orphan) => orphan !== except && orphan.stream.end > 0 && stat.size >= orphan.lastSize,
+    );
+    if (possible.length === 0) return null;
+    let found: Orphan | null = null;
+    await this.#options.comparison.look(pathOf(candidate), stat.key, async (file) => {
+      for (const orphan of possible) {
+        if (!(await holdsStream(file, orphan.stream))) continue;
+        found = orphan;
+        return true;
+      }
+      return false;
+    });
+    return found;
+  }
+
+  /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */
+  mayGoTo({ paths }: Candidate, { stream, scan }: Orphan): boolean {
+    const family = familyOf(stream.record.path);
+    return scan <= this.#scan || paths.some((path) => familyOf(path) === family);
+  }
+
+  /** It has a place again. */
+  placed({ stream, successor }: Orphan, adopter: FollowedFile): void {
+    adopter.leaving = true;
+    if (successor) {
+      successor.waitsFor = null;
+      successor.predecessor = adopter;
+    }
+    this.found(stream);
+  }
+
+  /** Its file is there. */
+  found(stream: StreamState): void {
+    this.#forget(stream);
+    this.#orphans = this.#orphans.filter((orphan) => orphan.stream !== stream);
+  }
+
+  /** Takes out those that no walk has found, and lets their successors begin. */
+  giveUp(isHidden: (path: string) => boolean): Orphan[] {
+    const isLost = (orphan: Orphan) =>
+      orphan.scan <= this.#scan &&
+      orphan.until <= this.#walkedAt &&
+      (orphan.successor !== null || !isHidden(orphan.stream.record.path)) &&
+      !this.#awaitsSurvey(orphan);
+    const lost = this.#orphans.filter(isLost);
+    this.#orphans = this.#orphans.filter((orphan) => !lost.includes(orphan));
+    for (const { stream, successor } of lost) {
+      this.#forget(stream);
+      if (successor) successor.waitsFor = null;
+    }
+    return lost;
+  }
+
+  #forget(stream: StreamState): void {
+    const key = keyOf(stream);
+    const rest = this.#missing.get(key)?.filter((other) => other !== stream) ?? [];
+    if (rest.length > 0) this.#missing.set(key, rest);
+    else this.#missing.delete(key);
+  }
+
+  #awaitsSurvey({ stream, successor }: Orphan): boolean {
+    const { compressed } = this.#options;
+    return successor === null ? compressed.isPending() : compressed.isPending(stream.record.path);
+  }
+}
+
+function keyOf({ record }: StreamState): string {
+  return `${record.dev}:${record.ino}`;
+}
