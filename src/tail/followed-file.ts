@@ -1,3 +1,4 @@
+import type { Lane } from '../core/segment.ts';
 import type { CompressedPlace } from './decompressed-file.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
 import { noZeros } from './holes.ts';
@@ -14,6 +15,8 @@ export interface FollowedFile {
   path: string;
   /** The bare path of its rotation family; the catalog says which. */
   family: string;
+  /** By its path, for as long as no stream of it has one; null until it is asked for. */
+  lane: Lane | null;
   birthtimeMs: number;
   /** Set: sizes and offsets are those of the decompressed bytes. */
   compressed: CompressedPlace | null;
@@ -92,6 +95,7 @@ export function followedFile(
     ino: stat.ino,
     path,
     family: path,
+    lane: null,
     birthtimeMs: stat.birthtimeMs,
     compressed,
     handle: null,

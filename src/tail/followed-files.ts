@@ -58,6 +58,7 @@ export class FollowedFiles {
 
   move(file: FollowedFile, path: string): void {
     file.path = path;
+    file.lane = null;
     this.#place(file);
   }
 
