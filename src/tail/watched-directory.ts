@@ -33,7 +33,8 @@ interface Seen {
 /**
  * One directory, without those below it: watched by chokidar while nothing happens in it, looked at in intervals while something
  * does. A watch costs by event, for chokidar lists a directory again, file by file, as often as one of them is written to: 50 files with 200
- * lines a second each cost a third of a core so. A look costs the same however much is written.
+ * lines a second each cost a third of a core so. A look costs the same however much is written. The files themselves are not watched: ten
+ * thousand watches take seconds to set up, and systems allow 8,192 of them.
  *
  * Failure rule: what cannot be watched or looked at is found by the tail's walk.
  */
@@ -65,7 +66,7 @@ export class WatchedDirectory {
   }
 
   async #watchUntilEvent(signal: AbortSignal): Promise<void> {
-    const { isInteresting, onWake, onError } = this.#options;
+    const { onError } = this.#options;
     const { promise: happened, resolve } = Promise.withResolvers<void>();
     const watcher = watch(this.#path, {
       depth: 0,
@@ -73,13 +74,12 @@ export class WatchedDirectory {
       followSymlinks: false,
       ignorePermissionErrors: true,
       atomic: false,
-      ignored: (path, stats) => stats !== undefined && !stats.isDirectory() && !isInteresting(path),
+      // One watch for the directory, which names the file; and none for each file in it.
+      ignored: (path) => path !== this.#path,
     });
-    for (const event of ['change', 'add', 'unlink', 'addDir', 'unlinkDir'] as const)
-      watcher.on(event, (path) => {
-        onWake(event === 'change' ? 'changed' : 'appeared', path);
-        resolve();
-      });
+    watcher.on('raw', (event, name) => {
+      if (this.#tellEvent(event, name)) resolve();
+    });
     // What happened since the last look, and before it is watched.
     watcher.on('ready', () => void this.#look().then((isSame) => isSame || resolve()));
     watcher.on('error', onError);
@@ -88,6 +88,16 @@ export class WatchedDirectory {
     if (!signal.aborted) await happened;
     signal.removeEventListener('abort', leave);
     await watcher.close();
+  }
+
+  /** What inotify says. True if it is worth a look: also of what nobody follows, when it may be a directory. */
+  #tellEvent(event: string, name: unknown): boolean {
+    const { isInteresting, onWake } = this.#options;
+    if (typeof name !== 'string' || name === '') return true;
+    const path = this.#pathOf(name);
+    const isFollowed = isInteresting(path);
+    if (isFollowed) onWake(event === 'change' ? 'changed' : 'appeared', path);
+    return isFollowed || event !== 'change';
   }
 
   async #lookUntilQuiet(signal: AbortSignal): Promise<void> {

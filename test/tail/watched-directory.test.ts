@@ -66,7 +66,7 @@ async function ready(): Promise<void> {
 }
 
 async function somethingHappens(): Promise<void> {
-  openWatchers()[0]?.emit('change', '/logs/rank0.log');
+  openWatchers()[0]?.emit('raw', 'change', 'rank0.log', {});
   await clock.advance(0);
 }
 
@@ -83,17 +83,31 @@ describe('a watched directory', () => {
     expect(openWatchers()).toHaveLength(0);
   });
 
-  it('passes on what the watch says', async () => {
+  it('passes on what the watch says of files that are followed', async () => {
     const watcher = openWatchers()[0];
-    for (const event of ['change', 'add', 'unlink', 'addDir', 'unlinkDir'])
-      watcher?.emit(event, `/logs/${event}`);
-    expect(woken).toEqual([
-      'changed /logs/change',
-      'appeared /logs/add',
-      'appeared /logs/unlink',
-      'appeared /logs/addDir',
-      'appeared /logs/unlinkDir',
-    ]);
+    watcher?.emit('raw', 'change', 'rank0.log', {});
+    watcher?.emit('raw', 'rename', 'rank1.log', {});
+    watcher?.emit('raw', 'change', 'model.bin', {});
+    expect(woken).toEqual(['changed /logs/rank0.log', 'appeared /logs/rank1.log']);
+  });
+
+  it('goes on being watched while a file grows that nobody follows', async () => {
+    openWatchers()[0]?.emit('raw', 'change', 'model.bin', {});
+    await clock.advance(lookIntervalMs);
+    expect(openWatchers()).toHaveLength(1);
+    expect(clock.sleeping).toBe(0);
+  });
+
+  it.each([
+    ['rename', 'may-be-a-directory.bin'],
+    ['rename', null],
+    ['change', ''],
+  ])('is looked at when nobody can say what came (%s %s)', async (event, name) => {
+    openWatchers()[0]?.emit('raw', event, name, {});
+    await clock.advance(0);
+    files.append('rank1.log', 'new\n');
+    await clock.advance(lookIntervalMs);
+    expect(woken).toEqual(['appeared /logs/rank1.log']);
   });
 
   it('is not watched while something happens, and what happens is found by looking', async () => {
@@ -178,7 +192,7 @@ describe('directoryWatcher', () => {
     watcher.follow(new Set(['/logs', '/logs/sub']));
     for (const one of openWatchers())
       one.emit('error', Object.assign(new Error(`${code}: refused`), { code }));
-    openWatchers().at(-1)?.emit('change', '/logs/sub/a.log');
+    openWatchers().at(-1)?.emit('raw', 'change', 'a.log', {});
     expect(woken).toEqual(['changed /logs/sub/a.log']);
     const fields = { reason: `${code}: refused`, hint: expect.stringMatching(hint) };
     expect(told).toEqual([

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -46,6 +46,17 @@ async function untilToldOf(path: string): Promise<void> {
   }, `${path} is told of`);
 }
 
+/** Of this process. */
+async function inotifyWatches(): Promise<number> {
+  const counts = await Promise.all(
+    (await readdir('/proc/self/fdinfo')).map(async (fd) => {
+      const info = await readFile(`/proc/self/fdinfo/${fd}`, 'utf8').catch(() => '');
+      return info.split('\n').filter((line) => line.startsWith('inotify wd')).length;
+    }),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
 describe('directoryWatcher', () => {
   it('tells of files that grow, and of what appears, in the directories that are followed', async () => {
     watcher.follow(new Set([dir, join(dir, 'run')]));
@@ -54,6 +65,18 @@ describe('directoryWatcher', () => {
     await until(() => woken.includes(`appeared ${join(dir, 'other')}`), 'the directory is told of');
     expect(told).toEqual([]);
   });
+
+  it.runIf(process.platform === 'linux')(
+    'needs one watch for a directory, however many files are in it',
+    async () => {
+      for (let i = 0; i < 50; i += 1) await writeFile(join(dir, `run/rank${i}.log`), 'a\n');
+      const before = await inotifyWatches();
+      watcher.follow(new Set([join(dir, 'run')]));
+      await until(async () => (await inotifyWatches()) > before, 'it is watched');
+      expect(await inotifyWatches()).toBe(before + 1);
+      await untilToldOf(join(dir, 'run/rank7.log'));
+    },
+  );
 
   it('leaves directories that are no longer followed, and takes in new ones', async () => {
     watcher.follow(new Set([join(dir, 'run')]));
