@@ -105,6 +105,25 @@ export class AgentProcess {
     };
   }
 
+  /** Resolves when the transport has acknowledged so many bytes, by its own metrics. */
+  async acked(bytes: number, timeoutMs: number): Promise<void> {
+    const end = performance.now() + timeoutMs;
+    while ((await this.#metric('caboose_acked_bytes_total')) < bytes) {
+      if (this.child.exitCode !== null || performance.now() > end)
+        throw new Error(`the agent did not ship ${bytes} bytes in ${timeoutMs} ms:\n${this.#log}`);
+      await sleep(250);
+    }
+  }
+
+  /** Of all labels together. */
+  async #metric(name: string): Promise<number> {
+    const url = /"url":"([^"]+)"/.exec(this.#log)?.[1];
+    if (url === undefined) return 0;
+    const text = await (await fetch(`${url}/metrics`)).text();
+    const values = text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.+)$`, 'gm'));
+    return values.reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
   /** Bytes that it has shipped, by its own state: a figure counts only when the work was done. */
   async ackedBytes(): Promise<number> {
     const store = nodeJournalStore(join(this.#directory, 'state'));

@@ -84,9 +84,10 @@ export class Catalog {
     isHidden: (path: string) => boolean = () => false,
   ): Promise<Orphan[]> {
     const { files } = this;
-    this.#present = new Map(candidates.flatMap((each) => each.paths.map((path) => [path, each])));
+    const present = (this.#present = new Map<string, Candidate>());
+    for (const each of candidates) for (const path of each.paths) present.set(path, each);
     this.#orphans.endScan(now);
-    this.#copies.begin(this.#present);
+    this.#copies.begin(present);
     const unknown: Candidate[] = [];
     for (const candidate of candidates)
       if (!(await this.#isFollowed(candidate, now))) unknown.push(candidate);

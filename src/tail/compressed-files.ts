@@ -92,9 +92,8 @@ export class CompressedFiles {
   ): Promise<Candidate[]> {
     this.#hasNews = false;
     const shown: Candidate[] = [];
-    const births = new Map(
-      candidates.flatMap(({ paths, stat }) => paths.map((path) => [path, stat.birthtimeMs])),
-    );
+    const births = new Map<string, number>();
+    for (const { paths, stat } of candidates) for (const path of paths) births.set(path, stat.birthtimeMs);
     const keys = new Set<string>();
     for (const candidate of candidates) {
       const entry = await this.#entryOf(candidate, followed.get(candidate.stat.key));

@@ -150,7 +150,7 @@ export class Discovery {
   async #try<T>(path: string, work: () => Promise<T | null>): Promise<T | null> {
     try {
       const result = await work();
-      if (result !== null) this.#told.delete(`error ${path}`);
+      if (result !== null && this.#told.size > 0) this.#told.delete(`error ${path}`);
       return result;
     } catch (error) {
       const hint =

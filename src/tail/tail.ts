@@ -71,8 +71,8 @@ const statesWaitsMax = 20;
 const finishIntervalMs = 500;
 /** A walk may take this share of the time. The first one, which also warms everything up, does not count. */
 const scanShare = 0.005;
-/** Walks are no further apart than this for each name that one meets: 40 s for ten thousand. */
-const scanIntervalMaxMsEach = 4;
+/** Walks are no further apart than this for each name that one meets: a minute for ten thousand. */
+const scanIntervalMaxMsEach = 6;
 
 export class Tail {
   readonly #options: TailOptions;

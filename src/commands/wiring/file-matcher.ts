@@ -4,7 +4,7 @@ import picomatch from 'picomatch';
 export function fileMatcher(patterns: readonly string[]): (path: string) => boolean {
   const byName = patterns.filter((pattern) => !pattern.includes('/'));
   const byPath = patterns.filter((pattern) => pattern.includes('/'));
-  const matchesName = byName.length === 0 ? () => false : picomatch(byName, { dot: true, basename: true });
+  const matchesName = byName.length === 0 ? () => false : picomatch(byName, { dot: true });
   const matchesPath = byPath.length === 0 ? () => false : picomatch(byPath, { dot: true });
-  return (path) => matchesName(path) || matchesPath(path);
+  return (path) => matchesName(path.slice(path.lastIndexOf('/') + 1)) || matchesPath(path);
 }
