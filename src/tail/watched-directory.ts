@@ -11,8 +11,9 @@ export interface WatchedDirectoryOptions {
   clock: Clock;
   /** Whether a file of this path is followed, if there is one. */
   isInteresting: (path: string) => boolean;
-  /** Between looks, ms, while something happens. */
+  /** Between looks, ms, while something happens in few directories. */
   lookIntervalMs: number;
+  looks: Looks;
   onWake: Wake;
   onError: (error: unknown) => void;
 }
@@ -20,9 +21,24 @@ export interface WatchedDirectoryOptions {
 /** A directory is quiet again after this, and later the more names it has: to watch it anew costs by name. */
 const quietMinMs = 10_000;
 const quietMsEach = 20;
-/** Looks may take this share of the time, and are never further apart than that. */
-const lookShare = 0.01;
+/** The looks at all directories may take this share of the time, and those at one are never further apart than that. */
+const lookShare = 0.02;
 const lookIntervalMaxMs = 5000;
+
+/** What one look at each of the busy directories takes, together: the more there are, the less often each is looked at. */
+export class Looks {
+  #tookMs = 0;
+
+  /** A look at a directory took so long, and the one before it so long; 0: it is not looked at. */
+  note(tookMs: number, beforeMs: number): void {
+    this.#tookMs += tookMs - beforeMs;
+  }
+
+  /** Between two looks at one directory. */
+  intervalMs(wantedMs: number): number {
+    return Math.min(lookIntervalMaxMs, Math.max(wantedMs, this.#tookMs / lookShare));
+  }
+}
 
 interface Seen {
   key: string;
@@ -101,19 +117,23 @@ export class WatchedDirectory {
   }
 
   async #lookUntilQuiet(signal: AbortSignal): Promise<void> {
-    const { clock, lookIntervalMs } = this.#options;
+    const { clock, looks, lookIntervalMs } = this.#options;
     let changedAt = clock.monotonic();
     let tookMs = 0;
-    for (;;) {
-      const wantedMs = Math.max(lookIntervalMs, tookMs / lookShare);
-      await clock.sleep(Math.min(wantedMs, lookIntervalMaxMs), signal);
-      if (signal.aborted) return;
-      const began = clock.monotonic();
-      const isSame = await this.#look();
-      const now = clock.monotonic();
-      tookMs = now - began;
-      if (!isSame) changedAt = now;
-      if (now - changedAt >= Math.max(quietMinMs, quietMsEach * (this.#seen?.size ?? 0))) return;
+    try {
+      for (;;) {
+        await clock.sleep(looks.intervalMs(lookIntervalMs), signal);
+        if (signal.aborted) return;
+        const began = clock.monotonic();
+        const isSame = await this.#look();
+        const now = clock.monotonic();
+        looks.note(now - began, tookMs);
+        tookMs = now - began;
+        if (!isSame) changedAt = now;
+        if (now - changedAt >= Math.max(quietMinMs, quietMsEach * (this.#seen?.size ?? 0))) return;
+      }
+    } finally {
+      looks.note(0, tookMs);
     }
   }
 

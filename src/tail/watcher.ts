@@ -1,6 +1,6 @@
 import { errorCode, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { WatchedDirectory } from './watched-directory.ts';
+import { Looks, WatchedDirectory } from './watched-directory.ts';
 import type { Wake, WatchedDirectoryOptions } from './watched-directory.ts';
 
 /** Tells that something may have changed. Never relied upon: whoever listens polls as well. */
@@ -23,9 +23,10 @@ export const noWatcher: Watcher = {
  * nothing else. Told once.
  */
 export function directoryWatcher(
-  options: Omit<WatchedDirectoryOptions, 'onWake' | 'onError'> & { logger: Logger },
+  options: Omit<WatchedDirectoryOptions, 'onWake' | 'onError' | 'looks'> & { logger: Logger },
 ): Watcher {
   const { logger } = options;
+  const looks = new Looks();
   const watched = new Map<string, WatchedDirectory>();
   const closing = new Set<Promise<void>>();
   let wake: Wake = () => undefined;
@@ -57,7 +58,7 @@ export function directoryWatcher(
       for (const directory of directories) {
         if (watched.has(directory)) continue;
         const onWake: Wake = (kind, path) => wake(kind, path);
-        watched.set(directory, new WatchedDirectory(directory, { ...options, onWake, onError }));
+        watched.set(directory, new WatchedDirectory(directory, { ...options, looks, onWake, onError }));
       }
     },
     async close() {

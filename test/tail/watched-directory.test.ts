@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
-import { WatchedDirectory } from '../../src/tail/watched-directory.ts';
+import { Looks, WatchedDirectory } from '../../src/tail/watched-directory.ts';
 import { directoryWatcher } from '../../src/tail/watcher.ts';
 import { FakeClock } from '../fakes/clock.ts';
 import { MemoryFiles } from './memory-files.ts';
@@ -48,6 +48,7 @@ beforeEach(async () => {
     clock,
     isInteresting: (path) => !path.endsWith('.bin'),
     lookIntervalMs,
+    looks: new Looks(),
     onWake: (kind, path) => void woken.push(`${kind} ${path}`),
     onError: () => undefined,
   });
@@ -168,6 +169,21 @@ describe('a watched directory', () => {
     refusal = null;
     await clock.advance(lookIntervalMs);
     expect(woken).toEqual(['changed /logs/rank0.log']);
+  });
+});
+
+describe('looks', () => {
+  it('are further apart the longer they take together, up to five seconds', () => {
+    const looks = new Looks();
+    expect(looks.intervalMs(500)).toBe(500);
+    for (let directory = 0; directory < 20; directory += 1) looks.note(1, 0);
+    expect(looks.intervalMs(500)).toBe(1000);
+    looks.note(5, 1);
+    expect(looks.intervalMs(500)).toBe(1200);
+    looks.note(500, 0);
+    expect(looks.intervalMs(500)).toBe(5000);
+    looks.note(0, 500);
+    expect(looks.intervalMs(500)).toBe(1200);
   });
 });
 
