@@ -291,6 +291,7 @@ export class Catalog {
     const { stat, paths } = candidate;
     if (!paths.includes(file.path)) {
       file.path = pathOf(candidate);
+      file.lane = null;
       file.leaving = true;
       this.#joinFamily(file);
       if (file.stream) this.#options.cutLog.setPlace(file.stream, file);

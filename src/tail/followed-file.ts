@@ -1,3 +1,4 @@
+import type { Lane } from '../core/segment.ts';
 import type { CompressedPlace } from './decompressed-file.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
 import { noZeros } from './holes.ts';
@@ -15,6 +16,8 @@ export interface FollowedFile {
   /** The bare path of its rotation family; the catalog says which. */
   family: string;
   birthtimeMs: number;
+  /** The lane of its path, once somebody has asked: to match it against patterns costs more than a look at a quiet file. */
+  lane: Lane | null;
   /** Set: sizes and offsets are those of the decompressed bytes. */
   compressed: CompressedPlace | null;
   /** Null until something is to be read, and again when descriptors run short. */
@@ -93,6 +96,7 @@ export function followedFile(
     path,
     family: path,
     birthtimeMs: stat.birthtimeMs,
+    lane: null,
     compressed,
     handle: null,
     stream: null,

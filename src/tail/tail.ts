@@ -353,7 +353,7 @@ export class Tail {
   }
 
   #laneOf(file: FollowedFile): Lane {
-    return file.stream?.record.lane ?? this.#options.laneOf(file.path);
+    return file.stream?.record.lane ?? (file.lane ??= this.#options.laneOf(file.path));
   }
 
   async #commitAndSend(made: readonly MadeCut[]): Promise<void> {
