@@ -9,8 +9,13 @@ export type Codec = (typeof codecs)[number];
 /** Below this a frame's own overhead eats what it saves. */
 const worthwhileBytesMin = 64;
 
-/** An output chunk that holds any frame of a segment: zstd then compresses straight from the input into it. */
-const chunkBytes = segmentBytesMax + segmentBytesMax / 128;
+/**
+ * An output chunk that holds any frame of so many bytes (ZSTD_compressBound, and a header): zstd then compresses straight from the input into
+ * it. A small segment gets a small one: memory outside the heap counts, and makes the garbage collector run.
+ */
+function chunkBytesOf(length: number): number {
+  return length + Math.ceil(length / 128) + 256;
+}
 
 export const compressionLevels = ['cheap', 'normal', 'strong'] as const;
 export type CompressionLevel = (typeof compressionLevels)[number];
@@ -51,21 +56,21 @@ const parameters: Record<CompressionLevel, Record<number, number>> = {
 export function compress(bytes: Buffer, level: CompressionLevel = 'normal'): Buffer | null {
   if (bytes.length < worthwhileBytesMin) return null;
   const packed = packedBy(level, bytes);
-  return packed.length < bytes.length ? withoutChunk(packed) : null;
+  return packed.length < bytes.length ? withoutChunk(packed, chunkBytesOf(bytes.length)) : null;
 }
 
 function packedBy(level: CompressionLevel, bytes: Buffer): Buffer {
-  const packed = zstdCompressSync(bytes, optionsOf(level));
+  const packed = zstdCompressSync(bytes, optionsOf(level, bytes.length));
   if (level !== 'strong') return packed;
-  const plain = zstdCompressSync(bytes, optionsOf('normal'));
+  const plain = zstdCompressSync(bytes, optionsOf('normal', bytes.length));
   return plain.length < packed.length ? plain : packed;
 }
 
-function optionsOf(level: CompressionLevel): ZstdOptions {
+function optionsOf(level: CompressionLevel, length: number): ZstdOptions {
   return {
     // The frame checks its own content: cheaper than a checksum of ours.
     params: { ...parameters[level], [constants.ZSTD_c_checksumFlag]: 1 },
-    chunkSize: chunkBytes,
+    chunkSize: chunkBytesOf(length),
   };
 }
 
@@ -73,7 +78,7 @@ function optionsOf(level: CompressionLevel): ZstdOptions {
  * The same bytes in a buffer of their own; their chunk is freed at once. Left to the garbage collector, a chunk for each segment makes it
  * walk the whole heap every thirty segments.
  */
-function withoutChunk(packed: Buffer): Buffer {
+function withoutChunk(packed: Buffer, chunkBytes: number): Buffer {
   if (packed.buffer.byteLength !== chunkBytes) return packed;
   const bytes = Buffer.from(packed);
   (packed.buffer as ArrayBuffer).transfer(0);
