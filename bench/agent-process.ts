@@ -85,6 +85,15 @@ export class AgentProcess {
     return this.#sinceStartMs();
   }
 
+  /** Of its own metrics: the sum over the labels. The agent must have said where its HTTP server listens. */
+  async metric(name: string): Promise<number> {
+    const url = /"url":"([^"]+)"/.exec(this.#log)?.[1];
+    const response = await fetch(`${url}/metrics`);
+    const values = [...(await response.text()).matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.+)$`, 'gm'))];
+    if (values.length === 0) throw new Error(`the agent has no metric ${name}`);
+    return values.reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
   /** Waits for its end; throws with its log when it failed. */
   async ended(): Promise<Usage> {
     if (this.child.exitCode === null) await once(this.child, 'exit');
