@@ -85,6 +85,15 @@ export class AgentProcess {
     return this.#sinceStartMs();
   }
 
+  /** Of its own metrics: the sum over the labels. The agent must have said where its HTTP server listens. */
+  async metric(name: string): Promise<number> {
+    const url = /"url":"([^"]+)"/.exec(this.#log)?.[1];
+    const response = await fetch(`${url}/metrics`);
+    const values = [...(await response.text()).matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.+)$`, 'gm'))];
+    if (values.length === 0) throw new Error(`the agent has no metric ${name}`);
+    return values.reduce((sum, [, value]) => sum + Number(value), 0);
+  }
+
   /** Waits for its end; throws with its log when it failed. */
   async ended(): Promise<Usage> {
     if (this.child.exitCode === null) await once(this.child, 'exit');
@@ -103,25 +112,6 @@ export class AgentProcess {
       rssBytesMax: usage.maxRSS * 1024,
       wallSeconds,
     };
-  }
-
-  /** Resolves when the transport has acknowledged so many bytes, by its own metrics. */
-  async acked(bytes: number, timeoutMs: number): Promise<void> {
-    const end = performance.now() + timeoutMs;
-    while ((await this.#metric('caboose_acked_bytes_total')) < bytes) {
-      if (this.child.exitCode !== null || performance.now() > end)
-        throw new Error(`the agent did not ship ${bytes} bytes in ${timeoutMs} ms:\n${this.#log}`);
-      await sleep(250);
-    }
-  }
-
-  /** Of all labels together. */
-  async #metric(name: string): Promise<number> {
-    const url = /"url":"([^"]+)"/.exec(this.#log)?.[1];
-    if (url === undefined) return 0;
-    const text = await (await fetch(`${url}/metrics`)).text();
-    const values = text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.+)$`, 'gm'));
-    return values.reduce((sum, [, value]) => sum + Number(value), 0);
   }
 
   /** Bytes that it has shipped, by its own state: a figure counts only when the work was done. */

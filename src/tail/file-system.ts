@@ -1,8 +1,21 @@
-import { constants } from 'node:fs';
-import { open, readdir, readlink, realpath } from 'node:fs/promises';
+import {
+  close,
+  closeSync,
+  constants,
+  fstat,
+  fstatSync,
+  open,
+  openSync,
+  read,
+  readSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import type { BigIntStats } from 'node:fs';
+import { readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { errorCode } from '../core/errors.ts';
-import { quickFstat, quickStat } from './quick-stat.ts';
+import { quickly } from './quick-calls.ts';
 
 /** The file system as the tail asks for it; a model stands in for it in tests. Sizes and positions in bytes, times in ms. */
 export interface FileSystem {
@@ -45,8 +58,20 @@ export interface OpenFile {
 
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
+/** Longer reads are worth a thread of the pool. */
+const shortReadBytesMax = 16 * 1024;
+
 export const nodeFileSystem: FileSystem = {
-  stat: async (path) => orNull(async () => statOf(await quickStat(path))),
+  stat: async (path) =>
+    orNull(async () => {
+      const bigint = { bigint: true } as const;
+      return statOf(
+        await quickly(
+          () => statSync(path, bigint),
+          async () => await stat(path, bigint),
+        ),
+      );
+    }),
   realPath: async (path) => orNull(async () => await realpath(path)),
 
   readDirectory: async (path) =>
@@ -56,29 +81,84 @@ export const nodeFileSystem: FileSystem = {
     }),
 
   open: async (path) =>
-    orNull(async () => {
-      const handle = await open(path, openFlags);
-      return {
-        stat: async () => statOf(await quickFstat(handle.fd)),
-        realPath: async () => orNull(async () => await readlink(`/proc/self/fd/${handle.fd}`)),
-        close: async () => await handle.close(),
-        async read(buffer, bufferOffset, length, position) {
-          let done = 0;
-          while (done < length) {
-            const { bytesRead } = await handle.read(
-              buffer,
-              bufferOffset + done,
-              length - done,
-              position + done,
-            );
-            if (bytesRead === 0) break;
-            done += bytesRead;
-          }
-          return done;
-        },
-      };
-    }),
+    orNull(async () =>
+      openFile(
+        await quickly(
+          () => openSync(path, openFlags),
+          async () => await pooledOpen(path, openFlags),
+        ),
+      ),
+    ),
 };
+
+const pooledOpen = promisify(open);
+const pooledFstat = promisify(fstat);
+const pooledRead = promisify(read);
+const pooledClose = promisify(close);
+
+function openFile(fd: number): OpenFile {
+  const bigint = { bigint: true } as const;
+  // A number that was closed may be another file's by now: nothing is asked of it any more, and it is not closed under a read.
+  let isOpen = true;
+  let underWay: Promise<unknown> = Promise.resolve();
+  const requireOpen = (): void => {
+    if (!isOpen) throw Object.assign(new Error('EBADF: the file was closed'), { code: 'EBADF' });
+  };
+  const readOnce = async (
+    buffer: Buffer,
+    bufferOffset: number,
+    length: number,
+    position: number,
+  ): Promise<number> => {
+    requireOpen();
+    const pooled = async (): Promise<number> => {
+      const reading = pooledRead(fd, buffer, bufferOffset, length, position);
+      underWay = Promise.allSettled([underWay, reading]);
+      return (await reading).bytesRead;
+    };
+    if (length > shortReadBytesMax) return await pooled();
+    return await quickly(() => readSync(fd, buffer, bufferOffset, length, position), pooled);
+  };
+  return {
+    stat: async () => {
+      requireOpen();
+      const stats = await quickly(
+        () => fstatSync(fd, bigint),
+        async () => await pooledFstat(fd, bigint),
+      );
+      return statOf(stats);
+    },
+    realPath: async () => {
+      requireOpen();
+      const link = `/proc/self/fd/${fd}`;
+      return await orNull(
+        async () =>
+          await quickly(
+            () => readlinkSync(link),
+            async () => await readlink(link),
+          ),
+      );
+    },
+    close: async () => {
+      if (!isOpen) return;
+      isOpen = false;
+      await underWay;
+      await quickly(
+        () => closeSync(fd),
+        async () => await pooledClose(fd),
+      );
+    },
+    async read(buffer, bufferOffset, length, position) {
+      let done = 0;
+      while (done < length) {
+        const bytesRead = await readOnce(buffer, bufferOffset + done, length - done, position + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return done;
+    },
+  };
+}
 
 async function orNull<T>(work: () => Promise<T>): Promise<T | null> {
   try {

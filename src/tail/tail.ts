@@ -170,7 +170,7 @@ export class Tail {
   }
 
   /** Bytes that are in followed files and not acknowledged, and since when (ms since epoch) the oldest of them waits. */
-  lag(): { bytes: number; since: number | null; files: number; openFiles: number } {
+  lag(): { bytes: number; since: number | null; files: number; openFiles: number; polledFiles: number } {
     let bytes = this.#snapshots.lagBytes;
     let since: number | null = null;
     for (const file of this.#catalog.files) {
@@ -179,7 +179,8 @@ export class Tail {
       if (waiting === 0) file.behindSince = null;
       else if (file.behindSince !== null) since = Math.min(since ?? Infinity, file.behindSince);
     }
-    return { bytes, since, files: this.#catalog.files.size, openFiles: this.#descriptors.size };
+    const { size: files, awake } = this.#catalog.files;
+    return { bytes, since, files, openFiles: this.#descriptors.size, polledFiles: awake.size };
   }
 
   async #follow(): Promise<void> {

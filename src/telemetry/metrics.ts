@@ -60,6 +60,11 @@ export function createMetrics() {
     }),
     followedFiles: new Gauge({ name: 'caboose_followed_files', help: 'Files followed now.', registers }),
     openFiles: new Gauge({ name: 'caboose_open_files', help: 'Files held open now.', registers }),
+    polledFiles: new Gauge({
+      name: 'caboose_polled_files',
+      help: 'Files polled now, because they changed lately; walks and file system events look after the others.',
+      registers,
+    }),
     lagBytes: new Gauge({
       name: 'caboose_lag_bytes',
       help: 'Bytes that are in followed files but not acknowledged by the transport.',

@@ -84,4 +84,16 @@ describe('nodeFileSystem', () => {
     expect(await file.realPath()).toMatch(/\/a \(deleted\)$/);
     await file.close();
   });
+
+  it('asks nothing of a file that was closed, whose number may be another one by then', async () => {
+    await writeFile(at('a'), '1');
+    const file = await fs.open(at('a'));
+    await file?.close();
+    await file?.close();
+    const other = await fs.open(at('a'));
+    await expect(file?.read(Buffer.alloc(1), 0, 1, 0)).rejects.toMatchObject({ code: 'EBADF' });
+    await expect(file?.stat()).rejects.toMatchObject({ code: 'EBADF' });
+    await expect(other?.read(Buffer.alloc(1), 0, 1, 0)).resolves.toBe(1);
+    await other?.close();
+  });
 });

@@ -109,11 +109,12 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
     tail,
     stateNotReady: async () => await diskNotReady(state.dir, cutLog),
     measure() {
-      const { bytes, since, files, openFiles } = tail.lag();
+      const { bytes, since, files, openFiles, polledFiles } = tail.lag();
       metrics.lagBytes.set(bytes);
       metrics.lagSeconds.set(since === null ? 0 : Math.max(0, clock.now() - since) / 1000);
       metrics.followedFiles.set(files);
       metrics.openFiles.set(openFiles);
+      metrics.polledFiles.set(polledFiles);
       for (const level of compressionLevels)
         metrics.compressionLevel.set({ level }, level === (compression?.level ?? 'normal') ? 1 : 0);
     },
