@@ -12,7 +12,8 @@ afterEach(() => rmSync(dir, { recursive: true }));
 it('finds an origin by its stream, not among all streams of its run', () => {
   const db = openForWriting(dir);
   const prepare = vi.spyOn(db, 'prepare');
-  new Origins(db);
+  const origins = new Origins(db);
+  origins.numberOf({ stream: 's', run: 'r', attempt: 0, rank: null, host: 'h', path: '/p' });
   const find = prepare.mock.calls.map(([sql]) => sql).find((sql) => sql.startsWith('SELECT')) ?? '';
   prepare.mockRestore();
   const plan = db.prepare(`EXPLAIN QUERY PLAN ${find}`).all();
