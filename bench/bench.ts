@@ -18,6 +18,8 @@ export interface BenchContext {
   kafka: () => Promise<string>;
   /** URL of an Elasticsearch, likewise; CABOOSE_TEST_ELASTICSEARCH. */
   elasticsearch: () => Promise<string>;
+  /** Of those that were started; null of one that was named, or not asked for. */
+  serverPids: () => { kafka: number | null; elasticsearch: number | null };
 }
 
 export interface Bench {

@@ -4,16 +4,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CabooseProcess } from '../test/scenario/caboose-process.ts';
 import { AgentProcess, usedBy } from './agent-process.ts';
 import type { Bench, BenchContext, Figure } from './bench.ts';
+import { indexedBy, loadBare } from './bare-loader.ts';
+import type { Loaded } from './bare-loader.ts';
 import { withTopicPrefix } from './kafka-topics.ts';
 import { trainingLines, wordyLines } from './training-lines.ts';
 
 const files = 50;
-const linesPerSecond = 10_000;
+const linesPerSecond = Number(process.env['CABOOSE_BENCH_LINES_PER_SECOND'] ?? 10_000);
 const measuredSeconds = Number(process.env['CABOOSE_BENCH_SECONDS'] ?? 30);
+/** Takes a CPU profile of the indexer. */
+const profileDirectory = process.env['CABOOSE_BENCH_PROFILE_DIR'];
 const warmUpSeconds = 10;
 const tickMs = 25;
 const probeIntervalMs = 100;
 const pollMs = 50;
+const startMsMax = 180_000;
 const foundMsMax = 60_000;
 const p99SecondsMax = 3;
 const cpuPercentMax = 25;
@@ -25,36 +30,64 @@ export const latency: Bench = {
   name: 'latency',
   about: `${linesPerSecond} lines/s in ${files} files through agent, Kafka, indexer and Elasticsearch, ${measuredSeconds} s`,
   async measure(context) {
-    const p50: number[] = [];
-    const p99: number[] = [];
-    const cpuPercents: number[] = [];
-    const rssMiB: number[] = [];
-    const written: number[] = [];
-    for (let run = 0; run < context.runs; run += 1) {
-      const measured = await measureOnce(context, run);
-      const seconds = measured.seconds.toSorted((a, b) => a - b);
-      p50.push(seconds[Math.floor(seconds.length * 0.5)] ?? NaN);
-      p99.push(seconds[Math.floor(seconds.length * 0.99)] ?? NaN);
-      cpuPercents.push(measured.cpuPercent);
-      rssMiB.push(measured.rssBytesMax / 2 ** 20);
-      written.push(measured.linesPerSecond);
-    }
+    const measured: Measured[] = [];
+    for (let run = 0; run < context.runs; run += 1) measured.push(await measureOnce(context, run));
+    const of = (value: (one: Measured) => number) => measured.map(value);
+    const cpuFigures = processNames.map((name) => ({
+      name: `CPU of ${name}`,
+      unit: 'cores',
+      values: of(({ cores }) => cores[name]),
+    }));
     const figures: Figure[] = [
-      { name: 'written', unit: 'lines/s', values: written },
-      { name: 'from write to found, p50', unit: 's', values: p50 },
-      { name: 'from write to found, p99', unit: 's', values: p99, budget: { max: p99SecondsMax } },
-      { name: "agent's CPU of a core", unit: '%', values: cpuPercents, budget: { max: cpuPercentMax } },
-      { name: "agent's RSS, most", unit: 'MiB', values: rssMiB, budget: { max: rssMiBMax } },
+      { name: 'written', unit: 'lines/s', values: of((one) => one.linesPerSecond) },
+      { name: 'from write to found, p50', unit: 's', values: of(({ seconds }) => quantile(seconds, 0.5)) },
+      {
+        name: 'from write to found, p99',
+        unit: 's',
+        values: of(({ seconds }) => quantile(seconds, 0.99)),
+        budget: { max: p99SecondsMax },
+      },
+      {
+        name: "agent's CPU of a core",
+        unit: '%',
+        values: of(({ cores }) => cores.agent * 100),
+        budget: { max: cpuPercentMax },
+      },
+      {
+        name: "agent's RSS, most",
+        unit: 'MiB',
+        values: of(({ rssBytesMax }) => rssBytesMax / 2 ** 20),
+        budget: { max: rssMiBMax },
+      },
+      ...cpuFigures,
+      { name: 'indexed while writing', unit: 'docs/s', values: of((one) => one.docsPerSecond) },
+      { name: 'bare bulk loader', unit: 'docs/s', values: of(({ baseline }) => baseline.docsPerSecond) },
+      {
+        name: "bare bulk loader: Elasticsearch's CPU",
+        unit: 'µs/doc',
+        values: of(({ baseline }) => baseline.cpuMicrosPerDoc),
+      },
+      {
+        name: 'indexed, of what the loader reaches',
+        unit: '',
+        values: of(({ docsPerSecond, baseline }) => docsPerSecond / baseline.docsPerSecond),
+      },
     ];
     return figures;
   },
 };
 
+const processNames = ['load generator', 'agent', 'indexer', 'kafka', 'elasticsearch'] as const;
+type PerProcess = Record<(typeof processNames)[number], number>;
+
 interface Measured {
   seconds: number[];
-  cpuPercent: number;
+  /** CPU by process; NaN of a server that was not started here. */
+  cores: PerProcess;
   rssBytesMax: number;
   linesPerSecond: number;
+  docsPerSecond: number;
+  baseline: Loaded;
 }
 
 async function measureOnce(context: BenchContext, run: number): Promise<Measured> {
@@ -75,29 +108,47 @@ async function measureOnce(context: BenchContext, run: number): Promise<Measured
         http: { listen: '127.0.0.1:0' },
       }),
       directory,
+      profileDirectory === undefined
+        ? {}
+        : { env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDirectory}` } },
     );
     indexer.start();
     const writer = new Writer(logs);
     try {
       await agent.logged('"following"', 60_000);
       const probes = new Probes(node, `${topicPrefix}-logs-*`);
+      // The load begins when a line comes through: until then the indexer and its consumer group are starting.
+      const first = new Probes(node, `${topicPrefix}-logs-*`);
+      writer.probe(first);
+      first.end();
+      await first.search(startMsMax);
       await writer.write(warmUpSeconds);
-      const pid = agent.child.pid ?? 0;
-      const before = await usedBy(pid);
+      const pids = { ...context.serverPids(), agent: agent.child.pid ?? 0, indexer: indexer.pid };
+      const indices = [`${topicPrefix}-logs-*`, `${topicPrefix}-metrics-*`];
+      const docsBefore = await indexedBy(node, indices);
+      const before = await cpuSecondsOf(pids);
       const began = performance.now();
       const searching = probes.search();
       const lines = await writer.write(measuredSeconds, probes);
       const wallSeconds = (performance.now() - began) / 1000;
-      const after = await usedBy(pid);
+      const after = await cpuSecondsOf(pids);
+      const docs = (await indexedBy(node, indices)) - docsBefore;
+      const { rssBytesMax } = await usedBy(pids.agent);
       probes.end();
       const seconds = await searching;
       await agent.stop();
+      await indexer.stop();
       return {
         seconds,
-        cpuPercent: ((after.cpuSeconds - before.cpuSeconds) * 100) / wallSeconds,
-        rssBytesMax: after.rssBytesMax,
+        cores: mapValues(after, (name, cpuSeconds) => (cpuSeconds - before[name]) / wallSeconds),
+        rssBytesMax,
         linesPerSecond: lines / wallSeconds,
+        docsPerSecond: docs / wallSeconds,
+        baseline: await loadBare(node, indices, context.serverPids().elasticsearch),
       };
+    } catch (error) {
+      const said = indexer.log.split('\n').slice(-20).join('\n');
+      throw new Error(`the indexer said last:\n${said}`, { cause: error });
     } finally {
       writer.close();
       await indexer.stop();
@@ -105,6 +156,35 @@ async function measureOnce(context: BenchContext, run: number): Promise<Measured
       await fetch(new URL(`/${topicPrefix}-*`, node), { method: 'DELETE' });
     }
   });
+}
+
+async function cpuSecondsOf(pids: {
+  agent: number;
+  indexer: number;
+  kafka: number | null;
+  elasticsearch: number | null;
+}): Promise<PerProcess> {
+  const of = async (pid: number | null) => (pid === null ? NaN : (await usedBy(pid)).cpuSeconds);
+  const { user, system } = process.cpuUsage();
+  return {
+    'load generator': (user + system) / 1e6,
+    agent: await of(pids.agent),
+    indexer: await of(pids.indexer),
+    kafka: await of(pids.kafka),
+    elasticsearch: await of(pids.elasticsearch),
+  };
+}
+
+function mapValues(
+  values: PerProcess,
+  change: (name: keyof PerProcess, value: number) => number,
+): PerProcess {
+  return Object.fromEntries(processNames.map((name) => [name, change(name, values[name])])) as PerProcess;
+}
+
+function quantile(seconds: readonly number[], part: number): number {
+  const sorted = seconds.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length * part)] ?? NaN;
 }
 
 /** Half of the files are logs (bulk), the others metrics and stderr (fast). All grow at the same pace. */
@@ -145,13 +225,18 @@ class Writer {
       this.#line += perFile;
       written += perFile * files;
       if (probes && performance.now() >= nextProbeAt) {
-        const { fd } = this.#files[Math.floor(Math.random() * files)] ?? { fd: -1 };
-        writeSync(fd, `${new Date().toISOString()} INFO probe: ${probes.next()}\n`);
+        this.probe(probes);
         nextProbeAt += probeIntervalMs;
       }
       await sleep(tickMs);
     }
     return written;
+  }
+
+  /** Writes a line to look for into any of the files. */
+  probe(probes: Probes): void {
+    const { fd } = this.#files[Math.floor(Math.random() * files)] ?? { fd: -1 };
+    writeSync(fd, `${new Date().toISOString()} INFO probe: ${probes.next()}\n`);
   }
 
   close(): void {
@@ -185,11 +270,11 @@ class Probes {
   }
 
   /** Resolves, with the seconds that each took, when all are found. */
-  async search(): Promise<number[]> {
+  async search(afterEndMsMax = foundMsMax): Promise<number[]> {
     const seconds: number[] = [];
     for (let endedAt = Infinity; !this.#ended || this.#waiting.size > 0;) {
       if (this.#ended) endedAt = Math.min(endedAt, performance.now());
-      if (performance.now() - endedAt > foundMsMax)
+      if (performance.now() - endedAt > afterEndMsMax)
         throw new Error(`${this.#waiting.size} lines were not found`);
       for (const word of await this.#found()) {
         const at = this.#waiting.get(word);

@@ -63,7 +63,7 @@ async function runAll(selected: readonly Bench[], runs: number): Promise<number>
 async function measure(bench: Bench, runs: number): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), 'caboose-bench-'));
   try {
-    return await bench.measure({ runs, directory, kafka, elasticsearch });
+    return await bench.measure({ runs, directory, kafka, elasticsearch, serverPids });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -79,8 +79,12 @@ async function kafka(): Promise<string> {
 async function elasticsearch(): Promise<string> {
   const given = process.env['CABOOSE_TEST_ELASTICSEARCH'];
   if (given !== undefined && given !== '') return given;
-  index ??= await startElasticsearch();
+  index ??= await startElasticsearch({ sustained: true });
   return index.address;
+}
+
+function serverPids(): { kafka: number | null; elasticsearch: number | null } {
+  return { kafka: broker?.pid ?? null, elasticsearch: index?.pid ?? null };
 }
 
 function row(figure: Figure): string {

@@ -4,11 +4,14 @@ import type { Logger } from '../../core/logger.ts';
 
 export interface RefresherOptions {
   refresh: (indices: string[]) => Promise<void>;
-  /** At most one refresh in so long. */
+  /** At most one refresh in so long; on a busy server, in four times as long as the last one took. */
   intervalMs: number;
   clock: Clock;
   logger: Logger;
 }
+
+/** So that a server that is busy spends its time on what was written, not on showing it. */
+const pausePerRefresh = 4;
 
 /**
  * Asks Elasticsearch to show what was written, before its own turn comes: at once when the last time is long enough ago, else when it
@@ -44,12 +47,14 @@ export class Refresher {
       if (signal.aborted) break;
       const indices = [...this.#wanted];
       this.#wanted = new Set();
-      this.#nextAt = clock.monotonic() + intervalMs;
+      const beganAt = clock.monotonic();
       try {
         await refresh(indices);
       } catch (error) {
         logger.debug({ indices, error: errorText(error) }, 'a refresh failed: the index shows it by itself');
       }
+      const tookMs = clock.monotonic() - beganAt;
+      this.#nextAt = beganAt + Math.max(intervalMs, pausePerRefresh * tookMs);
     }
     this.#running = null;
   }

@@ -19,8 +19,9 @@ export class Origins {
   readonly #numbers = new Map<string, { no: number; origin: StoredOrigin }>();
 
   constructor(db: DatabaseSync) {
+    // Without the plus SQLite takes the index by run, and looks at every stream of it.
     this.#find = db.prepare(
-      `SELECT no FROM origins WHERE stream = ? AND run = ? AND attempt = ? AND rank IS ? AND host = ? AND path = ?`,
+      `SELECT no FROM origins WHERE stream = ? AND +run = ? AND attempt = ? AND rank IS ? AND host = ? AND path = ?`,
     );
     this.#insert = db.prepare(
       'INSERT INTO origins (stream, run, attempt, rank, host, path) VALUES (?, ?, ?, ?, ?, ?)',

@@ -6,17 +6,19 @@ import { FakeClock, settle } from '../../fakes/clock.ts';
 let clock: FakeClock;
 let refreshed: string[][];
 let fails: boolean;
+let tookMs: number;
 let refresher: Refresher;
 
 beforeEach(() => {
   clock = new FakeClock();
   refreshed = [];
   fails = false;
+  tookMs = 0;
   refresher = new Refresher({
     refresh: async (indices) => {
       refreshed.push(indices);
       if (fails) throw new Error('busy');
-      await Promise.resolve();
+      if (tookMs > 0) await clock.sleep(tookMs);
     },
     intervalMs: 250,
     clock,
@@ -46,6 +48,17 @@ describe('Refresher', () => {
     fails = false;
     refresher.request(['b']);
     await clock.advance(250);
+    expect(refreshed).toEqual([['a'], ['b']]);
+  });
+
+  it('leaves a server that takes long for a refresh four times as long for other work', async () => {
+    tookMs = 500;
+    refresher.request(['a']);
+    await settle();
+    refresher.request(['b']);
+    await clock.advance(1_999);
+    expect(refreshed).toEqual([['a']]);
+    await clock.advance(1);
     expect(refreshed).toEqual([['a'], ['b']]);
   });
 
