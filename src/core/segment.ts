@@ -51,6 +51,11 @@ export interface Segment extends SegmentHeader {
   bytes: Buffer;
 }
 
+/** The stream of a rewritten file's state before this one, whose rows are known already. */
+export function stateBefore({ snapshot, previous }: SegmentHeader): string | null {
+  return snapshot ? previous : null;
+}
+
 /** Which log of a transport, where it has several of a lane: they count their partitions and positions apart. */
 export interface LogName {
   /** Absent: it has one. */

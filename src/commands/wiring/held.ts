@@ -1,4 +1,4 @@
-import type { Segment } from '../../core/segment.ts';
+import { stateBefore } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { SegmentBatch } from '../../core/transport.ts';
 
@@ -57,9 +57,4 @@ function beyond(
 
 function statesBefore({ segments }: SegmentBatch, streams: Held): string[] {
   return segments.flatMap(({ segment }) => (streams.has(segment.stream) ? (stateBefore(segment) ?? []) : []));
-}
-
-/** The stream of a rewritten file's state before this one, whose rows are known already. */
-export function stateBefore({ snapshot, previous }: Segment): string | null {
-  return snapshot ? previous : null;
 }

@@ -5,7 +5,7 @@ import type { EventIndex, IndexItem, ItemResult } from '../../core/event-index.t
 import type { Fact } from '../../core/fact.ts';
 import { perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
-import { lanes } from '../../core/segment.ts';
+import { lanes, stateBefore } from '../../core/segment.ts';
 import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter, DeadLetterLog, FactLog, SegmentBatch, Subscriber } from '../../core/transport.ts';
@@ -16,7 +16,7 @@ import type { WatchedPart, Work } from '../../telemetry/stalls.ts';
 import { rejectedLetter } from './letters.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
 import { itemsOf, readSegment } from './reading.ts';
-import { heldStreams, stateBefore } from './held.ts';
+import { heldStreams } from './held.ts';
 import type { ReadingOptions, SegmentReading } from './reading.ts';
 import { Refusals } from './refusals.ts';
 import { Storing, writeItems } from './storing.ts';

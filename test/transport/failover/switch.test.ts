@@ -48,6 +48,13 @@ class Bench {
     await settle();
   }
 
+  /** The first goes away, and so many segments are published meanwhile; afterwards it has been away for longer than `awayAfterMs`. */
+  async loseFirst(count: number): Promise<void> {
+    this.first.become('away');
+    await this.publish(count);
+    await this.clock.advance(awayAfterMs + 1_000);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.first.become('there');
     this.second.become('there');
@@ -99,9 +106,7 @@ describe('the switch', () => {
 
   it('goes back only when everything on the second has its answer; what comes meanwhile waits', async () => {
     await using bench = new Bench();
-    bench.first.become('away');
-    await bench.publish(1);
-    await bench.clock.advance(awayAfterMs + 1_000);
+    await bench.loseFirst(1);
     bench.second.become('silent');
     await bench.publish(1);
     bench.first.become('there');
@@ -135,9 +140,7 @@ describe('the switch', () => {
 
   it('when the second falls silent, too, goes to the first that answers again', async () => {
     await using bench = new Bench();
-    bench.first.become('away');
-    await bench.publish(1);
-    await bench.clock.advance(awayAfterMs + 1_000);
+    await bench.loseFirst(1);
     bench.second.become('silent');
     await bench.publish(2);
     bench.first.become('there');
@@ -193,10 +196,8 @@ describe('the switch', () => {
 
   it('stop drops what has no answer, and leaves nothing open', async () => {
     const bench = new Bench();
-    bench.first.become('away');
     bench.second.become('away');
-    await bench.publish(2);
-    await bench.clock.advance(awayAfterMs + 1_000);
+    await bench.loseFirst(2);
     const stopping = bench.transport.publisher.stop(AbortSignal.abort());
     await bench.clock.advance(10_000);
     await stopping;
