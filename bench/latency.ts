@@ -14,11 +14,14 @@ const linesPerSecond = Number(process.env['CABOOSE_BENCH_LINES_PER_SECOND'] ?? 1
 const measuredSeconds = Number(process.env['CABOOSE_BENCH_SECONDS'] ?? 30);
 /** Takes a CPU profile of the indexer. */
 const profileDirectory = process.env['CABOOSE_BENCH_PROFILE_DIR'];
-const warmUpSeconds = 10;
+/** Java compiles what runs often: a server that has just started takes many times as long for a document. */
+const warmUpSeconds = 20;
+const warmUpRoundsMax = 8;
 const tickMs = 25;
 const probeIntervalMs = 100;
-const pollMs = 50;
-const startMsMax = 180_000;
+/** A search takes the index 10 to 30 ms. */
+const pollMs = 200;
+const comesThroughMsMax = 240_000;
 const foundMsMax = 60_000;
 const p99SecondsMax = 3;
 const cpuPercentMax = 25;
@@ -117,12 +120,18 @@ async function measureOnce(context: BenchContext, run: number): Promise<Measured
     try {
       await agent.logged('"following"', 60_000);
       const probes = new Probes(node, `${topicPrefix}-logs-*`);
+      const comesThrough = async (): Promise<number> => {
+        const one = new Probes(node, `${topicPrefix}-logs-*`);
+        writer.probe(one);
+        one.end();
+        return (await one.search(comesThroughMsMax))[0] ?? NaN;
+      };
       // The load begins when a line comes through: until then the indexer and its consumer group are starting.
-      const first = new Probes(node, `${topicPrefix}-logs-*`);
-      writer.probe(first);
-      first.end();
-      await first.search(startMsMax);
-      await writer.write(warmUpSeconds);
+      await comesThrough();
+      for (let round = 0, seconds = Infinity; round < warmUpRoundsMax && seconds > p99SecondsMax; round += 1) {
+        await writer.write(warmUpSeconds);
+        seconds = await comesThrough();
+      }
       const pids = { ...context.serverPids(), agent: agent.child.pid ?? 0, indexer: indexer.pid };
       const indices = [`${topicPrefix}-logs-*`, `${topicPrefix}-metrics-*`];
       const docsBefore = await indexedBy(node, indices);

@@ -9,8 +9,8 @@ import { itemsOf } from './reading.ts';
 import type { SegmentReading } from './reading.ts';
 
 /**
- * What a batch gives, on its way into the index and the logs: in chunks, in order, each while the next is being read. A chunk is small
- * enough that making its documents does not hold the event loop up.
+ * What a batch gives, on its way into the index, and then into the logs: in chunks, in order, each while the next is being read; what the logs
+ * are given, while the next is on its way into the index. A chunk is small enough that making its documents does not hold the event loop up.
  */
 export interface StoringOptions extends WriteOptions {
   index: EventIndex;
@@ -47,7 +47,8 @@ export class Storing {
   readonly letters: DeadLetter[] = [];
   readonly #options: StoringOptions;
   #chunk = emptyChunk();
-  #underWay: Promise<void> = Promise.resolve();
+  #writing: Promise<unknown> = Promise.resolve();
+  #telling: Promise<void> = Promise.resolve();
 
   constructor(options: StoringOptions) {
     this.#options = options;
@@ -70,21 +71,31 @@ export class Storing {
   /** Resolves when all of it is stored. */
   async finish(): Promise<void> {
     await this.#storeNext();
-    await this.#underWay;
+    await this.#telling;
   }
 
   async #storeNext(): Promise<void> {
     const chunk = this.#chunk;
     this.#chunk = emptyChunk();
-    await this.#underWay;
-    this.#underWay = this.#store(chunk);
+    await this.#writing;
+    const before = this.#telling;
+    const written = writeItems(this.#options, chunk.items);
+    this.#writing = Promise.all([written, before]);
+    this.#telling = this.#tell(chunk, written, before);
     // Whoever waits for it is told; until then it must not count as unhandled.
-    this.#underWay.catch(() => undefined);
+    this.#writing.catch(() => undefined);
+    this.#telling.catch(() => undefined);
   }
 
-  async #store({ items, closed, facts, letters }: Chunk): Promise<void> {
+  /** When the chunk is written, and the one before it is told of. */
+  async #tell(
+    { closed, facts, letters }: Chunk,
+    written: Promise<DeadLetter[]>,
+    before: Promise<void>,
+  ): Promise<void> {
     const { deadLetters, told, onStored } = this.#options;
-    const all = [...letters, ...(await writeItems(this.#options, items))];
+    const [refused] = await Promise.all([written, before]);
+    const all = [...letters, ...refused];
     const tale = [closed[0]?.id, closed.at(-1)?.id, facts.at(-1)?.id, ...all.map(letterId)].join(' ');
     if (!told.has(tale)) {
       if (facts.length > 0) await this.#options.facts.append(facts);

@@ -164,9 +164,17 @@ export function timestamp(time: number): string {
   const valid = validTime(time);
   const ms = Math.floor(valid);
   const micros = Math.min(999, Math.round((valid - ms) * 1000));
-  const iso = new Date(ms).toISOString();
-  return micros === 0 ? iso : `${iso.slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
+  const second = Math.floor(ms / 1000);
+  if (second !== lastSecond) {
+    lastSecond = second;
+    lastIso = new Date(second * 1000).toISOString().slice(0, -'000Z'.length);
+  }
+  const fraction = String(ms - second * 1000).padStart(3, '0');
+  return micros === 0 ? `${lastIso}${fraction}Z` : `${lastIso}${fraction}${String(micros).padStart(3, '0')}Z`;
 }
+/** Neighbouring documents are of the same second. */
+let lastSecond = NaN;
+let lastIso = '';
 
 function timeOf(timestamp: string): number {
   const [seconds = '', fraction = ''] = timestamp.replace('Z', '').split('.');

@@ -111,9 +111,10 @@ export class Topics {
     this.#counts = null;
   }
 
-  async partitionFor(topic: string, key: string, signal?: AbortSignal): Promise<number> {
+  /** Of a record with this key; asked for once for many. */
+  async partitioner(topic: string, signal?: AbortSignal): Promise<(key: string) => number> {
     const counts = await this.counts(signal);
-    return crc32(key) % (counts.get(topic) ?? 1);
+    return (key) => crc32(key) % (counts.get(topic) ?? 1);
   }
 
   async #ensure(): Promise<Map<string, number>> {

@@ -96,10 +96,10 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     topic: string,
     records: readonly { key: string; text: string }[],
   ): Promise<void> => {
+    const partitionOf = await topics.partitioner(topic, queue.stopped);
     await Promise.all(
       records.map(async ({ key, text }) => {
-        const partition = await topics.partitionFor(topic, key, queue.stopped);
-        await queue.send('fast', topic, partition, () => ({ key, value: Buffer.from(text) }));
+        await queue.send('fast', topic, partitionOf(key), () => ({ key, value: Buffer.from(text) }));
       }),
     );
   };
@@ -109,7 +109,8 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
       partitionFor: async (lane, source, signal) => {
         topics.askRedundancy();
         const until = signal ? AbortSignal.any([signal, queue.stopped]) : queue.stopped;
-        return await topics.partitionFor(segmentTopic(topicPrefix, lane), source, until);
+        const partitionOf = await topics.partitioner(segmentTopic(topicPrefix, lane), until);
+        return partitionOf(source);
       },
       publish: async (lane, partition, segment) => {
         topics.askRedundancy();
