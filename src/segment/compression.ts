@@ -9,8 +9,8 @@ export type Codec = (typeof codecs)[number];
 /** Below this a frame's own overhead eats what it saves. */
 const worthwhileBytesMin = 64;
 
-/** Node's smallest. */
-const chunkBytesMin = 64;
+/** No chunk comes out of Node's pool of small buffers, so that each can be freed. */
+const chunkBytesMin = Buffer.poolSize;
 
 export const compressionLevels = ['cheap', 'normal', 'strong'] as const;
 export type CompressionLevel = (typeof compressionLevels)[number];
@@ -51,7 +51,8 @@ const parameters: Record<CompressionLevel, Record<number, number>> = {
 export function compress(bytes: Buffer, level: CompressionLevel = 'normal'): Buffer | null {
   if (bytes.length < worthwhileBytesMin) return null;
   const packed = packedBy(level, bytes);
-  return packed.length < bytes.length ? withoutChunk(packed, chunkBytesFor(bytes.length)) : null;
+  const own = withoutChunk(packed, chunkBytesFor(bytes.length));
+  return own.length < bytes.length ? own : null;
 }
 
 function packedBy(level: CompressionLevel, bytes: Buffer): Buffer {
@@ -76,12 +77,11 @@ function chunkBytesFor(length: number): number {
 }
 
 /**
- * The same bytes in a buffer of their own; their chunk, if it is a large one, is freed at once. Left to the garbage collector, a chunk for
- * each segment makes it walk the whole heap every thirty segments.
+ * The same bytes in a buffer of their own; their chunk is freed at once. Left to the garbage collector, a chunk for each segment makes
+ * it walk the whole heap again and again, and the process grow.
  */
 function withoutChunk(packed: Buffer, chunkBytes: number): Buffer {
-  const isFromPool = chunkBytes <= Buffer.poolSize;
-  if (isFromPool || packed.buffer.byteLength !== chunkBytes) return packed;
+  if (packed.buffer.byteLength !== chunkBytes) return packed;
   const bytes = Buffer.from(packed);
   (packed.buffer as ArrayBuffer).transfer(0);
   return bytes;
