@@ -29,6 +29,8 @@ export interface AgentOptions {
   ledger: Ledger;
   logger: Logger;
   onDescriptors: () => void;
+  /** It was decided that the stream ends there, and that nothing is missing. */
+  onFinal: (stream: string, end: number) => void;
   mutation?: Mutation;
 }
 
@@ -54,7 +56,6 @@ export class Agent {
   readonly life: Life;
   readonly #options: AgentOptions;
   readonly #view: ModelView;
-  readonly #ended = new Set<string>();
   #tail: Tail | null = null;
   #cutLog: CutLog | null = null;
   isStopping = false;
@@ -117,11 +118,6 @@ export class Agent {
     return this.#view.heldFiles();
   }
 
-  /** Whether this life decided that the stream ends there; else it sends what an earlier one decided. */
-  hasEnded(stream: string, end: number): boolean {
-    return this.#ended.has(`${stream} ${end}`);
-  }
-
   lag(): { bytes: number; openFiles: number } {
     return this.#tail?.lag() ?? { bytes: 0, openFiles: 0 };
   }
@@ -139,7 +135,7 @@ export class Agent {
     const cut = cutLog.cut.bind(cutLog);
     cutLog.cut = (state, made) => {
       ledger.cut(state.record.id, made, this.#view.lastRead);
-      if (made.final) this.#ended.add(`${state.record.id} ${made.end}`);
+      if (made.final && made.gap === null) this.#options.onFinal(state.record.id, made.end);
       cut(state, made);
     };
     const register = cutLog.register.bind(cutLog);

@@ -9,6 +9,8 @@ export interface Mutation {
   cutLog?: (cutLog: CutLog) => void;
   publisher?: (publisher: Publisher) => Publisher;
   fs?: (fs: FileSystem) => FileSystem;
+  /** The kind of violation that it must be found as, if only one kind shows that the rule is watched. */
+  foundAs?: string;
 }
 
 export const mutations: Readonly<Record<string, Mutation>> = {
@@ -113,6 +115,14 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       const cut = cutLog.cut.bind(cutLog);
       cutLog.cut = (state, made) => cut(state, { ...made, observed: made.observed + state.pending.length });
     },
+  },
+
+  'a stream is called final at each of its cuts': {
+    cutLog: (cutLog) => {
+      const cut = cutLog.cut.bind(cutLog);
+      cutLog.cut = (state, made) => cut(state, { ...made, final: true });
+    },
+    foundAs: 'final',
   },
 };
 

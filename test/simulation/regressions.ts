@@ -228,4 +228,15 @@ export const regressions: Readonly<Record<string, Program>> = {
     ],
     [crash(4000, 2000)],
   ),
+
+  'a file that is moved away before a restarted agent opens it, and another one that begins as it did':
+    program(
+      [head(0), { at: 3101, do: 'rename', from: path, to: '/logs/moved.txt' }, open(4500), head(4500.1)],
+      [crash(3000)],
+    ),
+
+  'a file that goes on while its final marker is refused': program(
+    [write(0), { at: 5000, do: 'rename', from: path, to: `${path}.1` }, write(11_000)],
+    [{ at: 4900, forMs: 9000, kind: 'refuses' }],
+  ),
 };

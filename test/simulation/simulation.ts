@@ -138,7 +138,6 @@ class Simulation {
       this.#note(() => `handed over ${about(segment)}`);
       const bytes = this.#transport.bytesUnderWay + segment.bytes.length;
       if (bytes > bound) this.#ledger.violate('bound', `${bytes} bytes are under way, more than ${bound}`);
-      if (segment.final && segment.gap === null) this.#checkFinal(segment);
     };
     this.#transport.onStored = (segment, lane) => {
       this.#note(() => `stored ${about(segment)}`);
@@ -159,14 +158,16 @@ class Simulation {
       this.#ledger.violate('missing', `${about(segment)} leaves a hole before it`);
   }
 
-  #checkFinal(segment: Segment): void {
-    const epoch = this.#ledger.epochOf(segment.stream);
+  /** At the decision: what is written while the marker waits for the transport follows it. */
+  #checkFinal(life: number, stream: string, end: number): void {
+    const epoch = this.#ledger.epochOf(stream);
     // A file that was closed to spare descriptors may be seen in passing, by a look that compares it with something.
     if (this.#program.settings.openFilesMax < openFilesAmple) return;
-    // Decided before a restart, it comes again as it was; the bytes behind it follow.
-    if (!this.#agent?.hasEnded(segment.stream, segment.end)) return;
-    if (epoch && epoch.seen.life === this.#agent?.life.number && seenBytes(epoch) > segment.end)
-      this.#ledger.violate('final', `${about(segment)}, of which ${seenBytes(epoch)} bytes were seen`);
+    if (epoch && epoch.seen.life === life && seenBytes(epoch) > end)
+      this.#ledger.violate(
+        'final',
+        `[${end}, ${end}) of ${epoch.name} ${stream.slice(0, 6)}, of which ${seenBytes(epoch)} bytes were seen`,
+      );
   }
 
   #start(): void {
@@ -186,6 +187,7 @@ class Simulation {
       ledger: this.#ledger,
       logger,
       onDescriptors: () => this.#update(),
+      onFinal: (stream, end) => this.#checkFinal(number, stream, end),
       ...(this.#options.mutation ? { mutation: this.#options.mutation } : {}),
     });
     this.#agent.start();

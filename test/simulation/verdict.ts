@@ -112,7 +112,7 @@ function excuse(
   const cutOf = [...ledger.streams.values()].filter(({ parts }) =>
     parts.some((part) => part.epoch === epoch),
   );
-  if (wentOnElsewhere(epoch, range, ledger) || isThereAlready(epoch, range, ledger)) return 'equal';
+  if (wentOnElsewhere(epoch, range, ledger) || isThereAlready(epoch, range, ledger, lives)) return 'equal';
   if (ledger.atLeastOnce && (told || epoch.wasCut(start, end))) return 'stateLost';
   const patience = epoch.parent && epoch.shared > 0 ? copyMsMax : readableMsMax;
   const what = `[${start}, ${end}) of ${epoch.name} (epoch ${epoch.index})${told ? ', told as a gap,' : ''}`;
@@ -162,10 +162,10 @@ function wentOnElsewhere(epoch: Epoch, { start, end }: Range, ledger: Ledger): b
  * A stream of the same inode number, or one that has lost its file, holds the same bytes from the start on: for all that can be seen
  * this is that file, under another name or as it was.
  */
-function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger): boolean {
+function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger, lives: Lives): boolean {
   for (const { parts, end: held } of ledger.streams.values()) {
     const last = parts.at(-1)?.epoch;
-    if (held < end || !last || (last.inode !== epoch.inode && !isOutOfReach(last, ledger))) continue;
+    if (held < end || !last || (last.inode !== epoch.inode && !isOutOfReach(last, ledger, lives))) continue;
     const before = parts.filter((part) => part.start < end);
     if (
       holdsEqual(
@@ -178,10 +178,15 @@ function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger): boolean {
   return false;
 }
 
-/** It is in no file any more, or was moved out of the patterns, and nobody holds it open since: because of a restart, or to spare descriptors. */
-function isOutOfReach({ endedAt, reachable }: Epoch, { closesFiles }: Ledger): boolean {
-  const cause = reachable.at(-1)?.cause;
-  return endedAt < Infinity || cause === 'crash' || (closesFiles && cause === 'unlinked');
+/**
+ * It is in no file any more, or was moved out of the patterns, and nobody holds it open since: because of a restart, after which it was
+ * not seen again, or to spare descriptors.
+ */
+function isOutOfReach({ endedAt, reachable, seen }: Epoch, { closesFiles }: Ledger, lives: Lives): boolean {
+  const last = reachable.at(-1);
+  if (endedAt < Infinity || last?.cause === 'crash') return true;
+  if (last?.cause !== 'unlinked') return false;
+  return closesFiles || lives.endOf(seen.life) < last.to;
 }
 
 function holdsEqual(epoch: Epoch, parts: HeldStream['parts']): boolean {
