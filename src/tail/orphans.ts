@@ -28,8 +28,9 @@ const missingWaitMs = 10_000;
 
 export class Orphans {
   readonly #options: OrphansOptions;
-  /** By dev:ino. */
+  /** By the dev:ino at which each was; its record may say another place by the time that it is found. */
   readonly #missing: Map<string, StreamState[]>;
+  readonly #missingKeys: Map<StreamState, string>;
   #orphans: Orphan[] = [];
   #missingWaitMs = missingWaitMs;
   #scan = 0;
@@ -37,9 +38,10 @@ export class Orphans {
   #walkedAt = -Infinity;
 
   /** `missing`: the streams of an earlier process. */
-  constructor(missing: Iterable<StreamState>, options: OrphansOptions) {
+  constructor(missing: readonly StreamState[], options: OrphansOptions) {
     this.#options = options;
     this.#missing = Map.groupBy(missing, keyOf);
+    this.#missingKeys = new Map(missing.map((stream) => [stream, keyOf(stream)]));
   }
 
   /** From now on nothing is waited for: what a few walks do not find is gone. */
@@ -152,7 +154,9 @@ export class Orphans {
   }
 
   #forget(stream: StreamState): void {
-    const key = keyOf(stream);
+    const key = this.#missingKeys.get(stream);
+    if (key === undefined) return;
+    this.#missingKeys.delete(stream);
     const rest = this.#missing.get(key)?.filter((other) => other !== stream) ?? [];
     if (rest.length > 0) this.#missing.set(key, rest);
     else this.#missing.delete(key);

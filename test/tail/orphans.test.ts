@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../../src/core/logger.ts';
+import { Comparison } from '../../src/tail/comparison.ts';
+import type { CompressedFiles } from '../../src/tail/compressed-files.ts';
+import { followedFile } from '../../src/tail/followed-file.ts';
+import { Orphans } from '../../src/tail/orphans.ts';
+import { MemoryFiles } from './memory-files.ts';
+import { cutOf, recordOf, stateOf } from './stream-state.ts';
+
+const nothingIsHidden = (): boolean => false;
+
+function orphansOf(states: Parameters<typeof stateOf>[1][]) {
+  const { fs } = new MemoryFiles();
+  const compressed = { isPending: () => false } as unknown as CompressedFiles;
+  const streams = states.map((more) => stateOf([cutOf(0, 10)], more));
+  const comparison = new Comparison(fs, silentLogger);
+  return { streams, orphans: new Orphans(streams, { compressed, comparison }) };
+}
+
+const at = (ino: string) => ({ record: recordOf(ino.repeat(32), { dev: '1', ino }) });
+const someFile = () =>
+  followedFile(
+    '/logs/copy.log',
+    {
+      key: '1:9',
+      dev: '1',
+      ino: '9',
+      size: 10,
+      mtimeMs: 0,
+      birthtimeMs: 0,
+      links: 1,
+      kind: 'file',
+    },
+    0,
+  );
+
+describe('orphans', () => {
+  it('are the missing streams that a walk did not find, until they are given up', () => {
+    const { streams, orphans } = orphansOf([at('2'), at('3')]);
+    orphans.found(streams[1]!);
+    orphans.beginScan();
+    orphans.endScan(0);
+    orphans.addMissing(nothingIsHidden);
+    expect(streams.map((stream) => orphans.includes(stream))).toEqual([true, false]);
+    for (let scan = 0; scan < 4; scan += 1) orphans.beginScan();
+    expect(orphans.giveUp(nothingIsHidden)).toEqual([]);
+    orphans.endScan(60_000);
+    expect(orphans.giveUp(nothingIsHidden).map(({ stream }) => stream)).toEqual([streams[0]]);
+    expect(orphans.missingAt('1:2')).toEqual([]);
+  });
+
+  it('are missing no more when a copy has taken them over, whose place their record has by then', () => {
+    const { streams, orphans } = orphansOf([at('2')]);
+    const [stream] = streams as [(typeof streams)[0]];
+    const orphan = orphans.add({ stream, lastSize: 10, successor: null, unsent: [], unwatched: true });
+    stream.record.ino = '9';
+    orphans.placed(orphan, someFile());
+    expect(orphans.missingAt('1:2')).toEqual([]);
+    expect(orphans.includes(stream)).toBe(false);
+  });
+});
