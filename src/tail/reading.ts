@@ -38,7 +38,8 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
   const wanted = Math.min(bytesMax, Math.max(0, request.available));
   const buffer = buffers.take(before + wanted);
   const got = await file.read(buffer, 0, before + wanted, offset - before);
-  if (got < before || (anchor !== null && hashOf(buffer.subarray(0, before)) !== anchor)) {
+  // With less than there was a moment ago it was truncated meanwhile: what was read may be of either side.
+  if (got < before + wanted || (anchor !== null && hashOf(buffer.subarray(0, before)) !== anchor)) {
     buffers.giveBack(buffer);
     return { kind: 'rewritten' };
   }
