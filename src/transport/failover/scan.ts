@@ -24,6 +24,9 @@ export async function* scanInOrder(
 class StreamOrder {
   readonly #reached = new Map<string, { end: number; isFinal: boolean }>();
 
+  /** By stream: where a gap begins whose bytes neither cluster has. */
+  readonly #missing = new Map<string, number>();
+
   /** By log and partition: the last position of the first pass. */
   readonly #passed = new Map<string, number>();
 
@@ -32,6 +35,13 @@ class StreamOrder {
     const known = this.#reached.get(stream);
     if (start > (known?.end ?? 0)) return false;
     return known !== undefined || !snapshot || previous === null || this.#reached.has(previous);
+  }
+
+  /** Whether it is a gap in place of bytes that may be found yet. A hole never had any. */
+  mayBeFilled(header: SegmentHeader): boolean {
+    const { stream, start, end, gap } = header;
+    if (gap === null || gap === 'hole') return false;
+    return end > (this.#reached.get(stream)?.end ?? 0) && this.#missing.get(stream) !== start;
   }
 
   isNews({ stream, end, final }: SegmentHeader): boolean {
@@ -55,10 +65,11 @@ class StreamOrder {
     return carried.position <= (this.#passed.get(logOf(carried)) ?? -1);
   }
 
-  /** What comes before is nowhere. */
+  /** What comes before is nowhere; nor is what begins there, when that had been reached. */
   leapTo(stream: string, start: number): void {
-    const end = Math.max(this.#reached.get(stream)?.end ?? 0, start);
-    this.#reached.set(stream, { end, isFinal: false });
+    const known = this.#reached.get(stream);
+    if (known && start <= known.end) this.#missing.set(stream, start);
+    this.#reached.set(stream, { end: Math.max(known?.end ?? 0, start), isFinal: false });
   }
 }
 
@@ -118,7 +129,8 @@ async function* onePass(
   for await (const carried of segments) {
     const { segment } = carried;
     if (wanted === null) order.pass(carried);
-    if (passed.left.has(segment.stream) || !order.continues(segment)) {
+    const isLeft = passed.left.has(segment.stream) || !order.continues(segment) || order.mayBeFilled(segment);
+    if (isLeft) {
       if (!passed.left.has(segment.stream)) passed.left.set(segment.stream, segment.start);
       continue;
     }

@@ -64,29 +64,56 @@ describe('a scan of two clusters', () => {
     expect(await scanned(both)).toEqual(['a0 first', 'b0 second', 'c0 first', 'e0 second']);
   });
 
-  it('any parts of any streams in either cluster: each stream in order, nothing left out', async () => {
-    const parts = fc.array(
-      fc.record({
-        stream: fc.constantFrom('a', 'b', 'c'),
-        where: fc.constantFrom('first', 'second', 'both', 'nowhere'),
-      }),
-      { maxLength: 60 },
-    );
+  it('bytes come before a gap that was told of them, wherever it is met; a gap that nothing fills is told', async () => {
+    const both = clusters();
+    const gap = (start: number, end: number, stream = 'a') =>
+      segmentOf('', { stream: stream.repeat(32), start, end, gap: 'gone' });
+    const [b, c] = [{ stream: 'b'.repeat(32) }, { stream: 'c'.repeat(32) }];
+    put(both.first, piece(0), gap(1, 3), piece(3), piece(5, c), gap(0, 1, 'd'));
+    put(both.second, piece(1), piece(2), piece(0, b), gap(1, 2, 'b'), piece(2, b), gap(5, 6, 'c'));
+    const found = await scanned(both);
+    const of = (stream: string) => found.filter((line) => line.startsWith(stream));
+    expect(of('a')).toEqual(['a0 first', 'a1 second', 'a2 second', 'a3 first']);
+    expect(of('b')).toEqual(['b0 second', 'b1 second', 'b2 second']);
+    expect(of('c')[0]).toBe('c5 first');
+    expect(of('d')).toEqual(['d0 first']);
+  });
+
+  it('a gap on the first cluster beyond what there is comes behind the bytes of the second', async () => {
+    const both = clusters();
+    put(both.first, segmentOf('', { start: 5, end: 6, gap: 'gone' }));
+    put(both.second, piece(5));
+    expect((await scanned(both))[0]).toBe('a5 second');
+  });
+
+  it('any parts of any streams in either cluster: each stream in order, nothing left out, bytes before gaps', async () => {
+    const part = fc.constantFrom('bytes', 'gap', 'nothing');
+    const parts = fc.array(fc.record({ stream: fc.constantFrom('a', 'b', 'c'), first: part, second: part }), {
+      maxLength: 60,
+    });
     await fc.assert(
       fc.asyncProperty(parts, async (list) => {
         const both = clusters();
         const ends: Record<string, number> = {};
-        const expected = new Set<string>();
-        for (const { stream, where } of list) {
+        const expected = new Map<string, string | null>();
+        for (const { stream, ...where } of list) {
           const start = ends[stream] ?? 0;
           ends[stream] = start + 1;
-          const segment = piece(start, { stream: stream.repeat(32) });
-          if (where === 'first' || where === 'both') put(both.first, segment);
-          if (where === 'second' || where === 'both') put(both.second, segment);
-          if (where !== 'nowhere') expected.add(`${stream}${start}`);
+          const of = { stream: stream.repeat(32), end: start + 1 };
+          for (const side of ['first', 'second'] as const) {
+            if (where[side] === 'bytes') put(both[side], piece(start, of));
+            if (where[side] === 'gap') put(both[side], segmentOf('', { ...of, start, gap: 'gone' }));
+          }
+          const kinds = Object.values(where);
+          if (kinds.includes('bytes')) expected.set(`${stream}${start}`, null);
+          else if (kinds.includes('gap')) expected.set(`${stream}${start}`, 'gone');
         }
-        const found = (await scanned(both)).map((line) => line.split(' ')[0]!);
-        expect(new Set(found)).toEqual(expected);
+        const scan = await Array.fromAsync(both.transport.scanner.scan());
+        const found = scan.map(({ segment }) => `${segment.stream[0]}${segment.start}`);
+        const seen = new Map(
+          scan.toReversed().map(({ segment }) => [`${segment.stream[0]}${segment.start}`, segment.gap]),
+        );
+        expect(seen).toEqual(expected);
         for (const stream of ['a', 'b', 'c']) {
           const starts = [...new Set(found.filter((each) => each.startsWith(stream)))];
           expect(starts).toEqual(starts.toSorted((x, y) => Number(x.slice(1)) - Number(y.slice(1))));
