@@ -128,7 +128,11 @@ async function measureOnce(context: BenchContext, run: number): Promise<Measured
       };
       // The load begins when a line comes through: until then the indexer and its consumer group are starting.
       await comesThrough();
-      for (let round = 0, seconds = Infinity; round < warmUpRoundsMax && seconds > p99SecondsMax; round += 1) {
+      for (
+        let round = 0, seconds = Infinity;
+        round < warmUpRoundsMax && seconds > p99SecondsMax;
+        round += 1
+      ) {
         await writer.write(warmUpSeconds);
         seconds = await comesThrough();
       }
