@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../src/core/clock.ts';
 import { silentLogger } from '../src/core/logger.ts';
 import { createLocalTransport } from '../src/transport/local/transport.ts';
+import { until } from '../test/fakes/clock.ts';
 import { AgentProcess, usedBy } from './agent-process.ts';
+import { quantile } from './bench.ts';
 import type { Bench, Figure } from './bench.ts';
 import { trainingLines } from './training-lines.ts';
 
@@ -47,9 +49,8 @@ export const agentManyFiles: Bench = {
       await followed;
       if (latencies.length < liveFiles * rounds)
         throw new Error(`only ${latencies.length} of ${liveFiles * rounds} lines were published`);
-      latencies.sort((a, b) => a - b);
-      middle.push(latencies[Math.floor(latencies.length * 0.5)] ?? NaN);
-      slow.push(latencies[Math.floor(latencies.length * 0.99)] ?? NaN);
+      middle.push(quantile(latencies, 0.5));
+      slow.push(quantile(latencies, 0.99));
       const { rssBytesMax } = await agent.stop();
       rssMiB.push(rssBytesMax / 2 ** 20);
     }
@@ -67,18 +68,14 @@ export const agentManyFiles: Bench = {
 
 /** Resolves when every file is followed and acknowledged to its end, and none is polled: from then on it costs walks and events. */
 async function settled(agent: AgentProcess, files: number): Promise<void> {
-  const began = performance.now();
-  for (;;) {
-    const [followed, lagBytes, polled] = [
-      await agent.metric('caboose_followed_files'),
-      await agent.metric('caboose_lag_bytes'),
-      await agent.metric('caboose_polled_files'),
-    ];
-    if (followed === files && lagBytes === 0 && polled === 0) return;
-    if (performance.now() - began > settledWithinMs)
-      throw new Error(`not settled: ${followed} files, ${lagBytes} bytes behind, ${polled} polled`);
-    await sleep(1000);
-  }
+  let seen: object = {};
+  const isSettled = async (): Promise<boolean> => {
+    const now = await agent.metrics('caboose_followed_files', 'caboose_lag_bytes', 'caboose_polled_files');
+    seen = now;
+    const { caboose_followed_files: followed, caboose_lag_bytes: lag, caboose_polled_files: polled } = now;
+    return followed === files && lag === 0 && polled === 0;
+  };
+  await until(isSettled, () => `the agent has settled: ${JSON.stringify(seen)}`, settledWithinMs, 1000);
 }
 
 async function writeFiles(logs: string): Promise<string[]> {

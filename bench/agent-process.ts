@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../src/core/logger.ts';
 import { readCutState } from '../src/tail/cut-log.ts';
 import { nodeJournalStore } from '../src/tail/journal-store.ts';
+import { metricIn } from '../test/scenario/exposition.ts';
 
 export const projectRoot = join(import.meta.dirname, '..');
 const reporter = join(import.meta.dirname, 'report-usage.ts');
@@ -85,13 +86,16 @@ export class AgentProcess {
     return this.#sinceStartMs();
   }
 
-  /** Of its own metrics: the sum over the labels. The agent must have said where its HTTP server listens. */
-  async metric(name: string): Promise<number> {
+  /** Its own metrics at this moment, each summed over its labels. The agent must have said where its HTTP server listens. */
+  async metrics<Name extends string>(...names: readonly Name[]): Promise<Record<Name, number>> {
     const url = /"url":"([^"]+)"/.exec(this.#log)?.[1];
-    const response = await fetch(`${url}/metrics`);
-    const values = [...(await response.text()).matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.+)$`, 'gm'))];
-    if (values.length === 0) throw new Error(`the agent has no metric ${name}`);
-    return values.reduce((sum, [, value]) => sum + Number(value), 0);
+    const exposition = await (await fetch(`${url}/metrics`)).text();
+    const values = names.map((name): [Name, number] => {
+      const value = metricIn(exposition, name);
+      if (value === null) throw new Error(`the agent has no metric ${name}`);
+      return [name, value];
+    });
+    return Object.fromEntries(values) as Record<Name, number>;
   }
 
   /** Waits for its end; throws with its log when it failed. */

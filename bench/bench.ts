@@ -36,6 +36,12 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** `part` of the values are smaller. */
+export function quantile(values: readonly number[], part: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length * part)] ?? NaN;
+}
+
 export function isMet({ values, budget }: Figure): boolean {
   if (!budget) return true;
   return 'max' in budget ? median(values) <= budget.max : median(values) >= budget.min;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CabooseProcess } from '../test/scenario/caboose-process.ts';
 import { AgentProcess, usedBy } from './agent-process.ts';
+import { quantile } from './bench.ts';
 import type { Bench, BenchContext, Figure } from './bench.ts';
 import { indexedBy, loadBare } from './bare-loader.ts';
 import type { Loaded } from './bare-loader.ts';
@@ -193,11 +194,6 @@ function mapValues(
   change: (name: keyof PerProcess, value: number) => number,
 ): PerProcess {
   return Object.fromEntries(processNames.map((name) => [name, change(name, values[name])])) as PerProcess;
-}
-
-function quantile(seconds: readonly number[], part: number): number {
-  const sorted = seconds.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length * part)] ?? NaN;
 }
 
 /** Half of the files are logs (bulk), the others metrics and stderr (fast). All grow at the same pace. */

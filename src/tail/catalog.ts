@@ -106,7 +106,7 @@ export class Catalog {
     rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
     // One by one, oldest first: a copy may be found in the same walk as its original.
     for (const candidate of rest) await this.#begin(candidate, now);
-    this.#copies.end();
+    this.#copies.end(found);
     this.#markRotated();
     const lost = this.#orphans.giveUp(isHidden);
     files.awake = new Set([...files].filter(({ nextPollAt }) => nextPollAt < Infinity));

@@ -79,11 +79,10 @@ export class Copies {
     this.#isUndecided = false;
   }
 
-  /** After the last one. */
-  end(): void {
+  /** After the last one. `found`: the dev:ino of all that the walk has found. */
+  end(found: ReadonlySet<string>): void {
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
-    const keys = new Set([...this.#present.values()].map(({ stat }) => stat.key));
-    for (const key of this.#held.keys()) if (!keys.has(key)) this.#held.delete(key);
+    for (const key of this.#held.keys()) if (!found.has(key)) this.#held.delete(key);
   }
 
   /** The file is followed now. */

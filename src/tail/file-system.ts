@@ -58,20 +58,21 @@ export interface OpenFile {
 
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
+const bigint = { bigint: true } as const;
+
 /** Longer reads are worth a thread of the pool. */
 const shortReadBytesMax = 16 * 1024;
 
 export const nodeFileSystem: FileSystem = {
   stat: async (path) =>
-    orNull(async () => {
-      const bigint = { bigint: true } as const;
-      return statOf(
+    orNull(async () =>
+      statOf(
         await quickly(
           () => statSync(path, bigint),
           async () => await stat(path, bigint),
         ),
-      );
-    }),
+      ),
+    ),
   realPath: async (path) => orNull(async () => await realpath(path)),
 
   readDirectory: async (path) =>
@@ -97,7 +98,6 @@ const pooledRead = promisify(read);
 const pooledClose = promisify(close);
 
 function openFile(fd: number): OpenFile {
-  const bigint = { bigint: true } as const;
   // A number that was closed may be another file's by now: nothing is asked of it any more, and it is not closed under a read.
   let isOpen = true;
   let underWay: Promise<unknown> = Promise.resolve();

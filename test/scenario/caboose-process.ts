@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { metricIn } from './exposition.ts';
 
 const main = resolve(import.meta.dirname, '../../src/main.ts');
 
@@ -82,11 +83,7 @@ export class CabooseProcess {
     if (url === null) return null;
     try {
       const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(500) });
-      const rows = (await response.text())
-        .split('\n')
-        .filter((row) => row.startsWith(`${name} `) || row.startsWith(`${name}{`));
-      if (rows.length === 0) return null;
-      return rows.reduce((sum, row) => sum + Number(row.slice(row.lastIndexOf(' ') + 1)), 0);
+      return metricIn(await response.text(), name);
     } catch (error) {
       if (error instanceof Error) return null;
       throw error;
