@@ -105,7 +105,8 @@ export class Copies {
     const isCopy = async (file: OpenFile) => original !== null && (await this.#isCopy(file, size, original));
     const looksLikeIt = original !== null && (await this.#options.comparison.look(path, key, isCopy));
     if (looksLikeIt === null || (looksLikeIt && original?.stream === null)) this.#isUndecided = true;
-    if (looksLikeIt === null) return 'held';
+    // One that is empty may yet become one.
+    if (looksLikeIt === null || (original !== null && size === 0)) return 'held';
     if (!looksLikeIt) {
       this.#held.delete(key);
       return 'own';

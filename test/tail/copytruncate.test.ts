@@ -86,6 +86,22 @@ describe('copytruncate', () => {
 });
 
 describe('a copy', () => {
+  it('that was empty before is not shipped again', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), '');
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await t.start();
+    await t.pass(20_000);
+    await appendFile(t.path('a.log'), 'one\n');
+    await t.pass(2000);
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await t.pass(3000);
+    await truncate(t.path('a.log'), 0);
+    await t.pass(20_000);
+    expect(t.publisher.published.map(({ segment }) => segment.bytes.toString()).join('')).toBe('one\n');
+  });
+
   it.each([
     ['with birth times', false],
     ['without', true],
