@@ -83,11 +83,10 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
+// oxlint-disable-next-line no-control-regex
+const controls = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
+
 function printable(line: string): string {
-  // oxlint-disable-next-line no-control-regex
-  const text = stripVTControlCharacters(line).replaceAll(
-    /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g,
-    '\uFFFD',
-  );
+  const text = stripVTControlCharacters(line).replaceAll(controls, '\uFFFD');
   return text.length > columnsMax ? `${text.slice(0, columnsMax)}…` : text;
 }
