@@ -16,6 +16,7 @@ import type { NumberMemory } from './not-a-number.ts';
 import { recordTexts } from './record-texts.ts';
 import { signatures } from './signatures.ts';
 import type { Signature } from './signatures.ts';
+import { textFilter } from './text-filter.ts';
 import { exceptionOf, readTraceback, withoutPrefixes } from './tracebacks.ts';
 import type { RaisedException, Traceback } from './tracebacks.ts';
 
@@ -39,19 +40,15 @@ const messageMax = 400;
 /** A server that logs an exception and then so many more events at their ease has survived it. */
 const wentOnAfter = 3;
 
-const hint = new RegExp(
-  [
-    ...new Set([
-      ...signatures.flatMap(({ hints }) => hints),
-      ...exitHints,
-      'Traceback (most recent',
-      'exc_type',
-      '\\n\\tat ',
-    ]),
-  ]
-    .map((text) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-    .join('|'),
-);
+const tells = textFilter([
+  ...new Set([
+    ...signatures.flatMap(({ hints }) => hints),
+    ...exitHints,
+    'Traceback (most recent',
+    'exc_type',
+    '\n\tat ',
+  ]),
+]);
 
 /** `bodies`: what else the event says. `memory` is changed, but for what its lists and tables hold. */
 export function readObservations(
@@ -84,14 +81,14 @@ function observeText(event: LogEvent, memory: FailureMemory): ObservationBody[] 
   if (event.kind === 'traceback') return observeException(event, event.message, memory);
   const { message } = event;
   if (event.kind === 'record') {
-    if (event.fields === undefined || !(hint.test(message) || isGrave(event))) return [];
+    if (event.fields === undefined || !(tells(message) || isGrave(event))) return [];
     return observeRecord(event, event.fields, memory);
   }
   if (memory.cut !== undefined) {
     const raised = observeCutEnd(event, memory, memory.cut);
     if (raised !== null) return [raised];
   }
-  if (!hint.test(message)) return [];
+  if (!tells(message)) return [];
   return observeLine(message.slice(0, textMax), memory);
 }
 
@@ -284,7 +281,7 @@ function observeRecord(
     const found =
       text.includes('Traceback (most recent') || text.includes('\n\tat ')
         ? observeException(event, text, memory)
-        : hint.test(text)
+        : tells(text)
           ? observeLine(text.slice(0, textMax), memory)
           : [];
     if (found.length > 0) return found;
