@@ -212,7 +212,7 @@ describe('a run that is well', () => {
       [
         { text: steps(1, 50) },
         {
-          text: '2026-11-02T08:41:30,287197+00:00 node7 kernel: NVRM: Xid (PCI:0000:9b:00): 79, pid=1, name=x, GPU has fallen off the bus.\n',
+          text: '[Mon Nov 02 10:01:00 2026] NVRM: Xid (PCI:0000:9b:00): 79, pid=1, name=x, GPU has fallen off the bus.\n',
         },
       ],
     ],
