@@ -319,6 +319,19 @@ export const signatures: readonly Signature[] = [
     pattern: /\bReceived SIGTERM: 15\b/,
   },
   {
+    // torch/distributed/elastic/agent/server/api.py
+    class: 'terminated',
+    role: 'root',
+    hints: ['death signal, shutting down workers'],
+    pattern: /Received (?:Signals\.SIG(?:TERM|HUP)|15|1) death signal, shutting down workers/,
+  },
+  {
+    class: 'interrupted',
+    role: 'root',
+    hints: ['death signal, shutting down workers'],
+    pattern: /Received (?:Signals\.SIGINT|2) death signal, shutting down workers/,
+  },
+  {
     class: 'interrupted',
     role: 'root',
     hints: ['Detected KeyboardInterrupt'],

@@ -158,6 +158,21 @@ describe('a run that fails', () => {
       ],
       ['scheduler@null root'],
     ],
+    [
+      'somebody ends the launcher',
+      [
+        { rank: 0, text: steps(1, 5) },
+        {
+          text:
+            'W1123 10:00:14.952000 20519 torch/distributed/elastic/agent/server/api.py:704] Received 15 death signal, shutting down workers\n' +
+            'W1123 10:00:14.953000 20519 torch/distributed/elastic/multiprocessing/api.py:1028] Sending process 100 closing signal SIGTERM\n' +
+            uncaught(
+              'torch.distributed.elastic.multiprocessing.api.SignalException: Process 20519 got signal: 15',
+            ),
+        },
+      ],
+      ['terminated@null root'],
+    ],
     ['the loss becomes NaN', [{ text: steps(1, 9) + steps(9, 12, 'nan') }], ['nan@null root']],
     [
       'NaN, and then an exception',

@@ -279,6 +279,16 @@ export const failureTexts: readonly FailureText[] = [
   },
   { class: 'terminated', role: 'root', text: '[rank: 0] Received SIGTERM: 15' },
   {
+    class: 'terminated',
+    role: 'root',
+    text: 'W1123 10:00:14.952000 20519 torch/distributed/elastic/agent/server/api.py:704] Received 15 death signal, shutting down workers',
+  },
+  {
+    class: 'interrupted',
+    role: 'root',
+    text: 'WARNING:torch.distributed.elastic.agent.server.api:Received Signals.SIGINT death signal, shutting down workers',
+  },
+  {
     class: 'interrupted',
     role: 'root',
     text: 'Detected KeyboardInterrupt, attempting graceful shutdown ...',
