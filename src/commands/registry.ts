@@ -45,7 +45,7 @@ export const registry: readonly RegisteredCommand[] = [
   },
   {
     name: 'why',
-    summary: 'what went wrong, first cause first (not yet)',
+    summary: 'what went wrong, first cause first: files, directories or a run',
     load: async () => await import('./why.ts'),
   },
   {

@@ -40,12 +40,50 @@ export interface ProgressBody {
   label: string | null;
 }
 
+/**
+ * - `root`: may be what went wrong;
+ * - `cascade`: the effect of another process's trouble;
+ * - `evidence`: helps to tell which, and how it ended;
+ * - `warning`: to be known, no failure by itself.
+ */
+export type ObservationRole = 'root' | 'cascade' | 'evidence' | 'warning';
+
+/** A text that tells of a failure. What it means is the incident rules' to say, over all ranks. */
 export interface ObservationBody {
   kind: 'observation';
-  /** See the failure signatures in train/. */
+  /** See train/observations/signatures.ts. */
   class: string;
-  role: 'root' | 'cascade' | 'evidence' | 'warning';
+  role: ObservationRole;
+  /** One line for people. */
   message: string;
+  details?: ObservationDetails;
+}
+
+/** What the text says beside, where it does. */
+export interface ObservationDetails {
+  /** `sure`: the process has ended. `likely`: an exception that nothing caught. Absent: it may have gone on. */
+  end?: 'sure' | 'likely';
+  /** The rank that names itself in the text, where neither prefix nor file name one. */
+  writer?: number;
+  /** The ranks that the text speaks of, where these are others than the one that wrote it. */
+  ranks?: number[];
+  exception?: string;
+  pid?: number;
+  exitCode?: number;
+  signal?: number;
+  /** A collective operation: its number, name, time limit and how long it ran. */
+  sequence?: number;
+  operation?: string;
+  timeoutMs?: number;
+  ranMs?: number;
+  /** Numbers of the last collective operations of a rank. */
+  enqueued?: number;
+  completed?: number;
+  /** A PCI address or an index. */
+  gpu?: string;
+  xid?: number;
+  /** ms since epoch: where the text has no time of its own, the last time that its stream told before. */
+  since?: number;
 }
 
 export interface LifecycleBody {

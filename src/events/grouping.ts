@@ -40,6 +40,8 @@ export interface Line {
 }
 
 const pythonStart = 'Traceback (most recent call last):';
+/** PyTorch's workers print their own traceback behind the message of the exception that tells of it (torch/_utils.py). */
+const workerStart = 'Original Traceback (most recent call last):';
 const groupStart = 'Exception Group Traceback (most recent call last):';
 const chainLine =
   /^(?:During handling of the above exception, another exception occurred:|The above exception was the direct cause of the following exception:)/;
@@ -85,6 +87,7 @@ function nextMode(group: Group, line: Line, habit: number): Mode | null {
     case 'raised':
       if (chainLine.test(text)) return 'chained';
       if (group.blank) return null;
+      if (text.startsWith(workerStart)) return 'frames';
       if (indent > 0 || messageMore.test(text)) return 'raised';
       return isLoose(group, text, head, habit) ? 'raised' : null;
     case 'chained':

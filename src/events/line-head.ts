@@ -6,6 +6,7 @@ import type { Level } from '../core/event.ts';
 import { epochTime, fractionMs, yearlessTime } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
 import { isDigit, readIsoTime } from './iso-time.ts';
+import { readKernelHead } from './kernel-head.ts';
 
 export interface LineHead {
   /** ms since epoch */
@@ -89,6 +90,10 @@ export function readHead(text: string, near: number, offset: ZoneOffset): LineHe
   const lead = leadOf(head);
   const found = lead === null ? null : readIsoTime(head, lead.length, offset);
   if (lead !== null && found !== null) return readAfterTime(head, lead, found);
+  if (mayBeKernel(head, first)) {
+    const kernel = readKernelHead(head, near, offset);
+    if (kernel !== null) return { ...kernel, logger: null };
+  }
   if (first < 91 || first === 91) {
     const glog = readGlog(head, near, offset);
     if (glog !== null) return glog;
@@ -107,6 +112,14 @@ export function readHead(text: string, near: number, offset: ZoneOffset): LineHe
   return noHead;
 }
 export const noHead: LineHead = { time: null, level: null, logger: null };
+
+/** `[Mon …`, `kern  :…`, `Nov 23 …`: a cheap look. */
+function mayBeKernel(head: string, first: number): boolean {
+  if (first === 91) return head.charCodeAt(4) === 32;
+  return (
+    head.charCodeAt(3) === 32 || (first > 96 && head.includes(':', 4) && /^[a-z]{4,6} {0,6}:/.test(head))
+  );
+}
 
 /** What a line that may have a time has before it; null if it can have none. */
 function leadOf(head: string): string | null {

@@ -9,6 +9,7 @@ import type { Fact, FactBody } from '../core/fact.ts';
 import { iterationLineReader } from './iteration-lines.ts';
 import { megatronReader } from './megatron.ts';
 import { printedDictReader } from './printed-dict.ts';
+import { readObservations } from './observations/read-observations.ts';
 import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
@@ -38,17 +39,22 @@ export function readFacts(
   event: LogEvent,
   context: Record<string, unknown>,
 ): { facts: Fact[]; context: Record<string, unknown> } {
-  if (event.part > 0 || event.kind === 'traceback') return { facts: [], context };
+  const before: TrainContext = context;
+  const after: TrainContext = { ...before, failures: { ...before.failures } };
+  const bodies = readBodies(event, after);
+  const observed = readObservations(event, bodies, after.failures ?? {});
+  const all = observed.length === 0 ? bodies : [...bodies, ...observed];
+  return { facts: all.length === 0 ? noFacts : factsOf(event, all), context: { ...after } };
+}
+
+function readBodies(event: LogEvent, context: TrainContext): readonly FactBody[] {
+  if (event.part > 0 || event.kind === 'traceback') return noBodies;
   const readable = { event, line: firstLine(event.message) };
   const reader = readers.find((reader) => reader.matches(readable));
-  if (reader === undefined) return { facts: [], context };
-  const after: TrainContext = reader === progressBarReader ? { ...context } : context;
-  const bodies = reader.read(readable, after);
-  return {
-    facts: bodies.length === 0 ? noFacts : factsOf(event, bodies),
-    context: reader === progressBarReader ? { ...after } : context,
-  };
+  return reader === undefined ? noBodies : reader.read(readable, context);
 }
+
+const noBodies: readonly FactBody[] = [];
 const noFacts: Fact[] = [];
 
 /** Gives the bodies their ids: the event's, a dash, the ordinal. */

@@ -5,9 +5,11 @@
 import type { LogEvent } from '../core/event.ts';
 import type { FactBody, PointBody } from '../core/fact.ts';
 import { canonicalName } from './canonical.ts';
+import type { FailureMemory } from './observations/read-observations.ts';
 
 /** What is remembered of the stream between events. Plain JSON, bounded. */
 export interface TrainContext {
+  failures?: FailureMemory | undefined;
   /** The progress bars seen, by their total: steps done. At most `barsMax`. */
   bars?: Record<string, number>;
 }

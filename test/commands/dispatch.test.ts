@@ -61,7 +61,7 @@ describe('the command line', () => {
     [['search', '-c', 'missing.yaml'], 'cannot read the config missing.yaml: there is no such file'],
     [['runs', '--listen', 'here'], 'http.listen: must be HOST:PORT'],
     [['validate'], 'no file was given'],
-    [['why', 'x'], '`caboose why` is not built yet'],
+    [['why'], 'why: of what?'],
     [['top'], '`caboose top` is not built yet'],
     [['dead-letters'], 'dead-letters needs list or replay'],
     [['dead-letters', 'lits'], 'did you mean "list"?'],

@@ -171,9 +171,9 @@ export class Indexing {
       check,
       told,
       soon: batch.lane === 'fast',
-      onStored: (closed, facts) => {
+      onStored: (closed, points) => {
         work.progress(`${partition}: taking it in`);
-        this.#noteStored(memory, closed, facts);
+        this.#noteStored(memory, closed, points);
       },
     });
     const letters = batch.rejected.map((record) => rejectedLetter(record, clock.now()));
@@ -335,10 +335,10 @@ export class Indexing {
     this.#tellLetters(fresh);
   }
 
-  #noteStored(memory: PartitionMemory, closed: readonly LogEvent[], facts: number): void {
+  #noteStored(memory: PartitionMemory, closed: readonly LogEvent[], points: number): void {
     const { metrics } = this.#options;
     metrics.indexedEvents.inc(closed.length);
-    metrics.indexedPoints.inc(facts);
+    metrics.indexedPoints.inc(points);
     for (const event of closed) {
       const open = memory.streams.get(event.stream)?.open;
       // What was searchable provisionally has been counted then.

@@ -23,7 +23,7 @@ export interface StoringOptions extends WriteOptions {
   /** Chunks of this batch whose facts and letters are appended: a batch that waits comes again every few seconds. */
   told: Set<string>;
   /** Told of each chunk, when it is stored. */
-  onStored: (closed: readonly LogEvent[], facts: number) => void;
+  onStored: (closed: readonly LogEvent[], points: number) => void;
 }
 
 interface Chunk {
@@ -104,7 +104,7 @@ export class Storing {
     }
     for (const fact of facts) this.facts.push(fact);
     this.letters.push(...all);
-    onStored(closed, facts.length);
+    onStored(closed, facts.filter(({ kind }) => kind === 'point').length);
   }
 }
 

@@ -124,7 +124,10 @@ describe('Indexing', () => {
     const line = '{"step": 3, "loss": 2.5}\n';
     expect(await bench.give([segmentOf(line, { path: '/logs/m.jsonl' })])).toBe('commit');
     expect(bench.messages).toEqual([line.trim()]);
-    expect(bench.facts).toMatchObject([{ kind: 'point', step: 3, name: 'loss', value: 2.5 }]);
+    expect(bench.facts).toMatchObject([
+      { kind: 'point', step: 3, name: 'loss', value: 2.5 },
+      { kind: 'lifecycle', state: 'started', rank: 0 },
+    ]);
     expect(bench.index.documents.get('a'.repeat(32))).toMatchObject({ end: line.length, events: 1 });
   });
 
@@ -269,10 +272,10 @@ describe('Indexing', () => {
     );
     expect(await bench.give(segments)).toBe('release');
     expect(await bench.give(segments)).toBe('release');
-    expect(bench.facts).toHaveLength(11);
+    expect(bench.facts).toHaveLength(22);
     refuses = false;
     expect(await bench.give(segments)).toBe('commit');
-    expect(bench.facts).toHaveLength(11);
+    expect(bench.facts).toHaveLength(22);
     expect(bench.index.documents.size).toBe(11);
   });
 
@@ -302,7 +305,12 @@ describe('Indexing', () => {
     expect(bench.index.documents.get('a'.repeat(32))).toEqual(document);
     expect([...bench.index.events.keys()]).toEqual(closed.map(({ id }) => id));
     expect(itemsOf(closed, []).length).toBeGreaterThan(7000);
-    expect(bench.facts).toHaveLength(4001);
+    const kinds = Map.groupBy(bench.facts, ({ kind }) => kind);
+    expect([...kinds].map(([kind, facts]) => [kind, facts.length])).toEqual([
+      ['point', 4001],
+      ['lifecycle', 1],
+      ['observation', 4000],
+    ]);
   });
 
   it('takes in a line of the fast lane while a long batch of bulk is under way', async () => {

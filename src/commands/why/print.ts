@@ -1,0 +1,92 @@
+/** An answer for a person who was woken by the alarm: what, which rank, when, where it is written, what is only its echo, what to try. */
+import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { adviceFor } from '../../train/incidents/advice.ts';
+import type { RunCause } from '../../train/incidents/run-failures.ts';
+import { excerptsOf } from './excerpts.ts';
+import type { Excerpt } from './excerpts.ts';
+import type { RunReading } from './read-run.ts';
+
+const evidenceShownMax = 3;
+const columnsMax = 160;
+
+/** `cwd`: files are named from there. */
+export async function runText(reading: RunReading, cwd: string): Promise<string> {
+  const { run, causes, files, events, ranks, dropped } = reading;
+  const read = `${counted(files, 'file')}, ${counted(events, 'event')}${ranks > 0 ? `, ${counted(ranks, 'rank')}` : ''}`;
+  const [first] = causes;
+  if (first === undefined) return `${run}: nothing went wrong, as far as its files tell (${read})\n`;
+  const blocks = [`${run}: ${headline(first)} (${read})\n`];
+  for (const [i, cause] of causes.entries()) blocks.push(await causeText(cause, i, reading, cwd));
+  if (dropped > 0) blocks.push(`\n  ${dropped} more observations were left out: there were too many\n`);
+  return blocks.join('');
+}
+
+function headline(cause: RunCause): string {
+  if (cause.role === 'warning') return 'it is well, but look at this';
+  const where = cause.rank === null ? '' : `rank ${cause.rank}: `;
+  return `${where}${adviceFor(cause.class, cause.details).title}`;
+}
+
+async function causeText(cause: RunCause, i: number, reading: RunReading, cwd: string): Promise<string> {
+  const { title, tries } = adviceFor(cause.class, cause.details);
+  const lines: string[] = ['', `  ${i + 1}. ${cause.class}${i === 0 ? '' : `: ${title}`}`];
+  lines.push(`     ${whoAndWhen(cause, reading)}`, `     ${cause.message}`, '');
+  const evidence = cause.evidence.slice(0, evidenceShownMax);
+  for (const [n, { path, start, end }] of evidence.entries()) {
+    const [excerpt] = await excerptsOf(path, [{ start, end }]);
+    lines.push(`     ${relative(cwd, path)}${place(excerpt)}  (bytes ${start}–${end})`);
+    if (n === 0) for (const line of excerpt?.lines ?? []) lines.push(`       | ${printable(line)}`);
+  }
+  const more = cause.evidence.length - evidence.length;
+  if (more > 0) lines.push(`     and ${more} more`);
+  if (cause.echo.length > 0) lines.push('', '     Echo, not the cause:');
+  for (const { class: name, ranks, message, evidence: at } of cause.echo) {
+    const [excerpt] = await excerptsOf(at.path, [at]);
+    const who = ranks.length === 0 ? '' : ` ${ranksText(ranks)}`;
+    lines.push(`       ${name}${who}: ${printable(message)}  ${relative(cwd, at.path)}${place(excerpt)}`);
+  }
+  if (tries.length > 0) lines.push('', '     Try:', ...tries.map((text) => `       - ${text}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function whoAndWhen(cause: RunCause, { untimed }: RunReading): string {
+  const { rank, ranks, attempts, restarted, details, evidence } = cause;
+  const parts = [rank === null ? 'rank unknown' : `rank ${rank}`];
+  if (ranks.length > 1) parts.push(`the same on ${ranksText(ranks)}`);
+  parts.push(`attempt ${attempts.join(', ')}${restarted ? ', started again since' : ''}`);
+  const [first] = evidence;
+  if (first !== undefined && !untimed.has(first.id)) {
+    const time = `${new Date(cause.time).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+    parts.push(details.since === undefined ? time : `after ${time}`);
+  }
+  return parts.join(' · ');
+}
+
+function place(excerpt: Excerpt | undefined): string {
+  return excerpt === undefined || excerpt.line === null ? '' : `:${excerpt.line}`;
+}
+
+/** `rank 3`, `ranks 0–6, 8`. */
+function ranksText(ranks: readonly number[]): string {
+  const spans: [number, number][] = [];
+  for (const rank of ranks) {
+    const last = spans.at(-1);
+    if (last !== undefined && last[1] === rank - 1) last[1] = rank;
+    else spans.push([rank, rank]);
+  }
+  const text = spans.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(', ');
+  return `rank${ranks.length === 1 ? '' : 's'} ${text}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+// oxlint-disable-next-line no-control-regex
+const controls = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
+
+function printable(line: string): string {
+  const text = stripVTControlCharacters(line).replaceAll(controls, '\uFFFD');
+  return text.length > columnsMax ? `${text.slice(0, columnsMax)}…` : text;
+}

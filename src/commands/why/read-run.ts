@@ -1,0 +1,53 @@
+/** The files of a run, through events and facts, into the incident rules. */
+import type { Fact } from '../../core/fact.ts';
+import { RunFailures } from '../../train/incidents/run-failures.ts';
+import type { RunCause } from '../../train/incidents/run-failures.ts';
+import { readFacts } from '../../train/read-facts.ts';
+import type { CommandContext } from '../command.ts';
+import { eventsOf } from '../dry-run.ts';
+import type { RunFiles } from './run-folders.ts';
+
+export interface RunReading {
+  run: string;
+  causes: RunCause[];
+  files: number;
+  events: number;
+  ranks: number;
+  /** Ids of facts of which no time is known but that of their file. */
+  untimed: ReadonlySet<string>;
+  /** Observations that there was no room for. */
+  dropped: number;
+}
+
+export async function readRun(
+  context: CommandContext,
+  { run, files }: RunFiles,
+  timeZone: string,
+): Promise<RunReading> {
+  const failures = new RunFailures();
+  const untimed = new Set<string>();
+  const ranks = new Set<number>();
+  let events = 0;
+  for (const file of files) {
+    let memory: Record<string, unknown> = {};
+    for await (const event of eventsOf(context, file, timeZone)) {
+      if (context.signal.aborted) break;
+      events += 1;
+      if (event.rank !== null) ranks.add(event.rank);
+      const read = readFacts(event, memory);
+      memory = read.context;
+      failures.take(read.facts.map(dated));
+      if (event.timeSource === 'observed')
+        for (const fact of read.facts)
+          if (fact.kind === 'observation' && fact.details?.since === undefined) untimed.add(fact.id);
+    }
+  }
+  const causes = failures.causes();
+  return { run, causes, files: files.length, events, ranks: ranks.size, untimed, dropped: failures.dropped };
+}
+
+/** A file is read long after it was written: of a text without a time only what its file told before is known. */
+function dated(fact: Fact): Fact {
+  if (fact.kind !== 'observation' || fact.details?.since === undefined) return fact;
+  return { ...fact, time: fact.details.since };
+}

@@ -1,0 +1,68 @@
+/**
+ * What went wrong in a run, from the facts of all its ranks and attempts: the same rules for files on a disk and for a run that is under
+ * way. Its state is bounded, and a function of the facts: whoever takes the same facts again, in whatever order of the streams, gives the
+ * same answer.
+ */
+import type { Fact } from '../../core/fact.ts';
+import { normalized, AttemptRecord } from './attempt-record.ts';
+import type { Cause } from './cause.ts';
+import { causesOf } from './verdict.ts';
+
+/** Over this, the oldest attempts but the first are forgotten. */
+const attemptsMax = 32;
+const evidenceMax = 8;
+
+/** A cause, with the attempts that failed of it. */
+export interface RunCause extends Cause {
+  attempts: number[];
+  /** A later attempt was started. */
+  restarted: boolean;
+}
+
+export class RunFailures {
+  readonly #attempts = new Map<number, AttemptRecord>();
+
+  take(facts: readonly Fact[]): void {
+    for (const fact of facts) this.#of(fact.attempt).take(fact);
+  }
+
+  /** First cause first; none of a run that is well. */
+  causes(): RunCause[] {
+    const records = [...this.#attempts.values()].sort((a, b) => a.attempt - b.attempt);
+    const last = records.at(-1)?.attempt ?? 0;
+    const causes = new Map<string, RunCause>();
+    for (const record of records)
+      for (const cause of causesOf(record)) {
+        const key = [cause.class, cause.rank, normalized(cause.message)].join('|');
+        const known = causes.get(key);
+        if (known === undefined)
+          causes.set(key, { ...cause, attempts: [record.attempt], restarted: record.attempt < last });
+        else add(known, cause, record.attempt, last);
+      }
+    return [...causes.values()];
+  }
+
+  /** Observations that were not kept, because there were too many. */
+  get dropped(): number {
+    return [...this.#attempts.values()].reduce((sum, { dropped }) => sum + dropped, 0);
+  }
+
+  #of(attempt: number): AttemptRecord {
+    const known = this.#attempts.get(attempt);
+    if (known !== undefined) return known;
+    const record = new AttemptRecord(attempt);
+    this.#attempts.set(attempt, record);
+    if (this.#attempts.size > attemptsMax) {
+      const [, oldest] = [...this.#attempts.keys()].sort((a, b) => a - b);
+      if (oldest !== undefined) this.#attempts.delete(oldest);
+    }
+    return record;
+  }
+}
+
+function add(known: RunCause, cause: Cause, attempt: number, last: number): void {
+  known.attempts.push(attempt);
+  known.restarted = attempt < last;
+  known.ranks = [...new Set([...known.ranks, ...cause.ranks])].sort((a, b) => a - b);
+  known.evidence = [...known.evidence, ...cause.evidence].slice(0, evidenceMax);
+}

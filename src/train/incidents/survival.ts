@@ -1,0 +1,75 @@
+/**
+ * Whether a run has survived what was observed: it went on, came to its end, or the trouble passed. What a process says when it ends is
+ * never survived.
+ */
+import type { AttemptRecord, Kept, StreamRecord } from './attempt-record.ts';
+
+/**
+ * What a process printed last may be written behind its traceback, which is not buffered: so many bytes of steps do not show that it
+ * went on (BUFSIZ of C's stdio and Python's text output).
+ */
+const outputBufferBytes = 8192;
+/** Steps of others, or in another file, this much later. */
+const laterMs = 1_000;
+const nodeLaterMs = 120_000;
+/** A warning that is given so often, with nothing good behind it, is what went wrong. */
+const streakOf: Readonly<Record<string, number>> = { overflow: 10, nan: 3 };
+
+export function survived(kept: Kept, record: AttemptRecord): boolean {
+  const { last } = kept;
+  const { end } = last.details ?? {};
+  if (end === 'sure') return false;
+  const stream = record.ranks.get(last.rank)?.streams.get(last.stream);
+  if (last.class === 'nan' || last.class === 'nan-hidden') return becameNumber(kept, stream);
+  if (last.class === 'storage' && saidAfter('recovered', kept, record)) return true;
+  if (saidAfter('finished', kept, record)) return true;
+  const after = (stream?.steps ?? []).filter(({ start }) => start >= last.end);
+  const farthest = after.at(-1)?.start ?? 0;
+  if (end === 'likely')
+    return after.length > 1 && farthest - last.end > outputBufferBytes && !hasFailed(record);
+  if (after.length > 1 || after.some(({ kind }) => kind === 'point')) return true;
+  return saidAfter('went-on', kept, record) || wentOnElsewhere(kept, record);
+}
+
+/** Of a warning: it is no longer one. */
+export function isStreak({ last, count }: Kept): boolean {
+  return last.role === 'warning' && count >= (streakOf[last.class] ?? Infinity);
+}
+
+function becameNumber({ last }: Kept, stream: StreamRecord | undefined): boolean {
+  if (stream === undefined) return false;
+  const { lossAt, normAt } = stream;
+  // A loss that is hidden has no number; one that is shown has both.
+  if (last.role === 'warning') return normAt > last.start;
+  return lossAt > last.start;
+}
+
+/** In the same stream, behind it; of a whole rank, where the two are in different files. */
+function saidAfter(name: string, kept: Kept, { kept: all }: AttemptRecord): boolean {
+  for (const other of all.values()) {
+    if (other.last.class !== name || other.last.rank !== kept.last.rank) continue;
+    if (other.last.stream === kept.last.stream) {
+      if (other.last.start >= kept.last.end) return true;
+    } else if (name === 'finished' && kept.last.details?.end === undefined) return true;
+  }
+  return false;
+}
+
+function wentOnElsewhere({ last }: Kept, { ranks }: AttemptRecord): boolean {
+  const isNode = last.rank === null && ranks.get(null)?.streams.has(last.stream) !== true;
+  for (const [rank, { streams }] of ranks) {
+    if (rank !== last.rank && !isNode) continue;
+    for (const [id, stream] of streams)
+      if (id !== last.stream && stream.lastTime > stream.firstTime) {
+        if (stream.lastTime - last.time > (isNode ? nodeLaterMs : laterMs)) return true;
+      }
+  }
+  return false;
+}
+
+/** Whoever started the processes says that one has failed. */
+function hasFailed({ kept }: AttemptRecord): boolean {
+  for (const { last } of kept.values())
+    if (last.details?.end === 'sure' && last.class !== 'finished') return true;
+  return false;
+}

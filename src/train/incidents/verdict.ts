@@ -1,0 +1,221 @@
+/**
+ * From what was observed over all ranks of an attempt to what went wrong, first cause first. Pure.
+ *
+ * 1. What was survived is left out (survival.ts), and what the machine did while the run did not exist.
+ * 2. Of each rank the first root counts; what the rank says later follows from it. How a process ended, as its launcher says, counts
+ *    where the process itself says nothing.
+ * 3. What explains another takes it in: a machine without memory a killed process, a scheduler's end of the job a SIGTERM, a failing
+ *    GPU a CUDA error.
+ * 4. The same on several ranks is one. Roots come by what they are and then by time; the rest is their echo.
+ * 5. Without any root, the rank is named that the others wait for (waited-for.ts).
+ */
+import { compare, normalized } from './attempt-record.ts';
+import type { AttemptRecord, Kept } from './attempt-record.ts';
+import { causeOf, isExitStatus, sortedRanks } from './cause.ts';
+import type { Cause, Echo } from './cause.ts';
+import { isStreak, survived } from './survival.ts';
+import { waitedFor } from './waited-for.ts';
+
+const causesMax = 16;
+const echoMax = 16;
+/** How long before its first step, and after its last one, what a machine does may be a run's doing. */
+const beforeRunMs = 600_000;
+const afterRunMs = 7_200_000;
+
+export function causesOf(record: AttemptRecord): Cause[] {
+  const live = [...record.kept.values()]
+    .filter((kept) => !survived(kept, record) && isOfRun(kept, record))
+    .sort((a, b) => compare(a.first, b.first));
+  const suspects = absorb(suspectsOf(live));
+  const roots = merged(suspects).sort(bySeverityAndTime);
+  const cascades = live.filter(({ first }) => first.role === 'cascade');
+  const causes = roots.length > 0 ? roots : waitedFor(cascades, live, record);
+  const warnings = live.filter(
+    ({ first, count }) => first.role === 'warning' && first.class === 'sdc' && count > 0,
+  );
+  const all = [...causes, ...warnings.map((kept) => causeOf([kept], kept.rank))].slice(0, causesMax);
+  for (const [i, cause] of causes.entries()) if (i === 0) cause.echo = echoOf(live, all);
+  return all;
+}
+
+/** Something that may be the cause, with the rank that it is about. */
+export interface Suspect {
+  kept: Kept;
+  rank: number | null;
+  /** How a process ended, as another one says. */
+  isExit: boolean;
+  /** What it explains. */
+  explains: Kept[];
+}
+
+/** The first root of each rank. */
+function suspectsOf(live: readonly Kept[]): Suspect[] {
+  const closing = new Set<number>();
+  for (const { first } of live)
+    if (first.class === 'worker-death' && first.role === 'evidence' && first.details?.pid !== undefined)
+      closing.add(first.details.pid);
+  const own: Suspect[] = [];
+  const exits: Suspect[] = [];
+  for (const kept of live) {
+    const { first } = kept;
+    if (first.role !== 'root' && !isStreak(kept)) continue;
+    const isExit = isExitStatus(first);
+    if (isExit && closing.has(first.details?.pid ?? -1)) continue;
+    const ranks = first.details?.ranks ?? [kept.rank];
+    for (const rank of isExit ? ranks : [ranks[0] ?? null])
+      (isExit ? exits : own).push({ kept, rank, isExit, explains: [] });
+  }
+  const firstOf = new Map<string, Suspect>();
+  for (const suspect of own) {
+    const process = processOf(suspect);
+    const known = firstOf.get(process);
+    if (known === undefined) firstOf.set(process, suspect);
+    else known.explains.push(suspect.kept);
+  }
+  return [...firstOf.values(), ...unexplained(exits, [...firstOf.values()], live)];
+}
+
+/** Files without a rank are processes of their own. */
+function processOf({ kept, rank }: Suspect): string {
+  return rank === null ? kept.first.stream : String(rank);
+}
+
+/** The ends of processes that say nothing themselves. A signal that ends all of them is no cause while there is another one. */
+function unexplained(exits: readonly Suspect[], own: readonly Suspect[], live: readonly Kept[]): Suspect[] {
+  const speaking = new Set(own.map(({ rank }) => rank));
+  const named = new Set(
+    exits.flatMap(({ kept: { first } }) => (first.details?.ranks ? [first.details.pid] : [])),
+  );
+  const left = exits.filter(({ kept: { first }, rank }) => {
+    if (speaking.has(rank)) return false;
+    // The launcher's one line about a process that its report names as a rank.
+    if (rank === null && named.has(first.details?.pid)) return false;
+    if (rank === null && own.some(({ kept }) => kept.first.class === first.class)) return false;
+    return !(first.details?.signal === 6 && hasCascade(live, rank));
+  });
+  const others = left.filter(({ kept }) => kept.first.class !== 'terminated');
+  return own.length > 0 || others.length > 0 ? others : left;
+}
+
+/** PyTorch's watchdog aborts its process (SIGABRT) after a collective operation has timed out. */
+function hasCascade(live: readonly Kept[], rank: number | null): boolean {
+  return live.some(({ first, rank: by }) => first.role === 'cascade' && by === rank && !isExitStatus(first));
+}
+
+const explained: Readonly<Record<string, readonly string[]>> = {
+  'host-oom': ['killed', 'dataloader', 'worker-died'],
+  scheduler: ['terminated', 'killed', 'interrupted'],
+  terminated: ['killed', 'interrupted'],
+  xid: ['cuda-error', 'ecc'],
+  sxid: ['cuda-error', 'xid'],
+  ecc: ['cuda-error'],
+  'watchdog-hang': ['crash', 'killed'],
+};
+/** Xids that a program's own fault causes: a CUDA error says more of it (NVIDIA's Xid catalogue). */
+const programXids: ReadonlySet<number> = new Set([13, 31]);
+
+function absorb(suspects: readonly Suspect[]): Suspect[] {
+  const absorbed = new Set<Suspect>();
+  for (const cause of suspects) {
+    const { first } = cause.kept;
+    const takes = explained[first.class] ?? [];
+    if (takes.length === 0 || (first.class === 'host-oom' && first.details?.exception !== undefined))
+      continue;
+    for (const effect of suspects) {
+      if (effect === cause || absorbed.has(effect) || !takes.includes(effect.kept.first.class)) continue;
+      if (programXids.has(first.details?.xid ?? -1)) {
+        absorbed.add(cause);
+        effect.explains.push(cause.kept);
+        break;
+      }
+      if (contradicts(first.details?.pid, effect.kept.first.details?.pid)) continue;
+      absorbed.add(effect);
+      cause.explains.push(effect.kept, ...effect.explains);
+      cause.rank ??= effect.rank;
+    }
+  }
+  return suspects.filter((suspect) => !absorbed.has(suspect));
+}
+
+/** Both name a process, and not the same one. In containers the kernel's numbers are others: then neither is known to be it. */
+function contradicts(a: number | undefined, b: number | undefined): boolean {
+  return a !== undefined && b !== undefined && a !== b && a > 4096 === b > 4096;
+}
+
+/** The same on several ranks, or in several files, is one cause. */
+function merged(suspects: readonly Suspect[]): Cause[] {
+  const groups = new Map<string, Suspect[]>();
+  for (const suspect of suspects) {
+    const { class: name, message } = suspect.kept.first;
+    const key = suspect.isExit || isOnce(name) ? name : `${name} ${normalized(message)}`;
+    groups.set(key, [...(groups.get(key) ?? []), suspect]);
+  }
+  return [...groups.values()].map((group) => {
+    const cause = causeOf(
+      group.flatMap(({ kept, explains }) => [kept, ...explains]),
+      group.find(({ rank }) => rank !== null)?.rank ?? null,
+    );
+    cause.ranks = sortedRanks(group.map(({ rank }) => rank));
+    return cause;
+  });
+}
+
+/** However often it is told, and in whatever words. */
+function isOnce(name: string): boolean {
+  return [
+    'host-oom',
+    'scheduler',
+    'terminated',
+    'interrupted',
+    'nan',
+    'nan-hidden',
+    'crash',
+    'killed',
+  ].includes(name);
+}
+
+/**
+ * What says exactly what happened comes before the end of a process that could say nothing, and that before an exception, which may
+ * well be what such an end does to another rank.
+ */
+function bySeverityAndTime(a: Cause, b: Cause): number {
+  return severity(a) - severity(b) || a.time - b.time || (a.rank ?? Infinity) - (b.rank ?? Infinity);
+}
+
+function severity({ class: name, evidence: [first] }: Cause): number {
+  const isExit = first !== undefined && isExitStatus(first);
+  if (name === 'terminated' && isExit) return 3;
+  if (['python', 'java', 'terminated', 'interrupted'].includes(name)) return 2;
+  return isExit ? 1 : 0;
+}
+
+/** What was observed besides the causes, one line a kind. */
+function echoOf(live: readonly Kept[], causes: readonly Cause[]): Echo[] {
+  const told = new Set(causes.flatMap(({ evidence }) => evidence));
+  const groups = new Map<string, { echo: Echo; ranks: (number | null)[] }>();
+  for (const { first, rank } of live) {
+    if (told.has(first) || first.role === 'evidence') continue;
+    const known = groups.get(first.class);
+    const ranks = first.details?.ranks ?? [rank];
+    if (known !== undefined) known.ranks.push(...ranks);
+    else if (groups.size < echoMax) {
+      const { class: name, message } = first;
+      groups.set(name, { echo: { class: name, ranks: [], message, evidence: first }, ranks: [...ranks] });
+    }
+  }
+  return [...groups.values()].map(({ echo, ranks }) => ({ ...echo, ranks: sortedRanks(ranks) }));
+}
+
+/** A machine's log reaches back further than the run. */
+function isOfRun({ first }: Kept, { ranks }: AttemptRecord): boolean {
+  if (first.rank !== null || ranks.get(null)?.streams.has(first.stream) === true) return true;
+  let from = Infinity;
+  let to = -Infinity;
+  for (const { streams } of ranks.values())
+    for (const { firstTime, lastTime } of streams.values())
+      if (lastTime > firstTime) {
+        from = Math.min(from, firstTime);
+        to = Math.max(to, lastTime);
+      }
+  return from > to || (first.time >= from - beforeRunMs && first.time <= to + afterRunMs);
+}

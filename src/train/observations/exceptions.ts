@@ -1,0 +1,38 @@
+/**
+ * What an exception's type and message say, where they say more than that a Python program failed. `texts` is `Type: message`; a
+ * signature of signatures.ts counts in it as well, and comes after these.
+ */
+import type { ObservationRole } from '../../core/fact.ts';
+
+export interface ExceptionKind {
+  class: string;
+  role: ObservationRole;
+  pattern: RegExp;
+}
+
+export const exceptionKinds: readonly ExceptionKind[] = [
+  // Launchers, which report what happened to their processes: torch/distributed/elastic, torch/multiprocessing, subprocess.
+  {
+    class: 'terminated',
+    role: 'root',
+    pattern: /^[\w.]*SignalException: Process \d{1,10} got signal: (?:1|15)\b/,
+  },
+  { class: 'interrupted', role: 'root', pattern: /^[\w.]*SignalException: Process \d{1,10} got signal: 2\b/ },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    pattern: /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException)\b/,
+  },
+  { class: 'interrupted', role: 'root', pattern: /^KeyboardInterrupt\b/ },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    pattern: /^torch\.(?:cuda\.)?OutOfMemoryError\b|^cupy\.\S{0,60}OutOfMemoryError\b/,
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    pattern: /^(?:[\w.]{0,80}\.)?_?(?:Array)?MemoryError\b|^ray\.\S{0,40}OutOfMemoryError\b/,
+  },
+  { class: 'worker-died', role: 'root', pattern: /^[\w.]*(?:BrokenProcessPool|TerminatedWorkerError)\b/ },
+];

@@ -1,0 +1,340 @@
+/**
+ * What an event says of a failure: texts by their signatures, exceptions by the one that was raised first, exit statuses, and losses that
+ * are no numbers. A line that says nothing costs one scan.
+ *
+ * What is remembered of the stream (`FailureMemory`) is bounded: the ranks that wrote to it, a traceback that other ranks' lines have cut
+ * in two, an exception that was logged and may have been survived.
+ *
+ * Failure rule: nothing here throws on content, and all of it takes time linear in the event.
+ */
+import type { LogEvent } from '../../core/event.ts';
+import type { FactBody, ObservationBody, ObservationDetails } from '../../core/fact.ts';
+import { exceptionKinds } from './exceptions.ts';
+import { exitHints, ranksOf, readExit } from './exits.ts';
+import { observeNumbers } from './not-a-number.ts';
+import type { NumberMemory } from './not-a-number.ts';
+import { recordTexts } from './record-texts.ts';
+import { signatures } from './signatures.ts';
+import type { Signature } from './signatures.ts';
+import { textFilter } from './text-filter.ts';
+import { exceptionOf, readTraceback, withoutPrefixes } from './tracebacks.ts';
+import type { RaisedException, Traceback } from './tracebacks.ts';
+
+/** Plain JSON. */
+export interface FailureMemory extends NumberMemory {
+  /** ms since epoch: the last time that the stream told. */
+  time?: number;
+  ranks?: number[];
+  /** By rank (`-`: unknown): whether the traceback that was cut began where nothing catches. */
+  cut?: Record<string, boolean>;
+  /** The rank whose exception torch.multiprocessing is about to print. */
+  announced?: number;
+  /** Events to go until the process that logged an exception has gone on. */
+  untilWentOn?: number;
+}
+
+const ranksMax = 4096;
+const cutMax = 256;
+const textMax = 64 * 1024;
+const messageMax = 400;
+/** A server that logs an exception and then so many more events at their ease has survived it. */
+const wentOnAfter = 3;
+
+const tells = textFilter([
+  ...new Set([
+    ...signatures.flatMap(({ hints }) => hints),
+    ...exitHints,
+    'Traceback (most recent',
+    'exc_type',
+    '\n\tat ',
+  ]),
+]);
+
+/** `bodies`: what else the event says. `memory` is changed, but for what its lists and tables hold. */
+export function readObservations(
+  event: LogEvent,
+  bodies: readonly FactBody[],
+  memory: FailureMemory,
+): FactBody[] {
+  const found: FactBody[] = [];
+  if (event.rank !== null) noteRank(event.rank, memory, found);
+  for (const body of observeNumbers(event, bodies, memory)) found.push(body);
+  if (event.kind !== 'progress' && event.part === 0) {
+    const before = found.length;
+    for (const body of observeText(event, memory)) found.push(body);
+    if (found.length === before) noteGoingOn(event, memory, found);
+  }
+  if (event.timeSource === 'event') memory.time = event.time;
+  else if (memory.time !== undefined)
+    for (const body of found) if (body.kind === 'observation') addDetails(body, { since: memory.time });
+  return found;
+}
+
+function noteRank(rank: number, memory: FailureMemory, found: FactBody[]): void {
+  const ranks = memory.ranks ?? [];
+  if (ranks.includes(rank) || ranks.length >= ranksMax) return;
+  memory.ranks = [...ranks, rank];
+  found.push({ kind: 'lifecycle', state: 'started' });
+}
+
+function observeText(event: LogEvent, memory: FailureMemory): ObservationBody[] {
+  if (event.kind === 'traceback') return observeException(event, event.message, memory);
+  const { message } = event;
+  if (event.kind === 'record') {
+    if (event.fields === undefined || !(tells(message) || isGrave(event))) return [];
+    return observeRecord(event, event.fields, memory);
+  }
+  if (memory.cut !== undefined) {
+    const raised = observeCutEnd(event, memory, memory.cut);
+    if (raised !== null) return [raised];
+  }
+  if (!tells(message)) return [];
+  return observeLine(message.slice(0, textMax), memory);
+}
+
+function observeLine(text: string, memory: FailureMemory): ObservationBody[] {
+  const announced = /-- Process (\d{1,8}) terminated with the following error:/.exec(text);
+  if (announced !== null) memory.announced = Number(announced[1]);
+  const found = signed(text).map(({ signature, match }) => observationOf(signature, match, text));
+  const exit = readExit(text);
+  return exit === null ? found : [...found, exit];
+}
+
+// ---- signatures
+
+interface Signed {
+  signature: Signature;
+  match: RegExpExecArray;
+}
+
+/** The first signature that accuses, and all that only help. */
+function signed(text: string): Signed[] {
+  const found: Signed[] = [];
+  let accused = false;
+  for (const signature of signatures) {
+    if (accused && signature.role !== 'evidence') continue;
+    if (!signature.hints.some((part) => text.includes(part))) continue;
+    const match = signature.pattern.exec(text);
+    if (match === null) continue;
+    found.push({ signature, match });
+    accused ||= signature.role !== 'evidence';
+  }
+  return found;
+}
+
+function observationOf(signature: Signature, match: RegExpExecArray, text: string): ObservationBody {
+  const body: ObservationBody = {
+    kind: 'observation',
+    class: signature.class,
+    role: signature.role,
+    message: lineAround(text, match.index),
+  };
+  return addDetails(body, { ...detailsOf(match), ...(signature.ends && { end: 'sure' }) });
+}
+
+function detailsOf({ groups = {} }: RegExpExecArray): ObservationDetails {
+  const details: ObservationDetails = {};
+  const number = (name: string) => (groups[name] === undefined ? undefined : Number(groups[name]));
+  const writer = number('writer') ?? number('writerToo');
+  if (writer !== undefined) details.writer = writer;
+  const ranks = ranksOf(groups['ranks'] ?? '');
+  if (ranks.length > 0) details.ranks = ranks;
+  const pid = number('pidToo');
+  if (pid !== undefined) details.pid = pid;
+  for (const name of [
+    'pid',
+    'signal',
+    'sequence',
+    'timeoutMs',
+    'ranMs',
+    'enqueued',
+    'completed',
+    'xid',
+  ] as const) {
+    const value = number(name);
+    if (value !== undefined) details[name] = value;
+  }
+  if (groups['gpu'] !== undefined) details.gpu = groups['gpu'];
+  if (groups['operation'] !== undefined) details.operation = groups['operation'];
+  return details;
+}
+
+// ---- exceptions
+
+function observeException(event: LogEvent, text: string, memory: FailureMemory): ObservationBody[] {
+  const traceback = readTraceback(text);
+  if (traceback === null) return text.includes('\n\tat ') ? observeJava(event, text, memory) : [];
+  const isLogged = isLogRecord(event);
+  const isUncaught = !isLogged && isOutermost(traceback.outermost);
+  if (traceback.exceptions.length === 0) {
+    rememberCut(event, isUncaught, memory);
+    return [];
+  }
+  const body = raisedBody(traceback);
+  if (isUncaught) addDetails(body, { end: 'likely' });
+  if (memory.announced !== undefined) addDetails(body, { writer: memory.announced });
+  delete memory.announced;
+  if (isLogged) afterLogged(event, body, memory);
+  const positions = signed(text).filter(({ signature }) => signature.class === 'nccl-position');
+  return [body, ...positions.map(({ signature, match }) => observationOf(signature, match, text))];
+}
+
+/** The exception that was raised first; if another one of the chain says more, its class. */
+function raisedBody({ exceptions, where }: Pick<Traceback, 'exceptions' | 'where'>): ObservationBody {
+  const bodies = exceptions.map(classified);
+  const [first] = bodies;
+  const last = bodies.at(-1);
+  const special =
+    bodies.find(({ class: name, role }) => role === 'root' && name !== 'python') ??
+    bodies.find(({ role }) => role !== 'root') ??
+    first;
+  const said = first === last || special !== first ? [special] : [first, last];
+  const message = said.map((body) => body?.message ?? '').join(', then ');
+  const body: ObservationBody = {
+    kind: 'observation',
+    class: special?.class ?? 'python',
+    role: special?.role ?? 'root',
+    message: shortened(where === null ? message : `${message} (${where})`),
+  };
+  return addDetails(body, { ...special?.details });
+}
+
+function classified({ type, message }: RaisedException): ObservationBody {
+  const text = `${type}: ${message}`;
+  const body: ObservationBody = {
+    kind: 'observation',
+    class: 'python',
+    role: 'root',
+    message: shortened(message === '' ? type : text),
+  };
+  const details: ObservationDetails = { exception: type };
+  const kind = exceptionKinds.find(({ pattern }) => pattern.test(text));
+  const exit = kind?.class === 'worker-death' ? readExit(text) : null;
+  if (exit !== null && exit.role === 'root') return addDetails(exit, { ...details, ...exit.details });
+  if (kind !== undefined) {
+    body.class = kind.class;
+    body.role = kind.role;
+    return addDetails(body, { ...details, ...exit?.details });
+  }
+  const found = signed(text).find(({ signature }) => signature.role !== 'evidence');
+  if (found === undefined || found.signature.role === 'warning') return addDetails(body, details);
+  body.class = found.signature.class;
+  body.role = found.signature.role;
+  return addDetails(body, { ...details, ...detailsOf(found.match) });
+}
+
+/** Other ranks' lines stand between a traceback and what was raised. */
+function rememberCut(event: LogEvent, isUncaught: boolean, memory: FailureMemory): void {
+  if (Object.keys(memory.cut ?? {}).length < cutMax)
+    memory.cut = { ...memory.cut, [String(event.rank ?? '-')]: isUncaught };
+}
+
+function observeCutEnd(
+  event: LogEvent,
+  memory: FailureMemory,
+  cut: Readonly<Record<string, boolean>>,
+): ObservationBody | null {
+  const key = String(event.rank ?? '-');
+  const { [key]: isUncaught, ...others } = cut;
+  if (isUncaught === undefined) return null;
+  const lines = event.message.slice(0, textMax).split('\n').map(withoutPrefixes);
+  const at = lines.findIndex((line) => line !== '' && !/^\s/.test(line));
+  const raised = at < 0 ? null : exceptionOf(lines[at] ?? '');
+  if (raised === null) return null;
+  memory.cut = others;
+  const message = [raised.message, ...lines.slice(at + 1)].join('\n').slice(0, 2_000);
+  const body = raisedBody({ exceptions: [{ ...raised, message }], where: null });
+  return isUncaught ? addDetails(body, { end: 'likely' }) : body;
+}
+
+const javaHead = /(?:^|\s)((?:[a-z_]\w{0,60}\.){1,16}[A-Z][\w$]{0,120}(?::.*)?)$/m;
+
+function observeJava(event: LogEvent, text: string, memory: FailureMemory): ObservationBody[] {
+  const causes = [...text.matchAll(/^Caused by: (.{1,2000})$/gm)];
+  const innermost = causes.at(-1)?.[1] ?? javaHead.exec(text)?.[1] ?? lineAround(text, 0);
+  const isUncaught = /^Exception in thread "/m.test(text) || event.level === 'fatal';
+  const isFull = /No space left on device|Disk quota exceeded/.test(innermost);
+  const body: ObservationBody = {
+    kind: 'observation',
+    class: isFull ? 'disk-full' : 'java',
+    role: 'root',
+    message: shortened(innermost),
+  };
+  const exception = /^[\w.$]{1,300}/.exec(innermost)?.[0];
+  addDetails(body, { ...(exception !== undefined && { exception }), ...(isUncaught && { end: 'likely' }) });
+  if (!isUncaught) afterLogged(event, body, memory);
+  return [body];
+}
+
+function observeRecord(
+  event: LogEvent,
+  fields: Record<string, unknown>,
+  memory: FailureMemory,
+): ObservationBody[] {
+  const { texts, exceptions } = recordTexts(fields);
+  if (exceptions !== null) {
+    const body = raisedBody({ exceptions, where: null });
+    afterLogged(event, body, memory);
+    return [body];
+  }
+  for (const text of texts) {
+    const found =
+      text.includes('Traceback (most recent') || text.includes('\n\tat ')
+        ? observeException(event, text, memory)
+        : tells(text)
+          ? observeLine(text.slice(0, textMax), memory)
+          : [];
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+/** A logged warning is no failure, whatever it tells. */
+function afterLogged(event: LogEvent, body: ObservationBody, memory: FailureMemory): void {
+  if (body.role === 'root' && event.level !== null && !isGrave(event)) body.role = 'warning';
+  memory.untilWentOn = wentOnAfter;
+}
+
+function noteGoingOn(event: LogEvent, memory: FailureMemory, found: FactBody[]): void {
+  if (memory.untilWentOn === undefined || event.timeSource !== 'event') return;
+  if (isGrave(event)) return;
+  memory.untilWentOn -= 1;
+  if (memory.untilWentOn > 0) return;
+  delete memory.untilWentOn;
+  found.push({
+    kind: 'observation',
+    class: 'went-on',
+    role: 'evidence',
+    message: 'went on after an exception that it logged',
+  });
+}
+
+/** A logger wrote it: it has a time, or is a record. What Python's warnings print is none. */
+function isLogRecord(event: LogEvent): boolean {
+  return event.kind === 'record' || (event.timeSource === 'event' && event.logger !== 'py.warnings');
+}
+
+function isGrave({ level }: LogEvent): boolean {
+  return level === 'error' || level === 'fatal';
+}
+
+/** Nothing around it could have caught the exception. */
+function isOutermost(name: string | null): boolean {
+  return name === '<module>' || name === '_run_module_as_main';
+}
+
+function addDetails(body: ObservationBody, details: ObservationDetails): ObservationBody {
+  if (Object.keys(details).length > 0) body.details = { ...body.details, ...details };
+  return body;
+}
+
+function lineAround(text: string, index: number): string {
+  const start = text.lastIndexOf('\n', index) + 1;
+  const end = text.indexOf('\n', index);
+  return shortened(withoutPrefixes(text.slice(start, end < 0 ? undefined : end)).trim());
+}
+
+function shortened(text: string): string {
+  const line = text.replaceAll(/\s*\n\s*/g, ' ').trim();
+  return line.length > messageMax ? `${line.slice(0, messageMax)}…` : line;
+}

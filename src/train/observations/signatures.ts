@@ -1,0 +1,419 @@
+/**
+ * The texts that tell of a failure, one row each: what it is called, what part it plays, and how it reads. Read from the named sources;
+ * each row has a text in the tests that it must find. The first row that fits wins: specific ones stand above general ones.
+ *
+ * Groups that a pattern names are taken over as details of the observation: see `ObservationDetails`.
+ */
+import type { ObservationRole } from '../../core/fact.ts';
+
+export interface Signature {
+  class: string;
+  role: ObservationRole;
+  /** Every match holds one of these texts: by them lines that say nothing are passed over fast. */
+  hints: readonly string[];
+  /** Takes time linear in the text: no repetition in it is unbounded and ambiguous. */
+  pattern: RegExp;
+  /** The process has ended when this is said. */
+  ends?: true;
+}
+
+export const signatures: readonly Signature[] = [
+  // ---- collective operations: PyTorch ProcessGroupNCCL.cpp, ProcessGroupGloo.cpp, gloo's unbound_buffer.cc and pair.cc
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    hints: ['collective operation timeout'],
+    pattern:
+      /(?:\[Rank (?<writer>\d{1,8})\] |Rank (?<writerToo>\d{1,8})\] )?Watchdog caught collective operation timeout: WorkNCCL\((?:SeqNum=(?<sequence>\d{1,15}), )?(?:OpType=(?<operation>\w{1,40}))?.{0,300}?Timeout\(ms\)=(?<timeoutMs>\d{1,12})\) ran for (?<ranMs>\d{1,12}) milliseconds/,
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    hints: ['Timed out waiting '],
+    pattern: /Timed out waiting (?<timeoutMs>\d{1,12})ms for (?<operation>recv|send) operation to complete/,
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    hints: ['failed to pass monitoredBarrier'],
+    pattern: /Ranks? (?<ranks>\d[\d, ]{0,400}?) failed to pass monitoredBarrier in (?<timeoutMs>\d{1,12}) ms/,
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    hints: ['due to a collective timeout'],
+    pattern: /signal due to a collective timeout from (?:this local rank|(?:global )?rank (?<ranks>\d{1,8}))/,
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    hints: ['Application timeout caused pair closure', 'waiting for clients', 'wait timeout after '],
+    pattern:
+      /Application timeout caused pair closure|Timed out after \d{1,9} seconds waiting for clients|wait timeout after (?<timeoutMs>\d{1,12})ms, keys/,
+  },
+  {
+    class: 'nccl-position',
+    role: 'evidence',
+    hints: ['last enqueued '],
+    pattern:
+      /last enqueued (?:NCCL )?work: (?<enqueued>-?\d{1,15}), last (?:completed (?:NCCL )?work|NCCL work completed): (?<completed>-?\d{1,15})/,
+  },
+  {
+    class: 'nccl-abort',
+    role: 'cascade',
+    hints: ['taking the entire process down', 'Some NCCL operations have failed or timed out'],
+    pattern: /taking the entire process down|Some NCCL operations have failed or timed out/,
+  },
+  {
+    class: 'watchdog-hang',
+    role: 'root',
+    hints: ['watchdog got stuck for '],
+    pattern: /ProcessGroupNCCL's watchdog got stuck for \d{1,12} ?(?:milli)?seconds without making progress/,
+  },
+  {
+    class: 'desync',
+    role: 'root',
+    hints: ['Detected mismatch between collectives'],
+    pattern: /Detected mismatch between collectives on ranks\. Rank (?<ranks>\d{1,8}) is running/,
+  },
+  // ---- NCCL: debug.cc, init.cc, transport/net_ib.cc
+  {
+    class: 'ib',
+    role: 'root',
+    hints: ['NET/IB'],
+    pattern: /NET\/IB ?: (?:Got completion from peer .{0,200}? with status=\d|Got async event : (?!client))/,
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    hints: ["Cuda failure 2 'out of memory'", "Cuda failure 'out of memory'"],
+    pattern: /NCCL WARN .{0,200}?Cuda failure (?:2 )?'out of memory'/,
+  },
+  {
+    class: 'nccl-generic',
+    role: 'cascade',
+    hints: [
+      'NCCL WARN',
+      'unhandled system error',
+      'unhandled cuda error',
+      'remote process exited or there was a network error',
+      'NCCL communicator was aborted',
+    ],
+    pattern:
+      /NCCL WARN |unhandled (?:system|cuda) error(?: \(run with NCCL_DEBUG=INFO for details\)|, NCCL version)|remote process exited or there was a network error|NCCL communicator was aborted/,
+  },
+  // ---- the GPU: PyTorch c10/cuda, NVIDIA's driver (kernel log), fabric manager
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    hints: ['out of memory. Tried to allocate'],
+    pattern: /(?:CUDA|HIP|XPU) out of memory\. Tried to allocate .{0,60}?(?:GPU (?<gpu>\d{1,4})|$)/m,
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    hints: [
+      'CUDA error: out of memory',
+      'CUDA_ERROR_OUT_OF_MEMORY',
+      'CUDNN_STATUS_ALLOC_FAILED',
+      'CUBLAS_STATUS_ALLOC_FAILED',
+    ],
+    pattern: /CUDA error: out of memory|CUDA_ERROR_OUT_OF_MEMORY|CU(?:DNN|BLAS)_STATUS_ALLOC_FAILED/,
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    hints: ['OOM when allocating tensor', 'RESOURCE_EXHAUSTED: Out of memory'],
+    pattern:
+      /OOM when allocating tensor .{0,300}?device:GPU:(?<gpu>\d{1,4})|RESOURCE_EXHAUSTED: Out of memory (?:while trying to allocate|allocating)/,
+  },
+  {
+    class: 'ecc',
+    role: 'root',
+    hints: ['uncorrectable ECC error'],
+    pattern: /uncorrectable ECC error encountered/,
+  },
+  {
+    class: 'cuda-unavailable',
+    role: 'root',
+    hints: [
+      'Found no NVIDIA driver',
+      'No CUDA GPUs are available',
+      'Torch not compiled with CUDA enabled',
+      'CUDA driver version is insufficient',
+      'no CUDA-capable device is detected',
+      'driver on your system is too old',
+    ],
+    pattern:
+      /Found no NVIDIA driver on your system|No CUDA GPUs are available|Torch not compiled with CUDA enabled|CUDA driver version is insufficient for CUDA runtime|no CUDA-capable device is detected|NVIDIA driver on your system is too old/,
+  },
+  {
+    class: 'cuda-error',
+    role: 'root',
+    hints: ['CUDA error: ', 'HIP error: ', 'CUBLAS_STATUS_', 'CUDNN_STATUS_', 'CUDA_ERROR_'],
+    pattern:
+      /(?:CUDA|HIP) error: \S|(?:CUBLAS|CUDNN)_STATUS_(?!SUCCESS\b)[A-Z_]{3,40}|CUDA_ERROR_(?!SUCCESS\b|NOT_FOUND\b)[A-Z_]{3,40}/,
+  },
+  {
+    class: 'xid',
+    role: 'evidence',
+    hints: ['NVRM: Xid'],
+    // 43 and 63 ask for nothing; 45 is the clean-up after another one (NVIDIA's Xid catalogue).
+    pattern: /NVRM: Xid \((?:PCI:)?(?<gpu>[\da-fA-F:.]{4,20})\): (?<xid>43|45|63), /,
+  },
+  {
+    class: 'xid',
+    role: 'root',
+    hints: ['NVRM: Xid'],
+    pattern:
+      /NVRM: Xid \((?:PCI:)?(?<gpu>[\da-fA-F:.]{4,20})\): (?<xid>\d{1,4}), (?:pid='?(?<pid>\d{1,10}))?/,
+  },
+  {
+    class: 'sxid',
+    role: 'root',
+    hints: ['detected NVSwitch fatal error', 'SXid'],
+    pattern:
+      /detected NVSwitch fatal error|SXid \((?:PCI:)?(?<gpu>[\da-fA-F:.]{4,20})\): (?<xid>\d{1,6}), Fatal/,
+  },
+  {
+    class: 'sxid',
+    role: 'evidence',
+    hints: ['detected NVSwitch non-fatal error', 'SXid'],
+    pattern:
+      /detected NVSwitch non-fatal error|SXid \((?:PCI:)?(?<gpu>[\da-fA-F:.]{4,20})\): (?<xid>\d{1,6}), Non-fatal/,
+  },
+  // ---- the disk: errno texts, torch/serialization.py, caffe2/serialize/inline_container.cc
+  {
+    class: 'disk-full',
+    role: 'root',
+    hints: ['No space left on device', 'Disk quota exceeded', 'disk quota exceeded'],
+    pattern: /No space left on device|[Dd]isk quota exceeded/,
+  },
+  {
+    class: 'disk-full',
+    role: 'root',
+    hints: [
+      'PytorchStreamWriter failed writing file',
+      'inline_container.cc',
+      'basic_ios::clear: iostream error',
+    ],
+    pattern:
+      /PytorchStreamWriter failed writing file|inline_container\.cc.{0,60}unexpected pos \d{1,15} vs \d|basic_ios::clear: iostream error/,
+  },
+  {
+    class: 'storage',
+    role: 'root',
+    hints: ['not responding', 'Remounting filesystem read-only', 'Stale file handle', 'Input/output error'],
+    pattern:
+      /nfs: server \S{1,200} not responding|Remounting filesystem read-only|\[Errno 116\] Stale file handle|\[Errno 5\] Input\/output error/,
+  },
+  // ---- memory of the machine: kernel mm/oom_kill.c, Slurm, PyTorch c10/core, numpy, Ray, Kubernetes
+  {
+    class: 'host-oom',
+    role: 'root',
+    hints: ['ut of memory: Kill'],
+    pattern: /(?:Memory cgroup out|Out) of memory: Kill(?:ed)? process (?<pid>\d{1,10})/,
+  },
+  {
+    class: 'host-oom',
+    role: 'evidence',
+    hints: ['invoked oom-killer', 'oom-kill:constraint', 'oom_reaper: reaped'],
+    pattern: /invoked oom-killer: |oom-kill:constraint=|oom_reaper: reaped process (?<pid>\d{1,10})/,
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    hints: ['oom_kill event', 'oom-kill event', 'OOM Killed', 'OOMKilled', 'memory limit'],
+    pattern:
+      /Detected \d{1,9} oom[_-]kill event|step tasks have been OOM Killed|(?<![\w"'])OOMKilled\b|Exceeded (?:job|step) memory limit/,
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    hints: [
+      'DefaultCPUAllocator: ',
+      'Unable to allocate ',
+      'Cannot allocate memory',
+      'std::bad_alloc',
+      'running low on memory',
+    ],
+    pattern:
+      /DefaultCPUAllocator: (?:can.t allocate|not enough) memory|MemoryError: Unable to allocate [\d.]{1,20} ?\w{1,3}B|\[Errno 12\] Cannot allocate memory|instance of 'std::bad_alloc'|killed due to the node running low on memory/,
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    hints: ['OOM when allocating tensor'],
+    pattern: /OOM when allocating tensor .{0,300}?device:CPU/,
+  },
+  // ---- helpers of a trainer: torch/utils/data, concurrent.futures, joblib
+  {
+    class: 'dataloader',
+    role: 'root',
+    hints: ['DataLoader worker (pid', 'encountered in worker.'],
+    pattern:
+      /DataLoader worker \(pid(?:\(s\))? (?<pid>\d{1,10})[\d, ]{0,400}\) (?:is killed by signal|exited unexpectedly)|ERROR: Unexpected (?:segmentation fault|bus error|floating-point exception) encountered in worker\./,
+  },
+  {
+    class: 'worker-died',
+    role: 'root',
+    hints: ['terminated abruptly while the future', 'managed by the executor was unexpectedly terminated'],
+    pattern:
+      /process in the process pool was terminated abruptly while the future|worker process managed by the executor was unexpectedly terminated/,
+  },
+  // ---- numbers: autograd's anomaly mode, torch.nn.utils, Megatron-LM, Lightning, Keras, torchvision's reference loop
+  {
+    class: 'nan',
+    role: 'root',
+    hints: [
+      'found NaN in local ',
+      'returned nan values in its ',
+      'is non-finite, so it cannot be clipped',
+      'returned in `training_step` is nan',
+      'stopping training',
+      'Invalid loss, terminating training',
+    ],
+    pattern:
+      /found NaN in local (?:grad norm|forward loss)|returned nan values in its \d{1,6}th output|gradients from `?parameters`? is non-finite, so it cannot be clipped|loss returned in `training_step` is (?:nan|inf)|[Ll]oss is (?:nan|inf|NaN|-inf), stopping training|Batch \d{1,12}: Invalid loss, terminating training/,
+  },
+  {
+    class: 'overflow',
+    role: 'root',
+    hints: ['loss scale already at minimum', 'Minimum loss scale reached'],
+    pattern: /[Cc]urrent loss scale already at minimum|Minimum loss scale reached/,
+  },
+  {
+    class: 'overflow',
+    role: 'warning',
+    hints: ['OVERFLOW!', 'Gradient overflow.'],
+    pattern:
+      /\[deep\w{1,10}\] OVERFLOW! (?:Rank (?<writer>\d{1,8}) )?Skipping step|Gradient overflow\. {1,4}Skipping step/,
+  },
+  { class: 'spike', role: 'warning', hints: ['Spiky loss'], pattern: /\bSpiky loss\b/ },
+  {
+    class: 'sdc',
+    role: 'warning',
+    hints: ['Possible transient error!', 'Possible persistent error!'],
+    pattern: /Possible (?:transient|persistent) error!/,
+  },
+  // ---- whoever ends jobs: Slurm, PBS, LSF
+  {
+    class: 'scheduler',
+    role: 'root',
+    hints: ['DUE TO ', 'NODE_FAIL', 'job killed: walltime', 'TERM_RUNLIMIT'],
+    pattern:
+      /DUE TO (?:TIME LIMIT|NODE FAILURE|PREEMPTION|JOB REQUEUE)\b|\bNODE_FAIL\b|PBS: job killed: walltime|TERM_RUNLIMIT: job killed/,
+    ends: true,
+  },
+  {
+    class: 'terminated',
+    role: 'root',
+    hints: [' CANCELLED AT '],
+    pattern: /\*\*\* (?:JOB|STEP) \S{1,40} ON \S{1,300} CANCELLED AT \S{1,30} \*\*\*/,
+    ends: true,
+  },
+  {
+    class: 'terminated',
+    role: 'root',
+    hints: ['Received SIGTERM: 15'],
+    pattern: /\bReceived SIGTERM: 15\b/,
+  },
+  {
+    // torch/distributed/elastic/agent/server/api.py
+    class: 'terminated',
+    role: 'root',
+    hints: ['death signal, shutting down workers'],
+    pattern: /Received (?:Signals\.SIG(?:TERM|HUP)|15|1) death signal, shutting down workers/,
+  },
+  {
+    class: 'interrupted',
+    role: 'root',
+    hints: ['death signal, shutting down workers'],
+    pattern: /Received (?:Signals\.SIGINT|2) death signal, shutting down workers/,
+  },
+  {
+    class: 'interrupted',
+    role: 'root',
+    hints: ['Detected KeyboardInterrupt'],
+    pattern: /\bDetected KeyboardInterrupt, attempting graceful shutdown/,
+  },
+  // ---- a process that crashed: CPython's faulthandler, the kernel, glibc, UCX
+  {
+    class: 'crash',
+    role: 'root',
+    hints: ['Fatal Python error: '],
+    pattern:
+      /^(?:\[\w{4,16}\]: ?){0,4}Fatal Python error: (?:Segmentation fault|Aborted|Bus error|Floating point exception|Illegal instruction)/m,
+    ends: true,
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    hints: [']: segfault at ', 'general protection fault', 'trap invalid opcode', 'trap divide error'],
+    pattern:
+      /(?:^|[ ;])\S{1,32}\[(?<pid>\d{1,10})\]:? (?:segfault at [\da-f]|general protection(?: fault)? ip:|trap invalid opcode|trap divide error)/m,
+    ends: true,
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    hints: [
+      'Caught signal ',
+      'double free or corruption',
+      'stack smashing detected',
+      'free(): invalid',
+      'malloc(): ',
+      'corrupted size vs. prev_size',
+    ],
+    pattern:
+      /:\d{1,6}:\d{1,10}(?::\d{1,6})?\] Caught signal (?<signal>\d{1,2}) \(|^(?:\[\w{4,16}\]: ?){0,4}(?:double free or corruption|\*\*\* stack smashing detected|free\(\): invalid|malloc\(\): (?:corrupt|invalid|memory corruption|unaligned)|corrupted size vs\. prev_size)/m,
+    ends: true,
+  },
+  {
+    class: 'hang-dump',
+    role: 'root',
+    hints: ['Timeout ('],
+    pattern: /^(?:\[\w{4,16}\]: ?){0,4}Timeout \(\d{1,4}:\d{2}:\d{2}(?:\.\d{1,6})?\)!/m,
+  },
+  // ---- effects of a peer's death: gloo's pair.cc, torch/distributed, TCPStore
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    hints: [
+      'Connection closed by peer',
+      'Connection reset by peer',
+      'recvValue failed',
+      'sendBytes failed',
+      'client socket has failed to connect',
+      'client socket has timed out',
+      'failed to recv, got 0 bytes',
+    ],
+    pattern:
+      /gloo\/.{0,120}?(?:Connection closed by peer|Connection reset by peer|Broken pipe)|recvValue failed|sendBytes failed|failed to recv, got 0 bytes|client socket has (?:failed to connect|timed out)|store->get\(.{1,80}?\) got error: Connection reset by peer/,
+  },
+  {
+    class: 'worker-death',
+    role: 'evidence',
+    hints: ['closing signal SIG', 'Killing subprocess '],
+    pattern: /Sending process (?<pid>\d{1,10}) closing signal SIG|Killing subprocess (?<pidToo>\d{1,10})/,
+  },
+  // ---- a run that came to its end: Hugging Face's Trainer, Lightning, W&B
+  {
+    class: 'finished',
+    role: 'evidence',
+    hints: [
+      "'train_runtime': ",
+      '`Trainer.fit` stopped: ',
+      'Training completed.',
+      'process to finish... (success)',
+    ],
+    pattern:
+      /^\{.{0,400}'train_runtime': |`Trainer\.fit` stopped: `max_|^\s{0,8}Training completed\. Do not forget|process to finish\.\.\. \(success\)/m,
+  },
+  {
+    class: 'recovered',
+    role: 'evidence',
+    hints: ['nfs: server '],
+    pattern: /nfs: server \S{1,200} OK$/m,
+  },
+];

@@ -1,0 +1,90 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { command } from '../../src/commands/why.ts';
+import { runsUnder } from '../../src/commands/why/run-folders.ts';
+import { fixture } from '../events/helpers.ts';
+import { testContext } from './output.ts';
+
+let cwd = '';
+beforeEach(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'caboose-why-'));
+});
+afterEach(async () => await rm(cwd, { recursive: true }));
+
+async function write(path: string, text: string | Buffer): Promise<void> {
+  await mkdir(dirname(join(cwd, path)), { recursive: true });
+  await writeFile(join(cwd, path), text);
+}
+
+async function why(positionals: string[], json = false) {
+  const { context, stdout } = testContext({ cwd });
+  const code = await command.run(context, { positionals, values: json ? { json } : {} });
+  return { code, text: stdout.text };
+}
+
+test('the first cause, its rank, line and bytes, the echo, and what to try', async () => {
+  await write('run/console.log', fixture('torchrun-rank1-raises.log'));
+  const { code, text } = await why(['run']);
+  expect(code).toBe(1);
+  expect(text).toMatch(/^run: rank 1: an exception ended the program/);
+  expect(text).toMatch(/run\/console\.log:\d+ {2}\(bytes \d+–\d+\)/);
+  expect(text).toContain('Echo, not the cause:\n       worker-death rank');
+  expect(text).toContain('Try:');
+});
+
+test('as JSON, with the bytes of the evidence', async () => {
+  const log =
+    'step=1 loss=2\nTraceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: no\n';
+  await write('a.log', log);
+  const { code, text } = await why(['a.log'], true);
+  const { incidents } = JSON.parse(text) as { incidents: Record<string, unknown>[] };
+  expect(code).toBe(1);
+  expect(incidents).toMatchObject([
+    {
+      class: 'python',
+      rank: null,
+      role: 'root',
+      time: null,
+      evidence: [{ file: join(cwd, 'a.log'), start: 14, end: log.length - 1 }],
+    },
+  ]);
+});
+
+test('nothing of a run that is well; programs and settings in its directory are not read', async () => {
+  await write('run/train.log', 'step=1 loss=2\nstep=2 loss=1\n');
+  await write(
+    'run/train.py',
+    "raise RuntimeError('x')\n# RuntimeError: CUDA out of memory. Tried to allocate 1 GiB\nKilled\n",
+  );
+  expect(await why(['run'], true)).toEqual({ code: 0, text: '{"incidents":[]}\n' });
+  expect((await why(['run'])).text).toMatch(
+    /^run: nothing went wrong, as far as its files tell \(1 file, 2 events\)/,
+  );
+});
+
+test('a directory of runs answers by run', async () => {
+  await write('all/good/train.log', 'step=1 loss=2\n');
+  await write('all/bad/train.log', 'step=1 loss=2\nKilled\n');
+  const { text } = await why(['all']);
+  expect(text).toMatch(/^bad: the process was killed/);
+  expect(text).toContain('\ngood: nothing went wrong');
+});
+
+test('ranks and attempts are parts of one run', async () => {
+  const file = (path: string) => ({ path }) as Parameters<typeof runsUnder>[1][number];
+  const runs = (...paths: string[]) =>
+    runsUnder('/r', paths.map(file)).map(({ run, files }) => [run, files.length]);
+  expect(runs('/r/attempt_0/0/stderr.log', '/r/attempt_1/0/stderr.log')).toEqual([['r', 2]]);
+  expect(runs('/r/rank_0/a.log', '/r/rank_1/a.log')).toEqual([['r', 2]]);
+  expect(runs('/r/console.log', '/r/other/a.log')).toEqual([['r', 2]]);
+  expect(runs('/r/exp/lr-1/a.log', '/r/exp/lr-2/a.log')).toEqual([
+    ['lr-1', 1],
+    ['lr-2', 1],
+  ]);
+});
+
+test('a run that the index does not know', async () => {
+  await expect(why(['no-such-run'])).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
+});

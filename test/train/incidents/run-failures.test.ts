@@ -1,0 +1,269 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { Fact } from '../../../src/core/fact.ts';
+import { RunFailures } from '../../../src/train/incidents/run-failures.ts';
+import { readFacts } from '../../../src/train/read-facts.ts';
+import { eventsOf } from '../../events/helpers.ts';
+
+interface File {
+  text: string | Buffer;
+  rank?: number;
+  attempt?: number;
+}
+
+function factsOf(files: readonly File[]): Fact[] {
+  return files.flatMap(({ text, rank = null, attempt = 0 }, i) => {
+    let context: Record<string, unknown> = {};
+    const stream = String(i).padStart(32, '0');
+    return eventsOf(text, { rank, attempt, stream, path: `/logs/${i}.log` }).flatMap((event) => {
+      const read = readFacts(event, context);
+      context = read.context;
+      return read.facts;
+    });
+  });
+}
+
+function causesOf(files: readonly File[]): string[] {
+  const facts = factsOf(files);
+  const failures = new RunFailures();
+  failures.take(facts);
+  // The order of the files does not count.
+  const reversed = new RunFailures();
+  for (const stream of [...new Set(facts.map((fact) => fact.stream))].reverse())
+    reversed.take(facts.filter((fact) => fact.stream === stream));
+  const answer = failures.causes();
+  expect(reversed.causes()).toEqual(answer);
+  return answer.map((cause) => `${cause.class}@${cause.rank} ${cause.role}`);
+}
+
+const fixture = (name: string) => readFileSync(new URL(`../../fixtures/logs/${name}`, import.meta.url));
+const steps = (from: number, to: number, loss = '1.5') =>
+  Array.from(
+    { length: to - from },
+    (_, i) =>
+      `2026-11-23 10:00:${String(i % 60).padStart(2, '0')},000 INFO train: step=${from + i} loss=${loss}\n`,
+  ).join('');
+const uncaught = (exception: string) =>
+  `Traceback (most recent call last):\n  File "/w/train.py", line 8, in <module>\n    main()\n${exception}\n`;
+const caught = (exception: string) =>
+  `Traceback (most recent call last):\n  File "/w/train.py", line 8, in upload\n    put()\n${exception}\n`;
+const closed =
+  'RuntimeError: [../third_party/gloo/gloo/transport/tcp/pair.cc:598] Connection closed by peer [127.0.0.1]:18304';
+const timedOut = (rank: number, sequence: number) =>
+  `[rank${rank}]:[E1123 04:12:33.408271999 ProcessGroupNCCL.cpp:688] [Rank ${rank}] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=${sequence}, OpType=ALLREDUCE, NumelIn=1, NumelOut=1, Timeout(ms)=600000) ran for 600087 milliseconds before timing out.\n`;
+const exit = (rank: number, code: number, pid = 100 + rank) =>
+  `[${rank}]:\n  time      : 2026-11-23_10:02:26\n  host      : localhost\n  rank      : ${rank} (local_rank: ${rank})\n  exitcode  : ${code} (pid: ${pid})\n`;
+
+describe('a run that fails', () => {
+  test.each<[string, File[], string[]]>([
+    ['an exception', [{ text: steps(1, 9) + uncaught('ValueError: no') }], ['python@null root']],
+    [
+      'its output, which was buffered, comes behind its traceback',
+      [{ text: uncaught('ValueError: no') + steps(1, 9) }],
+      ['python@null root'],
+    ],
+    [
+      'one rank raises, and the others lose it',
+      [
+        { rank: 0, text: steps(1, 5) + uncaught(closed) },
+        { rank: 1, text: steps(1, 5) + uncaught('KeyError: 5') },
+        { rank: 2, text: steps(1, 5) + uncaught(closed) },
+      ],
+      ['python@1 root'],
+    ],
+    [
+      'the same on all ranks is one',
+      [
+        { rank: 0, text: uncaught('ValueError: shard 1') },
+        { rank: 1, text: uncaught('ValueError: shard 2') },
+      ],
+      ['python@0 root'],
+    ],
+    [
+      'one rank is killed',
+      [
+        { rank: 0, text: steps(1, 5) + uncaught(closed) },
+        { rank: 1, text: steps(1, 5) },
+        { text: exit(0, 1) + exit(1, -9) },
+      ],
+      ['killed@1 root'],
+    ],
+    [
+      'one rank is killed, and the kernel says why',
+      [
+        { rank: 0, text: steps(1, 5) + uncaught(closed) },
+        { rank: 1, text: steps(1, 5) },
+        { text: exit(0, 1) + exit(1, -9, 10_004) },
+        {
+          text: '[Mon Nov 23 10:01:00 2026] Memory cgroup out of memory: Killed process 10004 (python) total-vm:1kB\n',
+        },
+      ],
+      ['host-oom@1 root'],
+    ],
+    [
+      'one rank ends without a word',
+      [
+        { rank: 0, text: steps(1, 5) + uncaught(closed) },
+        { rank: 1, text: steps(1, 5) },
+        { text: exit(1, 1) + exit(0, 1) },
+      ],
+      ['worker-death@1 root'],
+    ],
+    [
+      'all wait for a rank that is silent',
+      [
+        { rank: 0, text: steps(1, 5) + timedOut(0, 7) },
+        { rank: 1, text: steps(1, 4) },
+        { rank: 2, text: steps(1, 5) + timedOut(2, 7) },
+      ],
+      ['collective-timeout@1 root'],
+    ],
+    [
+      'all wait for the rank that is behind',
+      [
+        { rank: 0, text: steps(1, 5) + timedOut(0, 8) },
+        { rank: 1, text: steps(1, 5) + timedOut(1, 7) },
+        { rank: 2, text: steps(1, 5) + timedOut(2, 8) },
+      ],
+      ['collective-timeout@1 root'],
+    ],
+    [
+      'the watchdog aborts its process',
+      [
+        { rank: 0, text: timedOut(0, 8) },
+        { rank: 1, text: uncaught('KeyError: 5') },
+        { text: exit(0, -6) + exit(1, 1) },
+      ],
+      ['python@1 root'],
+    ],
+    [
+      'the launcher ends the others',
+      [
+        { rank: 1, text: uncaught('KeyError: 5') },
+        {
+          text:
+            'W1123 10:00:14.952000 20519 torch/distributed/elastic/multiprocessing/api.py:1028] Sending process 100 closing signal SIGTERM\n' +
+            exit(0, -15) +
+            exit(1, 1),
+        },
+      ],
+      ['python@1 root'],
+    ],
+    [
+      'the scheduler ends the job',
+      [
+        {
+          text: 'slurmstepd: error: *** JOB 42 ON n7 CANCELLED AT 2026-11-23T10:00:00 DUE TO TIME LIMIT ***\nTerminated\n',
+        },
+      ],
+      ['scheduler@null root'],
+    ],
+    [
+      'somebody ends the launcher',
+      [
+        { rank: 0, text: steps(1, 5) },
+        {
+          text:
+            'W1123 10:00:14.952000 20519 torch/distributed/elastic/agent/server/api.py:704] Received 15 death signal, shutting down workers\n' +
+            'W1123 10:00:14.953000 20519 torch/distributed/elastic/multiprocessing/api.py:1028] Sending process 100 closing signal SIGTERM\n' +
+            uncaught(
+              'torch.distributed.elastic.multiprocessing.api.SignalException: Process 20519 got signal: 15',
+            ),
+        },
+      ],
+      ['terminated@null root'],
+    ],
+    ['the loss becomes NaN', [{ text: steps(1, 9) + steps(9, 12, 'nan') }], ['nan@null root']],
+    [
+      'NaN, and then an exception',
+      [{ text: steps(1, 9) + steps(9, 10, 'nan') + uncaught('ValueError: not finite') }],
+      ['nan@null root'],
+    ],
+    [
+      'in each attempt of the same',
+      [
+        { rank: 0, text: 'Fatal Python error: Segmentation fault\n' },
+        { rank: 0, attempt: 1, text: 'Fatal Python error: Segmentation fault\n' },
+      ],
+      ['crash@0 root'],
+    ],
+    ['exit code alone', [{ text: `${steps(1, 3)}exit code 1\n` }], ['worker-death@null root']],
+    ['real: rank 1 raises', [{ text: fixture('torchrun-rank1-raises.log') }], ['python@1 root']],
+    ['real: a segmentation fault, twice', [{ text: fixture('torchrun-segv-restart.log') }], ['crash@0 root']],
+    ['real: Hugging Face hides NaN', [{ text: fixture('hf-trainer-5-nan.log') }], ['nan-hidden@null root']],
+    [
+      'real: an exception glued to a bar',
+      [{ text: fixture('hf-trainer-4-crash.log') }],
+      ['python@null root'],
+    ],
+    ['real: logged, and the end', [{ text: fixture('loguru.log') }], ['python@null root']],
+  ])('%s', (_, files, expected) => {
+    expect(causesOf(files)).toEqual(expected);
+  });
+});
+
+describe('a run that is well', () => {
+  test.each<[string, File[]]>([
+    ['nothing is said', [{ text: steps(1, 50) }]],
+    ['an exception is caught', [{ text: steps(1, 5) + caught('OSError: no route') + steps(5, 9) }]],
+    [
+      'a thread dies, and the program does not need it',
+      [{ text: `Exception in thread Prefetch:\n${caught('OSError: no route')}${steps(5, 9)}` }],
+    ],
+    ['a script fails, and the training comes after it', [{ text: uncaught('OSError: no') + steps(1, 400) }]],
+    ['a gradient overflows now and then', [{ text: `step=1 loss=1.5 grad_norm=inf\n${steps(2, 9)}` }]],
+    ['the loss is NaN once', [{ text: steps(1, 5) + steps(5, 6, 'nan') + steps(6, 9) }]],
+    ['NCCL warns', [{ text: `n:1:1 [0] NCCL WARN Call to posix failed\n${steps(1, 9)}` }]],
+    [
+      'out of memory, and tried again',
+      [
+        {
+          text: `WARNING: CUDA out of memory. Tried to allocate 2 GiB, GPU 0: half the batch\n${steps(1, 9)}`,
+        },
+      ],
+    ],
+    [
+      'the kernel log reaches back',
+      [
+        { text: steps(1, 50) },
+        {
+          text: '[Mon Nov 02 10:01:00 2026] NVRM: Xid (PCI:0000:9b:00): 79, pid=1, name=x, GPU has fallen off the bus.\n',
+        },
+      ],
+    ],
+    [
+      'a file server that came back',
+      [{ text: '[1.0] nfs: server a not responding, still trying\n[9.0] nfs: server a OK\n' }],
+    ],
+    ['it says that it has ended well', [{ text: `${uncaught('OSError: at exit')}exit code 0\n` }]],
+    ['real: a server', [{ text: fixture('zookeeper-log4j.log') }]],
+    ['real: DeepSpeed', [{ text: fixture('deepspeed.log') }]],
+    ['real: Megatron-LM', [{ text: fixture('megatron.log') }]],
+    ['real: nanoGPT', [{ text: fixture('nanogpt.log') }]],
+  ])('%s', (_, files) => {
+    expect(causesOf(files)).toEqual([]);
+  });
+});
+
+test('the echo is told with its ranks', () => {
+  const failures = new RunFailures();
+  const lost = (rank: number) => ({ rank, text: steps(1, 5) + uncaught(closed) });
+  failures.take(
+    factsOf([lost(0), { rank: 1, text: steps(1, 5) + uncaught('KeyError: 5') }, lost(2), lost(3)]),
+  );
+  expect(failures.causes()[0]).toMatchObject({
+    rank: 1,
+    message: 'KeyError: 5 (train.py:8, in <module>)',
+    echo: [{ class: 'worker-death', ranks: [0, 2, 3] }],
+  });
+});
+
+test('facts that come twice change nothing', () => {
+  const facts = factsOf([{ rank: 1, text: steps(1, 5) + uncaught('KeyError: 5') }]);
+  const once = new RunFailures();
+  once.take(facts);
+  const twice = new RunFailures();
+  twice.take(facts);
+  twice.take(facts);
+  expect(twice.causes()).toEqual(once.causes());
+});

@@ -1,0 +1,448 @@
+/**
+ * Texts of failures as programs print them, with what is to be observed in each. Numbers, hosts and paths are changed; the words are those
+ * of the sources that src/train/observations/signatures.ts names, and of public issues.
+ */
+export interface FailureText {
+  class: string;
+  role: 'root' | 'cascade' | 'evidence' | 'warning';
+  text: string;
+  details?: Record<string, unknown>;
+}
+
+const raised = (exception: string) =>
+  `Traceback (most recent call last):\n  File "/workspace/train.py", line 88, in <module>\n    main()\n${exception}\n`;
+
+export const failureTexts: readonly FailureText[] = [
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    text: '[rank5]:[E1123 04:12:33.408271999 ProcessGroupNCCL.cpp:688] [Rank 5] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=4312, OpType=ALLREDUCE, NumelIn=25557032, NumelOut=25557032, Timeout(ms)=600000) ran for 600087 milliseconds before timing out.',
+    details: { sequence: 4312, operation: 'ALLREDUCE', timeoutMs: 600000, ranMs: 600087, writer: 5 },
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    text: '[E ProcessGroupNCCL.cpp:828] [Rank 1] Watchdog caught collective operation timeout: WorkNCCL(OpType=_ALLGATHER_BASE, Timeout(ms)=1800000) ran for 1804406 milliseconds before timing out.',
+    details: { operation: '_ALLGATHER_BASE', writer: 1 },
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    text: raised(
+      'RuntimeError: [../third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:78] Timed out waiting 10000ms for recv operation to complete',
+    ),
+    details: { timeoutMs: 10000, operation: 'recv', end: 'likely' },
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    text: raised('RuntimeError: [Rank 0]: Ranks 1, 3 failed to pass monitoredBarrier in 2000 ms'),
+    details: { ranks: [1, 3] },
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    text: '[rank0]:[E ProcessGroupNCCL.cpp:1282] [PG 0 Rank 0] Received a dump signal due to a collective timeout from rank 3 and we will try our best to dump the debug info.',
+    details: { ranks: [3] },
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    text: raised(
+      'torch.distributed.DistStoreError: Timed out after 1801 seconds waiting for clients. 7/8 clients joined.',
+    ),
+  },
+  {
+    class: 'nccl-position',
+    role: 'evidence',
+    text: '[rank3]:[E ProcessGroupNCCL.cpp:616] [PG 0 Rank 3] Timeout at NCCL work: 1580, last enqueued NCCL work: 1582, last completed NCCL work: 1579.',
+    details: { enqueued: 1582, completed: 1579 },
+  },
+  {
+    class: 'nccl-abort',
+    role: 'cascade',
+    text: '[E ProcessGroupNCCL.cpp:494] To avoid data inconsistency, we are taking the entire process down.',
+  },
+  {
+    class: 'watchdog-hang',
+    role: 'root',
+    text: "[rank0]:[F ProcessGroupNCCL.cpp:1385] [PG 0 Rank 0] ProcessGroupNCCL's watchdog got stuck for 480 seconds without making progress in monitoring enqueued collectives.",
+  },
+  {
+    class: 'desync',
+    role: 'root',
+    text: raised(
+      'RuntimeError: Detected mismatch between collectives on ranks. Rank 1 is running collective: CollectiveFingerPrint(SequenceNumber=4, OpType=ALLREDUCE), but Rank 0 is running collective: CollectiveFingerPrint(SequenceNumber=4, OpType=BARRIER).',
+    ),
+    details: { ranks: [1] },
+  },
+  {
+    class: 'ib',
+    role: 'root',
+    text: 'node7:2412:3110 [0] NCCL WARN NET/IB : Got completion from peer 10.0.4.7<41543> with status=12 opcode=0 len=0 vendor err 129 (Send) localGid fe80::1',
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: "node7:2412:3110 [0] transport/p2p.cc:275 NCCL WARN Cuda failure 2 'out of memory'",
+  },
+  {
+    class: 'nccl-generic',
+    role: 'cascade',
+    text: raised(
+      'torch.distributed.DistBackendError: NCCL error in: ../torch/csrc/distributed/c10d/ProcessGroupNCCL.cpp:1691, unhandled system error (run with NCCL_DEBUG=INFO for details), NCCL version 2.19.3',
+    ),
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 1.37 GiB. GPU 3 has a total capacity of 79.11 GiB of which 612.50 MiB is free.',
+    ),
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'RuntimeError: CUDA out of memory. Tried to allocate 512.00 MiB (GPU 0; 39.59 GiB total capacity; 36.71 GiB already allocated)',
+    ),
+    details: { gpu: '0' },
+  },
+  { class: 'cuda-oom', role: 'root', text: raised('RuntimeError: CUDA error: out of memory') },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when allocating tensor with shape[64,512,512] and type float on /job:localhost/replica:0/task:0/device:GPU:0 by allocator GPU_0_bfc',
+    ),
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8589934592 bytes.',
+    ),
+  },
+  {
+    class: 'ecc',
+    role: 'root',
+    text: raised('RuntimeError: CUDA error: uncorrectable ECC error encountered'),
+  },
+  {
+    class: 'cuda-unavailable',
+    role: 'root',
+    text: raised(
+      'RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU',
+    ),
+  },
+  {
+    class: 'cuda-error',
+    role: 'root',
+    text: raised(
+      'torch.AcceleratorError: CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be incorrect.\nCompile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.',
+    ),
+  },
+  {
+    class: 'cuda-error',
+    role: 'root',
+    text: raised('RuntimeError: cuDNN error: CUDNN_STATUS_EXECUTION_FAILED'),
+  },
+  {
+    class: 'xid',
+    role: 'root',
+    text: '[Sun Feb 23 16:24:18 2025] NVRM: Xid (PCI:0000:9b:00): 119, pid=2024380, name=nvidia-smi, Timeout after 6s of waiting for RPC response from GPU4 GSP!',
+    details: { xid: 119, gpu: '0000:9b:00', pid: 2024380 },
+  },
+  {
+    class: 'xid',
+    role: 'root',
+    text: "kern  :warn  : 2025-01-21T04:41:44,283302+00:00 NVRM: Xid (PCI:0000:38:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.",
+    details: { xid: 79 },
+  },
+  {
+    class: 'xid',
+    role: 'evidence',
+    text: '[  12.5] NVRM: Xid (PCI:0000:38:00): 43, pid=2924364, name=pt_main_thread, Ch 00000008',
+  },
+  {
+    class: 'sxid',
+    role: 'root',
+    text: '[Jan 01 2025 10:00:00] [ERROR] [tid 1] detected NVSwitch fatal error 20034 on fid 0 on NVSwitch pci bus id 00000000:86:00.0',
+  },
+  {
+    class: 'sxid',
+    role: 'evidence',
+    text: '[Jan 01 2025 10:00:00] [ERROR] [tid 1] detected NVSwitch non-fatal error 12028 on fid 0 on NVSwitch pci bus id 00000000:86:00.0',
+  },
+  { class: 'disk-full', role: 'root', text: raised('OSError: [Errno 28] No space left on device') },
+  {
+    class: 'disk-full',
+    role: 'root',
+    text: raised('RuntimeError: [enforce fail at inline_container.cc:337] . unexpected pos 320 vs 248'),
+  },
+  { class: 'storage', role: 'root', text: '[ 991.1] nfs: server 10.0.0.5 not responding, still trying' },
+  {
+    class: 'host-oom',
+    role: 'root',
+    text: '[Mon Nov 23 10:35:00 2026] Memory cgroup out of memory: Killed process 10004 (busybox) total-vm:42544kB, anon-rss:40320kB',
+    details: { pid: 10004 },
+  },
+  {
+    class: 'host-oom',
+    role: 'evidence',
+    text: '[Mon Nov 23 10:35:00 2026] busybox invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0',
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    text: 'slurmstepd: error: Detected 1 oom_kill event in StepId=4242.0. Some of the step tasks have been OOM Killed.',
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    text: raised(
+      "RuntimeError: [enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000000000000000 bytes.",
+    ),
+  },
+  { class: 'host-oom', role: 'root', text: raised('MemoryError') },
+  {
+    class: 'host-oom',
+    role: 'root',
+    text: raised(
+      'numpy._core._exceptions._ArrayMemoryError: Unable to allocate 728. TiB for an array with shape (10000000, 10000000)',
+    ),
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    text: raised(
+      'ResourceExhaustedError: OOM when allocating tensor with shape[1] on /job:localhost/device:CPU:0 by allocator cpu',
+    ),
+  },
+  {
+    class: 'dataloader',
+    role: 'root',
+    text: raised('RuntimeError: DataLoader worker (pid 7891) is killed by signal: Killed. '),
+    details: { pid: 7891 },
+  },
+  {
+    class: 'dataloader',
+    role: 'root',
+    text: raised('RuntimeError: DataLoader worker (pid(s) 7891, 7892) exited unexpectedly'),
+  },
+  {
+    class: 'worker-died',
+    role: 'root',
+    text: raised(
+      'concurrent.futures.process.BrokenProcessPool: A process in the process pool was terminated abruptly while the future was running or pending.',
+    ),
+  },
+  {
+    class: 'worker-died',
+    role: 'root',
+    text: 'A process in the process pool was terminated abruptly while the future was running or pending.',
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised("RuntimeError: Function 'SqrtBackward0' returned nan values in its 0th output."),
+  },
+  { class: 'nan', role: 'root', text: 'Loss is nan, stopping training' },
+  {
+    class: 'overflow',
+    role: 'root',
+    text: raised(
+      'Exception: Current loss scale already at minimum - cannot decrease scale anymore. Exiting run.',
+    ),
+  },
+  {
+    class: 'overflow',
+    role: 'warning',
+    text: '[deepspeed] OVERFLOW! Rank 0 Skipping step. Attempted loss scale: 65536, reducing to 32768',
+  },
+  {
+    class: 'spike',
+    role: 'warning',
+    text: 'Rank 3, node n, device 0, iteration 15: Unexpected result 9.5 (message=Spiky loss)',
+  },
+  { class: 'sdc', role: 'warning', text: 'Possible transient error! Rerun gives another result.' },
+  {
+    class: 'scheduler',
+    role: 'root',
+    text: 'slurmstepd: error: *** JOB 4242 ON node7 CANCELLED AT 2026-11-23T10:00:00 DUE TO TIME LIMIT ***',
+    details: { end: 'sure' },
+  },
+  {
+    class: 'terminated',
+    role: 'root',
+    text: 'slurmstepd: error: *** JOB 4242 ON node7 CANCELLED AT 2026-11-23T10:00:00 ***',
+  },
+  { class: 'terminated', role: 'root', text: '[rank: 0] Received SIGTERM: 15' },
+  {
+    class: 'terminated',
+    role: 'root',
+    text: 'W1123 10:00:14.952000 20519 torch/distributed/elastic/agent/server/api.py:704] Received 15 death signal, shutting down workers',
+  },
+  {
+    class: 'interrupted',
+    role: 'root',
+    text: 'WARNING:torch.distributed.elastic.agent.server.api:Received Signals.SIGINT death signal, shutting down workers',
+  },
+  {
+    class: 'interrupted',
+    role: 'root',
+    text: 'Detected KeyboardInterrupt, attempting graceful shutdown ...',
+  },
+  { class: 'interrupted', role: 'root', text: raised('KeyboardInterrupt') },
+  {
+    class: 'crash',
+    role: 'root',
+    text: 'Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007efec9d83b80 (most recent call first):\n  File "/workspace/fails.py", line 6 in <module>',
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: 'kern  :warn  : 2025-01-21T04:41:44,285060+00:00 pt_main_thread[2536443]: segfault at 7f797fe00000 ip 00007f7c7ac69996 sp 00007f7c12fd7c30 error 4 in libnccl.so.2[7f7c7ac00000+d3d3000]',
+    details: { pid: 2536443 },
+  },
+  { class: 'crash', role: 'root', text: 'double free or corruption (!prev)' },
+  {
+    class: 'hang-dump',
+    role: 'root',
+    text: 'Timeout (0:00:01)!\nThread 0x00007f744d982b80 (most recent call first):\n  File "/workspace/fails.py", line 10 in <module>',
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: raised(
+      'RuntimeError: [../third_party/gloo/gloo/transport/tcp/pair.cc:598] Connection closed by peer [127.0.0.1]:18304',
+    ),
+  },
+  {
+    class: 'worker-death',
+    role: 'evidence',
+    text: 'W1123 10:00:14.952000 20519 torch/distributed/elastic/multiprocessing/api.py:1028] Sending process 20577 closing signal SIGTERM',
+    details: { pid: 20577 },
+  },
+  {
+    class: 'finished',
+    role: 'evidence',
+    text: "{'train_runtime': 0.3994, 'train_samples_per_second': 600.923, 'train_loss': 6.2, 'epoch': 0.6}",
+  },
+  { class: 'recovered', role: 'evidence', text: '[ 995.2] nfs: server 10.0.0.5 OK' },
+  // ---- exceptions without a class of their own
+  {
+    class: 'python',
+    role: 'root',
+    text: raised('ValueError: shape mismatch'),
+    details: { exception: 'ValueError', end: 'likely' },
+  },
+  {
+    class: 'python',
+    role: 'root',
+    text: raised('ConnectionResetError: [Errno 104] Connection reset by peer'),
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: raised('torch.distributed.elastic.multiprocessing.errors.ChildFailedError: '),
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: raised(
+      "subprocess.CalledProcessError: Command '['python', 'train.py']' returned non-zero exit status 1.",
+    ),
+    details: { exitCode: 1 },
+  },
+  {
+    class: 'killed',
+    role: 'root',
+    text: raised(
+      "subprocess.CalledProcessError: Command '['python', 'train.py']' died with <Signals.SIGKILL: 9>.",
+    ),
+    details: { signal: 9 },
+  },
+  {
+    class: 'killed',
+    role: 'root',
+    text: raised(
+      'torch.multiprocessing.spawn.ProcessExitedException: process 1 terminated with signal SIGKILL',
+    ),
+    details: { signal: 9, ranks: [1] },
+  },
+  // ---- exit statuses
+  {
+    class: 'killed',
+    role: 'root',
+    text: '[3]:\n  time      : 2026-11-23_10:02:26\n  host      : localhost\n  rank      : 3 (local_rank: 3)\n  exitcode  : -9 (pid: 22436)\n  error_file: <N/A>\n  traceback : Signal 9 (SIGKILL) received by PID 22436',
+    details: { ranks: [3], exitCode: -9, signal: 9, pid: 22436 },
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: 'ERROR:torch.distributed.elastic.multiprocessing.api:failed (exitcode: -11) local_rank: 0 (pid: 22164) of binary: /usr/bin/python',
+    details: { exitCode: -11, pid: 22164 },
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: '/workspace/job.sh: line 1:  7431 Segmentation fault      (core dumped) python train.py',
+    details: { signal: 11, pid: 7431 },
+  },
+  { class: 'killed', role: 'root', text: 'Killed' },
+  { class: 'killed', role: 'root', text: 'command terminated with exit code 137' },
+  { class: 'terminated', role: 'root', text: 'Terminated' },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: 'srun: error: node7: tasks 0-2,5: Exited with exit code 1',
+    details: { ranks: [0, 1, 2, 5], exitCode: 1 },
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    text: 'srun: error: node7: task 3: Out Of Memory',
+    details: { ranks: [3] },
+  },
+  {
+    class: 'killed',
+    role: 'root',
+    text: 'mpirun noticed that process rank 3 with PID 1234 on node n7 exited on signal 9 (Killed).',
+    details: { ranks: [3], pid: 1234 },
+  },
+  {
+    class: 'killed',
+    role: 'root',
+    text: "[2026-11-23 10:00:00,000] [ERROR] [launch.py:321:sigkill_handler] ['python', 'train.py'] exits with return code = -9",
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: '[rank: 1] Child process with PID 1234 terminated with code 1. Forcefully terminating all other processes to avoid zombies',
+    details: { ranks: [1] },
+  },
+  { class: 'finished', role: 'evidence', text: 'exit code 0' },
+];
+
+/** What looks like one of them, and says of no failure. */
+export const harmlessTexts: readonly string[] = [
+  'CUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be incorrect.',
+  'Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.',
+  'step=10 error_rate=0.25 loss=1.5',
+  '{"step": 3, "loss": 1.5, "error_rate": 0.5, "timeouts": 0}',
+  '/w/train.py:65: UserWarning: lr_scheduler.step() before optimizer.step()\n  import warnings',
+  '2026-11-23 10:00:00,000 INFO train: killed 3 stale workers of the last run, terminated cleanly',
+  '2026-11-23 10:00:00,000 INFO train: NCCL timeout is set to 600000 ms',
+  '2026-11-23 10:00:00,000 INFO train: no Xid was seen, no ECC error, memory is fine',
+  'NCCL version 2.19.3+cuda12.3',
+  'node7:2412:3110 [0] NCCL INFO NET/IB : Using [0]mlx5_0:1/IB [RO]; OOB eth0:10.0.4.7<0>',
+  'step=7 val_loss=nan loss=1.5 accuracy=nan',
+  'PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True avoids out of memory errors',
+  'Killed by the user? No: 12 jobs were Killed elsewhere',
+  'Loading checkpoint shards: 100% done, exit codes are checked',
+  'The exception hierarchy: ValueError, KeyError, MemoryError',
+  'WARNING grad norm high at 13: 2.750',
+  'Timeout (in seconds): 30',
+  '[INFO] [config.py:678:print]   check_grad_overflow=True',
+];
