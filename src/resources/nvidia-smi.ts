@@ -69,6 +69,9 @@ function slowedDown(mask: number): Measures {
 }
 
 const gpusMax = 32;
+/** Longer than whoever runs it lets it live: only what cannot be killed takes so long. */
+const waitMs = 15_000;
+const hangs = 'it hangs, and cannot be killed: a GPU or its driver is stuck';
 
 export function nvidiaSmiSource(options: NvidiaSmiOptions): ResourceSource {
   return new NvidiaSmi(options);
@@ -82,6 +85,8 @@ class NvidiaSmi implements ResourceSource {
   /** Monotonic ms. */
   #dueAt = -Infinity;
   #isPresent = true;
+  /** A process that did not end in time, while it does not. */
+  #hanging: Promise<unknown> | null = null;
   #runs = 0;
   #cpuSeconds = 0;
 
@@ -93,6 +98,7 @@ class NvidiaSmi implements ResourceSource {
   async read(): Promise<Reading[]> {
     const { clock } = this.#options;
     if (!this.#isPresent || clock.monotonic() < this.#dueAt) return [];
+    if (this.#hanging !== null) throw new Error(hangs);
     const startedAt = clock.monotonic();
     try {
       return await this.#query();
@@ -130,15 +136,22 @@ class NvidiaSmi implements ResourceSource {
 
   /** Null: there is no such program. */
   async #run(names: readonly string[]): Promise<Finished | null> {
-    const { run, childCpuSeconds } = this.#options;
+    const { run, childCpuSeconds, clock } = this.#options;
     const before = await childCpuSeconds();
+    const running = run([`--query-gpu=index,${names.join(',')}`, '--format=csv,noheader,nounits']);
+    const waited = new AbortController();
     try {
-      return await run([`--query-gpu=index,${names.join(',')}`, '--format=csv,noheader,nounits']);
+      const finished = await Promise.race([running, clock.sleep(waitMs, waited.signal)]);
+      if (finished !== undefined) return finished;
+      const ended = () => (this.#hanging = null);
+      this.#hanging = running.then(ended, ended);
+      throw new Error(hangs);
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'ENOENT') throw error;
       this.#isPresent = false;
       return null;
     } finally {
+      waited.abort();
       this.#runs += 1;
       this.#cpuSeconds += Math.max(0, (await childCpuSeconds()) - before);
     }

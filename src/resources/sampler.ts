@@ -1,6 +1,6 @@
 /**
- * Samples what the run uses: reads every source, every `intervalMs`, and writes one line for each run that is being followed. A measure
- * needs two readings of its counters, so the first line comes after one interval.
+ * Samples what the runs use: reads every source, every `intervalMs`. A device's first reading gives no sample if it has counters, whose rates
+ * need a second one.
  *
  * Failure rule: a source that fails is told once, until it works again, and the others go on; so is a full disk. One reading is under way
  * at a time: a source that hangs delays the next one, and nothing else of the agent.
@@ -14,8 +14,8 @@ import type { Measures, Reading, ResourceSource } from './reading.ts';
 export interface SamplerOptions {
   sources: readonly ResourceSource[];
   intervalMs: number;
-  /** Takes a line, its line end included. */
-  write: (line: string) => Promise<void>;
+  /** Takes one sample: its time, and measures by group and device. */
+  write: (sample: object) => Promise<void>;
   clock: Clock;
   logger: Logger;
 }
@@ -53,8 +53,7 @@ export class Sampler {
         const at = clock.monotonic();
         const earlier = before.get(key);
         this.#before.set(key, { reading, at });
-        const isFirst = earlier === undefined && Object.keys(reading.counters).length > 0;
-        if (before.size === 0 || isFirst) continue;
+        if (earlier === undefined && Object.keys(reading.counters).length > 0) continue;
         const measures = earlier
           ? measuresOf(earlier.reading, reading, (at - earlier.at) / 1000)
           : reading.values;
@@ -63,7 +62,7 @@ export class Sampler {
     }
     if (Object.keys(sample).length === 1) return;
     try {
-      await write(`${JSON.stringify(sample)}\n`);
+      await write(sample);
       this.#told.delete('writing');
     } catch (error) {
       this.#tell('writing', errorText(error), () =>
