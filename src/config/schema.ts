@@ -258,7 +258,12 @@ export const configSchema = z.strictObject({
     .prefault({}),
   retention: z.strictObject({ logsDays: days.default(30), metricsDays: days.default(365) }).prefault({}),
   incidents: z.strictObject({ silentAfterMs: count(1_000, 2_592_000_000).default(600_000) }).prefault({}),
-  telemetry: z.strictObject({ trainSeriesMax: count(0, 1_000_000).default(10_000) }).prefault({}),
+  telemetry: z
+    .strictObject({
+      trainSeriesMax: count(0, 1_000_000).default(10_000),
+      resourceSeriesMax: count(0, 1_000_000).default(10_000),
+    })
+    .prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 

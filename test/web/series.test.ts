@@ -4,7 +4,16 @@ import type { StoredPoint } from '../../src/core/event-index.ts';
 import { metricNames, thin, toSeries } from '../../src/web/series.ts';
 
 function stored(over: Partial<StoredPoint>): StoredPoint {
-  const base = { run: 'r', attempt: 0, rank: 0, path: '/a', step: 1, name: 'loss', canonical: 'loss' };
+  const base = {
+    run: 'r',
+    attempt: 0,
+    rank: 0,
+    host: 'h',
+    path: '/a',
+    step: 1,
+    name: 'loss',
+    canonical: 'loss',
+  };
   return { ...base, value: 1, time: 0, ...over };
 }
 

@@ -8,7 +8,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { ElasticsearchClient } from './client.ts';
 
 /** Raise it with every change of a mapping or setting below: older templates are replaced, newer ones are left. */
-export const templateVersion = 2;
+export const templateVersion = 3;
 
 /** What one process maps; further names go to `metric_overflow`. The index itself stops at `fieldsMax`. */
 export const mappedMetricsMax = 1_000;
@@ -76,9 +76,10 @@ function mappingsOf(name: TemplateName, messageType: 'match_only_text' | 'text')
           metric_text: flattened,
           metric_overflow: flattened,
           metric_names: keyword,
+          device: keyword,
           log: { properties: { offset: { type: 'long' }, file: { properties: { path: keyword } } } },
           event: { properties: { created: { type: 'date' } } },
-          caboose: { properties: { stream: keyword, event: keyword, end: { type: 'long' } } },
+          caboose: { properties: { stream: keyword, event: keyword, end: { type: 'long' }, kind: keyword } },
           points: stored,
         },
       };
