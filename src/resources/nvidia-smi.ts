@@ -116,6 +116,7 @@ class NvidiaSmi implements ResourceSource {
   async #query(): Promise<Reading[]> {
     for (let tries = 0; tries <= fields.length * 2; tries += 1) {
       const asked = this.#asked();
+      if (asked.length === 0) break;
       const finished = await this.#run(asked.map(({ name }) => name));
       if (finished === null) return [];
       const output = `${finished.stdout}\n${finished.stderr}`;
@@ -131,7 +132,8 @@ class NvidiaSmi implements ResourceSource {
       }
       this.#chosen[field.at] = (this.#chosen[field.at] ?? 0) + 1;
     }
-    return [];
+    this.#isPresent = false;
+    throw new Error('it knows none of the fields that it is asked for');
   }
 
   /** Null: there is no such program. */
@@ -165,12 +167,16 @@ class NvidiaSmi implements ResourceSource {
   }
 }
 
-/** `asked`: which of the fields stand behind the index, in order. A line that does not begin with an index is no GPU's. */
+/**
+ * `asked`: which of the fields stand behind the index, in order. A line that does not begin with an index is no GPU's; of one with more or
+ * fewer columns, or cut off, nobody can say what is what.
+ */
 export function parseGpus(csv: string, asked: readonly number[] = fields.map((_, at) => at)): Reading[] {
   const readings: Reading[] = [];
-  for (const line of csv.split('\n')) {
+  for (const line of csv.split('\n').slice(0, -1)) {
     const [index = '', ...columns] = line.trim().split(/,\s+/);
-    if (!/^\d{1,3}$/.test(index) || readings.length === gpusMax) continue;
+    if (!/^\d{1,3}$/.test(index) || columns.length !== asked.length) continue;
+    if (readings.length === gpusMax) break;
     const values: Measures = {};
     for (const [i, text] of columns.entries()) {
       const value = numberOf(text);
