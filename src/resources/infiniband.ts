@@ -48,7 +48,7 @@ async function readPort(readText: ReadText, adapter: string, port: string): Prom
   const number = async (file: string) => oneNumber(await readText(`${directory}/counters/${file}`));
   const state = await readText(`${directory}/state`);
   const values: Record<string, number | null> = {
-    active: state === null ? null : Number(/^4:/.test(state)),
+    active: state === null ? null : Number(state.startsWith('4:')),
   };
   const counters: Record<string, number | null> = {};
   for (const [name, file] of Object.entries(totals)) values[name] = await number(file);

@@ -177,6 +177,8 @@ describe('training gauges', () => {
     expect(families).toEqual([
       '# TYPE caboose_train_dropped_points_total',
       '# TYPE caboose_train_series',
+      '# TYPE caboose_resource_dropped_points_total',
+      '# TYPE caboose_resource_series',
       '# TYPE caboose_train_value',
     ]);
     expect(gauges.seriesCount).toBe(names.length);
