@@ -12,6 +12,7 @@ import type { ServerProcess } from '../test/servers/server-process.ts';
 import { agentIdle } from './agent-idle.ts';
 import { agentLongLine } from './agent-long-line.ts';
 import { agentManyFiles } from './agent-many-files.ts';
+import { agentResources } from './agent-resources.ts';
 import { agentThroughput } from './agent-throughput.ts';
 import { auditStreams } from './audit-streams.ts';
 import { isMet, median } from './bench.ts';
@@ -23,6 +24,7 @@ import { parse } from './parse.ts';
 const benches: readonly Bench[] = [
   agentThroughput,
   agentIdle,
+  agentResources,
   agentManyFiles,
   agentLongLine,
   parse,

@@ -9,6 +9,7 @@ import { exitCodes, flag } from './command.ts';
 import type { Command } from './command.ts';
 import { openHttp } from './wiring/http.ts';
 import { openLogger } from './wiring/logger.ts';
+import { sampleResources } from './wiring/resources.ts';
 import { openTail } from './wiring/tail.ts';
 import { openTransport } from './wiring/transport.ts';
 
@@ -69,6 +70,7 @@ export const command: Command = {
       http.health.addReadiness('tail', () => tail.notReady);
       http.health.addReadiness('state', stateNotReady);
       await tail.start();
+      void sampleResources(config, { tail, env, clock, logger, metrics }, signal);
       const watching = stalls.run(signal);
       logger.info({ source: config.source?.id, include: config.source?.include }, 'following');
       await untilAborted(signal);

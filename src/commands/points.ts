@@ -17,11 +17,14 @@ const storedPointsMax = 1_000_000;
 
 export const command: Command = {
   name: 'points',
-  usage: 'caboose points PATH…|RUN [--json]',
+  usage: 'caboose points PATH…|RUN [--resources] [--json]',
   help: `Prints the training points (step, name, value) that files hold, or all files under a directory: metrics in JSON lines and CSV,
 printed dicts, "name=value" lines with a step. Keeps no state and needs no server. What is no path is taken as a run, whose points
-come from the index. With --json one object a line: file, run, attempt, rank, step, name, canonical, value, time.`,
-  options: {},
+come from the index; with --resources those of what its machines used, in order of time. With --json one object a line: file, run, attempt,
+rank, step, name, canonical, value, time; of resources also host.`,
+  options: {
+    resources: { type: 'boolean', help: 'of a RUN: CPU, memory, GPUs … of its machines instead' },
+  },
   async run(context, args) {
     if (args.positionals.length === 0)
       throw usageError('points: of what?', 'name files, directories or a run');
@@ -62,8 +65,9 @@ async function printStored(
   const config = await context.loadConfig({ needs: ['index'] });
   const index = await openIndex(config, { clock: context.clock, logger: quietLogger(context, config) });
   try {
-    for (const stored of await index.points(run, { limit: storedPointsMax }))
-      await output.add(line(context, args, stored));
+    const resources = flag(args, 'resources');
+    for (const stored of await index.points(run, { limit: storedPointsMax, resources }))
+      await output.add(resources ? resourceLine(args, stored) : line(context, args, stored));
   } finally {
     await index.close();
   }
@@ -82,6 +86,16 @@ function line(context: CommandContext, args: CommandArguments, point: PrintedPoi
   const at = `step ${step ?? '-'}`.padEnd(12);
   const who = rank === null ? '' : `  rank ${rank}`;
   return `${relative(context.cwd, path).padEnd(24)}  ${at}  ${name.padEnd(24)}  ${String(value).padStart(12)}${who}\n`;
+}
+
+/** `node-1  2026-11-26T04:40:15.000Z  resource.gpu.0.power_watts  312.4`. */
+function resourceLine(args: CommandArguments, point: StoredPoint): string {
+  const { path, run, attempt, rank, host, step, name, canonical, value, time } = point;
+  if (flag(args, 'json')) {
+    const place = { file: path, run, attempt, rank, host };
+    return `${JSON.stringify({ ...place, step, name, canonical, value: numberToJson(value), time })}\n`;
+  }
+  return `${host}  ${new Date(time).toISOString()}  ${name.padEnd(48)}  ${value}\n`;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -15,6 +15,7 @@ import { runIndexer } from './wiring/indexer.ts';
 import { openLease } from './wiring/lease.ts';
 import { openLogger } from './wiring/logger.ts';
 import { replaySample } from './wiring/sample.ts';
+import { sampleResources } from './wiring/resources.ts';
 import { openTail } from './wiring/tail.ts';
 import { openTransport } from './wiring/transport.ts';
 
@@ -75,6 +76,7 @@ export const command: Command = {
       );
       const watching = stalls.run(signal);
       await tail.start();
+      void sampleResources(config, { tail, env, clock, logger, metrics }, signal);
       await stderr.write(
         `\nCaboose follows ${asked.what}\nThe page: ${http.url}/\nCtrl-C ends it; everything is kept.\n\n`,
       );

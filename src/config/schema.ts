@@ -3,6 +3,7 @@
  * docs/CONFIG.md explains every key (a test compares). What holds between keys is in relations.ts.
  */
 import { z } from 'zod';
+import { ownLabelPrefix } from '../core/resources.ts';
 import { compilePathPattern } from './path-pattern.ts';
 
 const text = z.string().min(1, 'must not be empty').max(4096);
@@ -83,6 +84,10 @@ const source = z.strictObject({
   labels: z
     .record(labelName, z.string().max(1_024))
     .refine((labels) => Object.keys(labels).length <= 64, 'at most 64 labels')
+    .refine(
+      (labels) => !Object.keys(labels).some((name) => name.startsWith(ownLabelPrefix)),
+      `names that begin with ${ownLabelPrefix} are Caboose's own`,
+    )
     .default({}),
   lanes: z
     .strictObject({
@@ -226,6 +231,19 @@ export const configSchema = z.strictObject({
       /** Three hours of deleted files at 100 kB a second, and no more than a sidecar's state volume should have to spare. */
       spoolBytesMax: count(0).default(1_073_741_824),
       fileSystemEvents: z.boolean().default(true),
+      resources: z
+        .strictObject({
+          enabled: z.boolean().default(true),
+          intervalMs: count(1_000, 3_600_000).default(15_000),
+          /** Absent: the one in which it runs, or that of its pod or job. */
+          cgroup: path.optional(),
+          /** null: no GPUs. */
+          nvidiaSmi: text.nullable().default('nvidia-smi'),
+          /** Cores, of nvidia-smi's processes. */
+          cpuMax: z.number().min(0.0001).max(1).default(0.001),
+          bytesMax: count(8_388_608).default(33_554_432),
+        })
+        .prefault({}),
     })
     .prefault({}),
   indexer: z
@@ -240,7 +258,12 @@ export const configSchema = z.strictObject({
     .prefault({}),
   retention: z.strictObject({ logsDays: days.default(30), metricsDays: days.default(365) }).prefault({}),
   incidents: z.strictObject({ silentAfterMs: count(1_000, 2_592_000_000).default(600_000) }).prefault({}),
-  telemetry: z.strictObject({ trainSeriesMax: count(0, 1_000_000).default(10_000) }).prefault({}),
+  telemetry: z
+    .strictObject({
+      trainSeriesMax: count(0, 1_000_000).default(10_000),
+      resourceSeriesMax: count(0, 1_000_000).default(10_000),
+    })
+    .prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 

@@ -50,6 +50,8 @@ export interface StoredPoint {
   run: string;
   attempt: number;
   rank: number | null;
+  /** Empty if it was stored before points had one. */
+  host: string;
   path: string;
   step: number | null;
   name: string;
@@ -95,6 +97,15 @@ export interface StreamFilter {
   openSince?: number;
 }
 
+export interface PointsQuery {
+  /** Raw or canonical; absent: all. */
+  name?: string;
+  /** Default 10,000. */
+  limit?: number;
+  /** The measures of the run's resources, the newest ones, by time; else the points of its training, by step, then time. */
+  resources?: boolean;
+}
+
 export interface WriteOptions {
   /** Somebody waits to find these: shown sooner than the rest, where that costs something at all. */
   soon?: boolean;
@@ -111,8 +122,8 @@ export interface EventIndex {
   loadStreams(ids: readonly string[], signal: AbortSignal): Promise<Map<string, StreamDocument>>;
   /** Hits by time, then log offset; newest first unless `order` says so. */
   search(query: SearchQuery): Promise<SearchHit[]>;
-  /** Points of a run, by step then time; of one name (raw or canonical) if given. At most `limit` (default 10,000). */
-  points(run: string, options?: { name?: string; limit?: number }): Promise<StoredPoint[]>;
+  /** At most `limit` points of a run, of its training or its resources. */
+  points(run: string, options?: PointsQuery): Promise<StoredPoint[]>;
   runs(): Promise<RunSummary[]>;
   /** All stream documents, or those of the filter. */
   streams(filter?: StreamFilter): AsyncIterable<StreamDocument>;

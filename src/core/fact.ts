@@ -6,6 +6,8 @@ export interface FactBase {
   run: string;
   attempt: number;
   rank: number | null;
+  /** Absent in facts that were stored before they had it. */
+  host?: string;
   stream: string;
   path: string;
   /** Byte range of the event in its stream. */

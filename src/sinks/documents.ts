@@ -3,6 +3,7 @@ import { versionOf } from '../core/event.ts';
 import type { RunSummary, StoredPoint } from '../core/event-index.ts';
 import type { PointFact } from '../core/fact.ts';
 import { numberFromJson, numberToJson } from '../core/fact.ts';
+import { deviceOf, groupOf, holdsResources, isResource } from '../core/resources.ts';
 import type { StreamDocument } from '../core/stream-document.ts';
 
 const dayMs = 86_400_000;
@@ -46,7 +47,7 @@ export function validTime(time: number): number {
   return Math.min(timeMax, Math.round(time * 1000) / 1000);
 }
 
-/** The points of one event and step: one document. */
+/** The points of one event and step, or of one device of a sample: one document. */
 export interface PointsDocument {
   id: string;
   version: number;
@@ -57,7 +58,8 @@ export interface PointsDocument {
 export function pointsDocuments(points: readonly PointFact[]): PointsDocument[] {
   const byId = new Map<string, PointsDocument & { points: [PointFact, ...PointFact[]] }>();
   for (const point of points) {
-    const id = `${point.event}-${point.step ?? 'none'}`;
+    const part = isResource(point) ? `${groupOf(point)}-${deviceOf(point) ?? ''}` : (point.step ?? 'none');
+    const id = `${point.event}-${part}`;
     const known = byId.get(id);
     if (known) known.points.push(point);
     else byId.set(id, { id, version: versionOf(point), end: point.end, points: [point] });
@@ -109,6 +111,8 @@ export async function summarizeRuns(
   const runs = new Map<string, RunSummary & { rankSet: Set<number>; hostSet: Set<string> }>();
   const latest = new Map<string, { created: number; events: number }>();
   for await (const { origin, snapshot, end, events, created, observed, gaps } of streams) {
+    // Written by the agent, also while the run is silent.
+    if (holdsResources(origin)) continue;
     let run = runs.get(origin.run);
     if (!run) {
       run = { ...emptySummary(origin.run), rankSet: new Set(), hostSet: new Set() };

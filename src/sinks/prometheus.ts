@@ -1,9 +1,11 @@
 /**
- * The training's gauges: the last value of each metric of each rank, for a Prometheus that scrapes the process.
+ * The gauges of the training and of its resources: the last value of each metric, for a Prometheus that scrapes the process.
  *
  *     caboose_train_<canonical>{run,attempt,rank}     points whose name has a canonical one: caboose_train_loss …
  *     caboose_train_value{run,attempt,rank,name}      all others; what a user has named stays a label value
  *     caboose_train_step{run,attempt,rank}            the highest step of any point
+ *     caboose_resource_<group>_<measure>{run,attempt,rank,host,device}
+ *                                                     measures of resources: caboose_resource_gpu_power_watts …
  *
  * A rank that is not known is an empty label, which Prometheus takes as none. A gauge moves only forward, by (attempt,
  * step), then time, so that a redelivery or a replay cannot turn it back; the first point of a later attempt of a rank
@@ -20,12 +22,15 @@ import type { Clock } from '../core/clock.ts';
 import type { Fact, PointFact } from '../core/fact.ts';
 import { silentLogger } from '../core/logger.ts';
 import type { Logger } from '../core/logger.ts';
+import { deviceOf, isResource } from '../core/resources.ts';
 
 export interface TrainGaugesOptions {
   registry: Registry;
   clock: Clock;
-  /** Most series over all runs, default 10,000. */
+  /** Most series of the training over all runs, default 10,000. */
   seriesMax?: number;
+  /** Likewise of resources, so that these never take the training's place. */
+  resourceSeriesMax?: number;
   /** A rank without a point for so long is removed, and older facts make no gauge. Default one hour. */
   runIdleMs?: number;
   /** How long the last values stay after a run has ended: some scrapes. Default two minutes. */
@@ -44,10 +49,76 @@ export interface TrainGauges {
 
 /** Registers in `registry`; call it once per registry. */
 export function createTrainGauges(options: TrainGaugesOptions): TrainGauges {
-  return new Gauges(options);
+  const train = new Gauges(options, trainNaming, options.seriesMax ?? seriesMaxDefault);
+  const resources = new Gauges(options, resourceNaming, options.resourceSeriesMax ?? seriesMaxDefault);
+  const both = [train, resources];
+  return {
+    take: (facts) => both.forEach((gauges) => gauges.take(facts)),
+    removeRun: (run) => both.forEach((gauges) => gauges.removeRun(run)),
+    removeStreams(streams) {
+      const gone = new Set(streams);
+      for (const gauges of both) gauges.removeStreams(gone);
+    },
+    get seriesCount() {
+      return train.seriesCount + resources.seriesCount;
+    },
+  };
 }
 
-/** The series of one rank of one run; only its newest attempt has any. */
+/** One gauge that a point moves. */
+interface Place {
+  /** Behind the prefix. */
+  part: string;
+  value: number;
+  /** Beside run, attempt and rank. */
+  labels: Record<string, string>;
+}
+
+/** Which points make gauges, and under what names. */
+interface Naming {
+  prefix: string;
+  /** For people. */
+  noun: string;
+  takes(fact: PointFact): boolean;
+  /** Whose series go together when a later attempt begins, or it falls silent. */
+  group(fact: PointFact): string;
+  places(fact: PointFact): Place[];
+  help(part: string): string;
+}
+
+const trainNaming: Naming = {
+  prefix: 'caboose_train_',
+  noun: 'training',
+  takes: (fact) => !isResource(fact),
+  group: ({ rank, run }) => `${rank ?? ''}:${run}`,
+  places(fact) {
+    const { name, step, value } = fact;
+    const canonical = metricPart(fact);
+    const place: Place =
+      canonical === null
+        ? { part: 'value', value, labels: { name: labelValue(name) } }
+        : { part: canonical, value, labels: {} };
+    return step === null ? [place] : [place, { part: 'step', value: step, labels: {} }];
+  },
+  help: helpText,
+};
+
+const resourceNaming: Naming = {
+  prefix: 'caboose_resource_',
+  noun: 'resource',
+  takes: isResource,
+  group: ({ host, rank, run }) => JSON.stringify([host, rank, run]),
+  places(fact) {
+    const [, group = '', measure = ''] = fact.canonical?.split('.') ?? [];
+    const part = `${group}_${measure}`;
+    if (!/^[a-z][a-z0-9_]{0,99}$/.test(part)) return [];
+    const labels = { host: labelValue(fact.host ?? ''), device: labelValue(deviceOf(fact) ?? '') };
+    return [{ part, value: fact.value, labels }];
+  },
+  help: (part) => `Last ${part.replaceAll('_', ' ')}.`,
+};
+
+/** The series of one rank of one run, and of one host where resources are meant; only its newest attempt has any. */
 interface RankGroup {
   run: string;
   rank: number | null;
@@ -78,7 +149,7 @@ interface RunEnd {
   endedMs: number;
 }
 
-const prefix = 'caboose_train_';
+const seriesMaxDefault = 10_000;
 /** Names that have a meaning of their own; a canonical name that equals one is shown as `caboose_train_value`. */
 const reservedNames: ReadonlySet<string> = new Set(['step', 'value', 'series', 'dropped_points_total']);
 /** Metric names come from a fixed list; this bound holds even if a fact of another origin makes names up. */
@@ -88,6 +159,7 @@ const endedRunsMax = 1000;
 const sweepIntervalMs = 1000;
 
 class Gauges implements TrainGauges {
+  readonly #naming: Naming;
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #seriesMax: number;
@@ -102,20 +174,22 @@ class Gauges implements TrainGauges {
   #sweptMs: number;
   #toldFull = false;
 
-  constructor(options: TrainGaugesOptions) {
+  constructor(options: TrainGaugesOptions, naming: Naming, seriesMax: number) {
+    const { prefix, noun } = naming;
+    this.#naming = naming;
     this.#registry = options.registry;
     this.#clock = options.clock;
-    this.#seriesMax = options.seriesMax ?? 10_000;
+    this.#seriesMax = seriesMax;
     this.#runIdleMs = options.runIdleMs ?? 3_600_000;
     this.#endedGraceMs = options.endedGraceMs ?? 120_000;
     this.#logger = options.logger ?? silentLogger;
     this.#sweptMs = options.clock.monotonic();
     this.#dropped = new Counter({
       name: `${prefix}dropped_points_total`,
-      help: 'Training points that have no gauge because the limit of series is reached.',
+      help: `Points that have no ${noun} gauge because the limit of series is reached.`,
       registers: [this.#registry],
     });
-    this.#register(`${prefix}series`, 'Series of training gauges now.', () => [
+    this.#register(`${prefix}series`, `Series of ${noun} gauges now.`, () => [
       { labels: {}, value: this.#seriesCount },
     ]);
   }
@@ -129,7 +203,7 @@ class Gauges implements TrainGauges {
     const oldest = this.#clock.now() - this.#runIdleMs;
     for (const fact of facts) {
       if (fact.observed < oldest) continue;
-      if (fact.kind === 'point') this.#takePoint(fact);
+      if (fact.kind === 'point' && this.#naming.takes(fact)) this.#takePoint(fact);
       else if (fact.kind === 'lifecycle' && fact.state !== 'started') this.#endRun(fact);
     }
   }
@@ -150,7 +224,7 @@ class Gauges implements TrainGauges {
 
   #takePoint(fact: PointFact): void {
     if (this.#isOver(fact)) return;
-    const key = `${fact.rank ?? ''}:${fact.run}`;
+    const key = this.#naming.group(fact);
     const group = this.#groups.get(key) ?? emptyGroup(fact);
     if (fact.attempt < group.attempt) return;
     if (fact.attempt > group.attempt) {
@@ -158,16 +232,12 @@ class Gauges implements TrainGauges {
       group.attempt = fact.attempt;
     }
     group.takenMs = this.#clock.monotonic();
-    const canonical = metricPart(fact);
-    if (canonical === null) this.#set(group, 'value', fact, fact.value, fact.name);
-    else this.#set(group, canonical, fact, fact.value);
-    if (fact.step !== null) this.#set(group, 'step', fact, fact.step);
+    for (const place of this.#naming.places(fact)) this.#set(group, fact, place);
     if (group.series.size > 0) this.#groups.set(key, group);
   }
 
-  #set(group: RankGroup, part: string, fact: PointFact, value: number, name?: string): void {
-    const label = name === undefined ? undefined : labelValue(name);
-    const seriesKey = label === undefined ? part : `${part}:${label}`;
+  #set(group: RankGroup, fact: PointFact, { part, value, labels }: Place): void {
+    const seriesKey = [part, ...Object.values(labels)].join(':');
     const held = group.series.get(seriesKey);
     if (held !== undefined) {
       if (isForward(held, fact)) {
@@ -183,7 +253,7 @@ class Gauges implements TrainGauges {
         run: labelValue(fact.run),
         attempt: String(fact.attempt),
         rank: fact.rank === null ? '' : String(fact.rank),
-        ...(label === undefined ? {} : { name: label }),
+        ...labels,
       },
       value,
       step: fact.step,
@@ -200,20 +270,20 @@ class Gauges implements TrainGauges {
     if (this.#toldFull) return;
     this.#toldFull = true;
     this.#logger.warn(
-      { seriesMax: this.#seriesMax },
-      'the limit of training gauges is reached: new series are left out and counted in caboose_train_dropped_points_total',
+      { seriesMax: this.#seriesMax, counted: `${this.#naming.prefix}dropped_points_total` },
+      'the limit of gauges is reached: new series are left out and counted',
     );
   }
 
   #family(part: string): Family | undefined {
-    const name = `${prefix}${part}`;
+    const name = `${this.#naming.prefix}${part}`;
     const held = this.#families.get(name);
     if (held !== undefined) return held;
     if (this.#families.size >= familiesMax || this.#registry.getSingleMetric(name) !== undefined)
       return undefined;
     const family: Family = { name, series: new Set() };
     this.#families.set(name, family);
-    this.#register(name, helpText(part), () => {
+    this.#register(name, this.#naming.help(part), () => {
       this.#sweep();
       return [...family.series];
     });

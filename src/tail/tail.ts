@@ -5,7 +5,7 @@ import type { Publisher } from '../core/transport.ts';
 import type { Budget } from './budget.ts';
 import { Catalog } from './catalog.ts';
 import { CompressedFiles } from './compressed-files.ts';
-import type { MadeCut } from './cut-state.ts';
+import type { MadeCut, StreamRecord } from './cut-state.ts';
 import type { Pressure } from './compression-choice.ts';
 import { Cutter } from './cutter.ts';
 import { DecompressedFile } from './decompressed-file.ts';
@@ -181,6 +181,17 @@ export class Tail {
     }
     const { size: files, awake } = this.#catalog.files;
     return { bytes, since, files, openFiles: this.#descriptors.size, polledFiles: awake.size };
+  }
+
+  /** Bytes of the file at this path that the transport has acknowledged; null if it is not followed, or nothing was cut yet. */
+  acknowledged(path: string): number | null {
+    return this.#catalog.files.at(path)?.stream?.acked ?? null;
+  }
+
+  /** The streams of followed files that were written since then (ms since epoch), by the files' own times. */
+  *streamsWrittenSince(since: number): Generator<{ record: StreamRecord; writtenAt: number }> {
+    for (const { stream, mtimeMs } of this.#catalog.files)
+      if (stream && mtimeMs >= since) yield { record: stream.record, writtenAt: mtimeMs };
   }
 
   async #follow(): Promise<void> {

@@ -13,11 +13,13 @@ import { readObservations } from './observations/read-observations.ts';
 import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
+import { resourceReader } from './resources.ts';
 import { statementReader } from './statements.ts';
 import { trainerStateReader } from './trainer-state.ts';
 
 /** More specific ones first. */
 const readers: readonly FactReader[] = [
+  resourceReader,
   progressBarReader,
   trainerStateReader,
   rowReader,
@@ -59,13 +61,14 @@ const noFacts: Fact[] = [];
 
 /** Gives the bodies their ids: the event's, a dash, the ordinal. */
 export function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
-  const { run, attempt, path } = event.origin;
+  const { run, attempt, host, path } = event.origin;
   return bodies.map((body, ordinal) => ({
     id: `${event.id}-${ordinal}`,
     event: event.id,
     run,
     attempt,
     rank: event.rank,
+    host,
     stream: event.stream,
     path,
     start: event.start,

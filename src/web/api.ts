@@ -11,6 +11,8 @@ import type { WebOptions } from './web.ts';
 const activeWithinMs = 30_000;
 const hitsMax = 1000;
 const pointsMax = 200_000;
+/** Some samples of a machine with many devices. */
+const sampledNamesFrom = 2_000;
 const incidentsPerRunMax = 20;
 
 /** The JSON text of the answer. Throws CabooseError NOT_FOUND, REQUEST_INVALID, QUERY_INVALID, or what the index throws. */
@@ -58,14 +60,18 @@ function describeRun(summary: RunSummary, incidents: readonly IncidentDocument[]
   };
 }
 
-/** Names come from the run's points, as many as one question may read. */
+/** Names come from the run's points, as many as one question may read, and from its newest samples of resources. */
 async function names(run: string, index: EventIndex) {
-  return { run, names: metricNames(await index.points(run, { limit: pointsMax })) };
+  const training = await index.points(run, { limit: pointsMax });
+  const resources = await index.points(run, { limit: sampledNamesFrom, resources: true });
+  const byName = metricNames(resources).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { run, names: [...metricNames(training), ...byName] };
 }
 
 async function points(run: string, params: URLSearchParams, index: EventIndex) {
   const name = params.get('name') ?? 'loss';
-  const found = await index.points(run, { name, limit: pointsMax });
+  let found = await index.points(run, { name, limit: pointsMax });
+  if (found.length === 0) found = await index.points(run, { name, limit: pointsMax, resources: true });
   return { run, name, truncated: found.length >= pointsMax, ...toSeries(found) };
 }
 

@@ -1,6 +1,7 @@
 /** Stored points as the lines of a chart: pure. */
 import { numberToJson } from '../core/fact.ts';
 import type { StoredPoint } from '../core/event-index.ts';
+import { deviceOf, isResource } from '../core/resources.ts';
 
 /** x (step, or ms since epoch), value, time in ms. Not-a-number and the infinities are the texts of core/fact.ts. */
 export type ChartPoint = [x: number, value: number | 'NaN' | 'Infinity' | '-Infinity', time: number];
@@ -8,6 +9,8 @@ export type ChartPoint = [x: number, value: number | 'NaN' | 'Infinity' | '-Infi
 export interface ChartSeries {
   attempt: number;
   rank: number | null;
+  /** Of resources: the machine, and its device. */
+  of?: string;
   points: ChartPoint[];
 }
 
@@ -27,10 +30,10 @@ const seriesMax = 256;
 const chartPointsMax = 40_000;
 const seriesPointsMax = 2_000;
 
-/** One line per (attempt, rank) with one value per x: the latest, for a step may be told in several files. */
+/** One line per (attempt, rank, device) with one value per x: the latest, for a step may be told in several files. */
 export function toSeries(points: readonly StoredPoint[]): Chart {
   const x = points.length === 0 || points.some(({ step }) => step !== null) ? 'step' : 'time';
-  const lines = new Map<string, { attempt: number; rank: number | null; values: Map<number, StoredPoint> }>();
+  const lines = new Map<string, Omit<ChartSeries, 'points'> & { values: Map<number, StoredPoint> }>();
   let withoutStep = 0;
   for (const point of points) {
     const at = x === 'step' ? point.step : point.time;
@@ -38,13 +41,17 @@ export function toSeries(points: readonly StoredPoint[]): Chart {
       withoutStep += 1;
       continue;
     }
-    const key = `${point.attempt}:${point.rank}`;
-    const line = lines.get(key) ?? { attempt: point.attempt, rank: point.rank, values: new Map() };
+    const { attempt, rank } = point;
+    const of = isResource(point) ? [point.host, deviceOf(point) ?? ''].join(' ').trim() : undefined;
+    const key = `${attempt}:${rank}:${of ?? ''}`;
+    const line = lines.get(key) ?? { attempt, rank, ...(of !== undefined && { of }), values: new Map() };
     lines.set(key, line);
     const held = line.values.get(at);
     if (held === undefined || point.time >= held.time) line.values.set(at, point);
   }
-  const sorted = [...lines.values()].sort((a, b) => a.attempt - b.attempt || (a.rank ?? -1) - (b.rank ?? -1));
+  const sorted = [...lines.values()].sort(
+    (a, b) => a.attempt - b.attempt || (a.rank ?? -1) - (b.rank ?? -1) || compare(a.of ?? '', b.of ?? ''),
+  );
   const shown = sorted.slice(0, seriesMax);
   const perSeriesMax = Math.min(seriesPointsMax, Math.floor(chartPointsMax / Math.max(1, shown.length)));
   return {
@@ -52,9 +59,8 @@ export function toSeries(points: readonly StoredPoint[]): Chart {
     withoutStep,
     seriesLeftOut: sorted.length - shown.length,
     total: points.length,
-    series: shown.map(({ attempt, rank, values }) => ({
-      attempt,
-      rank,
+    series: shown.map(({ values, ...line }) => ({
+      ...line,
       points: thin(
         [...values].sort(([a], [b]) => a - b),
         perSeriesMax,

@@ -1,10 +1,11 @@
 /** The contract of core/event-index.ts, as tests. Both indices pass it; what one of them adds is tested beside it. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { EventIndex, IndexItem, SearchHit } from '../../src/core/event-index.ts';
+import type { EventIndex, IndexItem, PointsQuery, SearchHit } from '../../src/core/event-index.ts';
 import type { LogEvent } from '../../src/core/event.ts';
 import type { PointFact } from '../../src/core/fact.ts';
 import { eventId } from '../../src/core/ids.ts';
 import type { IncidentDocument } from '../../src/core/incident.ts';
+import { resourceNames } from '../../src/core/resources.ts';
 import type { SearchQuery } from '../../src/core/search-query.ts';
 import type { StreamDocument } from '../../src/core/stream-document.ts';
 import { parseSearch } from '../../src/sinks/query.ts';
@@ -668,6 +669,7 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
           run,
           attempt: 0,
           rank: 0,
+          host: '',
           path: '/logs/metrics.jsonl',
           step,
           name: 'loss',
@@ -689,6 +691,47 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
         expect(await index.points(run, { name: 'train/grad_norm' })).toEqual([gradNorm]);
         expect(await index.points(run, { limit: 2 })).toEqual([loss(1, NaN), gradNorm]);
         expect(await index.points(run, { name: 'los' })).toEqual([]);
+      });
+
+      test('of resources are apart: by time, the newest, a document for each device', async () => {
+        const stream = newStream();
+        const run = `run-${stream}`;
+        const of = { host: 'node-1', path: '/state/samples.jsonl' };
+        const sample = (start: number, value: number): PointFact[] => {
+          const common = { ...of, stream, run, start, end: start + 10, step: null, time: startTime + start };
+          return ['0', '1'].map((device) =>
+            makePoint({
+              ...common,
+              ...resourceNames('gpu', device, 'power_watts'),
+              value: value + Number(device),
+            }),
+          );
+        };
+        const training = makePoint({ stream: newStream(), run, host: 'node-1' });
+        await storeAll(index, [
+          { kind: 'points', points: sample(0, 100) },
+          { kind: 'points', points: [training] },
+          { kind: 'points', points: sample(10, 200) },
+          { kind: 'points', points: sample(10, 200) },
+        ]);
+        const values = async (query: PointsQuery) =>
+          (await index.points(run, query)).map(({ name, value, host }) => [name, value, host]);
+        const gpu = (device: number, value: number) => [
+          `resource.gpu.${device}.power_watts`,
+          value,
+          'node-1',
+        ];
+        await expect
+          .poll(async () => (await values({ resources: true })).toSorted(), patience(index))
+          .toEqual([gpu(0, 100), gpu(0, 200), gpu(1, 101), gpu(1, 201)]);
+        expect(await values({})).toEqual([['loss', 2.5, 'node-1']]);
+        expect(await values({ name: 'resource.gpu.1.power_watts', resources: true })).toEqual([
+          gpu(1, 101),
+          gpu(1, 201),
+        ]);
+        expect(await values({ name: 'resource.gpu.power_watts', resources: true })).toHaveLength(4);
+        expect((await values({ limit: 2, resources: true })).toSorted()).toEqual([gpu(0, 200), gpu(1, 201)]);
+        expect(await values({ name: 'resource.gpu.power_watts' })).toEqual([]);
       });
 
       test('the same again change nothing; a longer event replaces', async () => {

@@ -3,6 +3,7 @@ import type {
   EventIndex,
   IndexItem,
   ItemResult,
+  PointsQuery,
   RunSummary,
   SearchHit,
   StoredPoint,
@@ -10,6 +11,7 @@ import type {
 } from '../../src/core/event-index.ts';
 import { levels, versionOf } from '../../src/core/event.ts';
 import type { LogEvent } from '../../src/core/event.ts';
+import { isResource } from '../../src/core/resources.ts';
 import type { PointFact } from '../../src/core/fact.ts';
 import type { IncidentDocument } from '../../src/core/incident.ts';
 import type { SearchClause, SearchQuery } from '../../src/core/search-query.ts';
@@ -78,21 +80,23 @@ export class FakeEventIndex implements EventIndex {
       .map(toHit);
   }
 
-  async points(run: string, options: { name?: string; limit?: number } = {}): Promise<StoredPoint[]> {
+  async points(run: string, options: PointsQuery = {}): Promise<StoredPoint[]> {
     await this.#ask();
     return [...new Set(this.stored.values())]
       .flat()
       .filter(
         (p) =>
           p.run === run &&
+          isResource(p) === (options.resources ?? false) &&
           (options.name === undefined || options.name === p.name || options.name === p.canonical),
       )
       .sort((a, b) => (a.step ?? 0) - (b.step ?? 0) || a.time - b.time)
       .slice(0, options.limit ?? 10_000)
-      .map(({ attempt, rank, path, step, name, canonical, value, time }) => ({
+      .map(({ attempt, rank, host = '', path, step, name, canonical, value, time }) => ({
         run,
         attempt,
         rank,
+        host,
         path,
         step,
         name,

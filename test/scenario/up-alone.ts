@@ -14,17 +14,19 @@ export interface UpAlone extends AsyncDisposable {
 
 /**
  * `caboose up` as a process, not started yet, with everything that it keeps in a directory of its own. `source`: what it follows there,
- * as YAML; by default logs below `logs`. It is stopped, and the directory removed, at the end of the scope.
+ * as YAML; by default logs below `logs`. `more`: further sections. It is stopped, and the directory removed, at the end of the scope.
  */
 export async function upAlone(
   name: string,
   source = (dir: string): string => `include: ["${dir}/logs/**/*.log*"]`,
+  more = '',
 ): Promise<UpAlone> {
   const dir = await mkdtemp(join(tmpdir(), `caboose-${name}-`));
   const config = `
 source: { id: up, run: up, rank: 0, ${source(dir)} }
 ${oneMachine(dir)}
 http: { listen: "127.0.0.1:0" }
+${more}
 `;
   const up = new CabooseProcess('up', 'up', config, dir);
   return {

@@ -3,6 +3,7 @@ import { Registry } from 'prom-client';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Fact, LifecycleBody, PointFact } from '../../src/core/fact.ts';
+import { resourceNames } from '../../src/core/resources.ts';
 import { createTrainGauges } from '../../src/sinks/prometheus.ts';
 import { FakeClock } from '../fakes/clock.ts';
 
@@ -35,7 +36,7 @@ function lifecycle(state: LifecycleBody['state'], over: Partial<Fact> = {}): Fac
   return { ...base, ...over, kind: 'lifecycle', state } satisfies Fact;
 }
 
-function setUp(options: { seriesMax?: number; warnings?: string[] } = {}) {
+function setUp(options: { seriesMax?: number; resourceSeriesMax?: number; warnings?: string[] } = {}) {
   const registry = new Registry();
   const clock = new FakeClock();
   const logger = {
@@ -51,6 +52,7 @@ function setUp(options: { seriesMax?: number; warnings?: string[] } = {}) {
     runIdleMs: 60_000,
     endedGraceMs: 10_000,
     ...(options.seriesMax === undefined ? {} : { seriesMax: options.seriesMax }),
+    ...(options.resourceSeriesMax === undefined ? {} : { resourceSeriesMax: options.resourceSeriesMax }),
   });
   const lines = async () =>
     (await registry.metrics())
@@ -175,6 +177,8 @@ describe('training gauges', () => {
     expect(families).toEqual([
       '# TYPE caboose_train_dropped_points_total',
       '# TYPE caboose_train_series',
+      '# TYPE caboose_resource_dropped_points_total',
+      '# TYPE caboose_resource_series',
       '# TYPE caboose_train_value',
     ]);
     expect(gauges.seriesCount).toBe(names.length);
@@ -216,5 +220,67 @@ describe('training gauges', () => {
     if (answer.error) return context.skip('promtool is not installed');
     expect(answer.stderr + answer.stdout).toBe('');
     expect(answer.status).toBe(0);
+  });
+});
+
+describe('gauges of resources', () => {
+  const power = (device: string, over: Partial<PointFact> = {}) =>
+    point({
+      rank: null,
+      step: null,
+      host: 'n1',
+      ...resourceNames('gpu', device, 'power_watts'),
+      value: 300,
+      ...over,
+    });
+
+  async function resourceLines({ registry }: ReturnType<typeof setUp>) {
+    return (await registry.metrics())
+      .split('\n')
+      .filter((line) => /^caboose_resource_(?!series|dropped)/.test(line))
+      .sort();
+  }
+
+  it('stand by host and device, and move forward by time', async () => {
+    const all = setUp();
+    all.gauges.take([
+      power('0', { time: clock0 + 15_000 }),
+      power('1', { value: 310 }),
+      power('0', { value: 1 }),
+      power('0', { host: 'n2', value: 320 }),
+      point({ step: null, host: 'n1', rank: null, ...resourceNames('machine', null, 'load_1m'), value: 4 }),
+    ]);
+    expect(await resourceLines(all)).toEqual([
+      'caboose_resource_gpu_power_watts{run="r",attempt="0",rank="",host="n1",device="0"} 300',
+      'caboose_resource_gpu_power_watts{run="r",attempt="0",rank="",host="n1",device="1"} 310',
+      'caboose_resource_gpu_power_watts{run="r",attempt="0",rank="",host="n2",device="0"} 320',
+      'caboose_resource_machine_load_1m{run="r",attempt="0",rank="",host="n1",device=""} 4',
+    ]);
+    expect(await all.lines()).toEqual([]);
+  });
+
+  it('have a limit of their own, and never take the place of the training', async () => {
+    const all = setUp({ resourceSeriesMax: 2 });
+    all.gauges.take([...'0123'].map((device) => power(device)));
+    all.gauges.take([point()]);
+    expect(await resourceLines(all)).toHaveLength(2);
+    expect(await all.lines()).toHaveLength(2);
+    expect(await all.registry.metrics()).toContain('caboose_resource_dropped_points_total 2\n');
+  });
+
+  it('go with their streams, and with their run', async () => {
+    const all = setUp();
+    all.gauges.take([power('0', { stream: 's1' }), power('1', { stream: 's2' })]);
+    all.gauges.removeStreams(['s1']);
+    expect(await resourceLines(all)).toHaveLength(1);
+    all.gauges.removeRun('r');
+    expect(await resourceLines(all)).toEqual([]);
+  });
+
+  it('are not what a trainer calls resource', async () => {
+    const all = setUp();
+    all.gauges.take([point({ name: 'resource.gpu.power_watts', canonical: null })]);
+    expect(await resourceLines(all)).toEqual([]);
+    expect((await all.lines()).join()).toContain('name="resource.gpu.power_watts"');
   });
 });

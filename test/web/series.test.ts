@@ -1,10 +1,20 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StoredPoint } from '../../src/core/event-index.ts';
+import { resourceNames } from '../../src/core/resources.ts';
 import { metricNames, thin, toSeries } from '../../src/web/series.ts';
 
 function stored(over: Partial<StoredPoint>): StoredPoint {
-  const base = { run: 'r', attempt: 0, rank: 0, path: '/a', step: 1, name: 'loss', canonical: 'loss' };
+  const base = {
+    run: 'r',
+    attempt: 0,
+    rank: 0,
+    host: 'h',
+    path: '/a',
+    step: 1,
+    name: 'loss',
+    canonical: 'loss',
+  };
   return { ...base, value: 1, time: 0, ...over };
 }
 
@@ -81,4 +91,21 @@ it('offers loss first, then the names told most', () => {
     stored({ name: 'train_loss' }),
   ];
   expect(metricNames(points).map(({ name }) => name)).toEqual(['loss', 'learning_rate', 'my']);
+});
+
+it('draws a line for each device of each machine, over time', () => {
+  const power = (host: string, device: string, time: number) =>
+    stored({ host, rank: null, step: null, time, ...resourceNames('gpu', device, 'power_watts') });
+  const chart = toSeries([
+    power('n1', '0', 1),
+    power('n2', '0', 1),
+    power('n1', '1', 1),
+    power('n1', '0', 2),
+  ]);
+  expect(chart.x).toBe('time');
+  expect(chart.series.map(({ of, points }) => [of, points.length])).toEqual([
+    ['n1 0', 2],
+    ['n1 1', 1],
+    ['n2 0', 1],
+  ]);
 });

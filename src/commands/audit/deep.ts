@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { AuditScope, EventIndex } from '../../core/event-index.ts';
+import { holdsResources } from '../../core/resources.ts';
 import type { SegmentHeader } from '../../core/segment.ts';
 import type { RejectedRecord, SegmentScanner } from '../../core/transport.ts';
 import { CarriedStream, EventDigest, expiredRange } from './carried.ts';
@@ -169,7 +170,8 @@ function* groupsOf(doubtful: ReadonlySet<string>, subjects: readonly Subject[]):
 }
 
 function inScope({ run, source }: AuditScope): (header: SegmentHeader) => boolean {
-  return (header) => (run === undefined ? header.source === source : header.run === run);
+  return (header) =>
+    (run === undefined ? header.source === source : header.run === run) && !holdsResources(header);
 }
 
 /** What can be read of a record that is no segment may tell that it is of no concern. */

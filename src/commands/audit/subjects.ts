@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { AuditScope, EventIndex } from '../../core/event-index.ts';
 import type { Logger } from '../../core/logger.ts';
+import { holdsResources } from '../../core/resources.ts';
 import type { Lane, LogName } from '../../core/segment.ts';
 import type { StreamSummary } from '../../core/stream-document.ts';
 import type { PartitionReport } from '../../core/transport.ts';
@@ -74,10 +75,12 @@ export interface Gathered {
 export async function gatherSubjects(options: SubjectOptions): Promise<Gathered> {
   const { patterns, logger, index, run, source } = options;
   const streams = await readStreams(options);
+  for (const [id, { record }] of streams) if (holdsResources(record)) streams.delete(id);
   const matching = await new Discovery(nodeFileSystem, patterns, logger).scan();
   const subjects = await ofCutLog(streams, matching, source);
   const partitions = await options.partitions();
   for await (const document of index.streamSummaries(scopeOf(options))) {
+    if (holdsResources(document.origin)) continue;
     const subject = subjects.get(document.stream);
     if (subject) subject.document = document;
     else subjects.set(document.stream, ofDocument(document));

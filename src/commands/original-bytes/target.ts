@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { rotationFamily } from '../../core/rotation-family.ts';
+import { holdsResources } from '../../core/resources.ts';
 import type { SegmentHeader } from '../../core/segment.ts';
 
 /** In the order in which a meaning wins when a word fits several: a stream, a run, this very path, the end of a path. */
@@ -14,7 +15,7 @@ export function targetOf(word: string, cwd: string): (header: SegmentHeader) => 
   const id = /^[0-9a-f]{32}$/.test(word) ? word : null;
   return (header) => {
     if (header.stream === id) return 'stream';
-    if (header.run === word && !isPath) return 'run';
+    if (header.run === word && !isPath && !holdsResources(header)) return 'run';
     if (header.path === path || rotationFamily(header.path) === path) return 'file';
     return !isPath && header.path.endsWith(suffix) ? 'file-name' : null;
   };

@@ -41,6 +41,7 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
   const gauges = createTrainGauges({
     registry: metrics.registry,
     seriesMax: config.telemetry.trainSeriesMax,
+    resourceSeriesMax: config.telemetry.resourceSeriesMax,
     clock,
     logger,
     runIdleMs,

@@ -1,6 +1,7 @@
 import type { LogEvent } from '../../core/event.ts';
 import type { IndexItem } from '../../core/event-index.ts';
 import type { Fact, PointFact } from '../../core/fact.ts';
+import { holdsResources } from '../../core/resources.ts';
 import type { CarriedSegment, Segment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter } from '../../core/transport.ts';
@@ -45,17 +46,20 @@ export function readSegment(
     facts.push(...read.facts);
     ({ context } = read);
   }
+  // Samples are points, and no events: nobody finds them by words, and no count of events is to include them.
+  const hasEvents = !holdsResources(segment);
   const document: StreamDocument = {
     ...taken.document,
+    ...(!hasEvents && { events: 0 }),
     ...(before === null && placeOf(carried, options)),
     context: { ...taken.document.context, train: context },
   };
   return {
     document,
-    closed: taken.closed,
+    closed: hasEvents ? taken.closed : [],
     facts,
-    open: taken.open,
-    openFacts: openFactsOf(taken.open, document),
+    open: hasEvents ? taken.open : [],
+    openFacts: hasEvents ? openFactsOf(taken.open, document) : [],
     outcome: taken.outcome,
     takenBytes:
       taken.outcome === 'taken' && segment.gap === null ? Math.max(0, document.end - (before?.end ?? 0)) : 0,
@@ -87,7 +91,7 @@ function placeOf(
 
 /** What the index is to hold of a document's open events. */
 export function openItems(document: StreamDocument, options: { timeZone: string }): IndexItem[] {
-  const events = openEvents(document, options);
+  const events = holdsResources(document.origin) ? [] : openEvents(document, options);
   return itemsOf(events, openFactsOf(events, document), document.indexPrefix);
 }
 

@@ -3,6 +3,7 @@ import { letterId } from '../../core/dead-letters.ts';
 import type { LogEvent } from '../../core/event.ts';
 import type { EventIndex, IndexItem, ItemResult, WriteOptions } from '../../core/event-index.ts';
 import type { Fact } from '../../core/fact.ts';
+import { isResource } from '../../core/resources.ts';
 import type { DeadLetter, DeadLetterLog, FactLog } from '../../core/transport.ts';
 import { refusedLetter } from './letters.ts';
 import { itemsOf } from './reading.ts';
@@ -98,7 +99,9 @@ export class Storing {
     const all = [...letters, ...refused];
     const tale = [closed[0]?.id, closed.at(-1)?.id, facts.at(-1)?.id, ...all.map(letterId)].join(' ');
     if (!told.has(tale)) {
-      if (facts.length > 0) await this.#options.facts.append(facts);
+      // The log of facts is for what runs say; whoever wants every sample reads its stream.
+      const said = facts.filter((fact) => fact.kind !== 'point' || !isResource(fact));
+      if (said.length > 0) await this.#options.facts.append(said);
       if (all.length > 0) await deadLetters.append(all);
       told.add(tale);
     }

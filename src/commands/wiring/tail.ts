@@ -24,6 +24,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import { fileMatcher } from './file-matcher.ts';
 import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { laneResolver, originResolver, routedOrigin } from './origin.ts';
+import { withSamples } from './resources.ts';
 
 export interface OpenTailOptions {
   publisher: Publisher;
@@ -63,13 +64,21 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
   const patterns = sourcePatterns(source);
   const lock = lockState(state.dir);
   const cutLog = await openCutLog(state.dir, source.id, logger, lock);
+  const rules = withSamples(
+    {
+      patterns,
+      laneOf: laneResolver(source),
+      isSnapshot: fileMatcher(source.snapshots),
+      originOf: originResolver(source, patterns.roots, env),
+    },
+    config,
+    env,
+  );
   const tail = new Tail({
     source: source.id,
     host: hostname(),
-    patterns,
-    laneOf: laneResolver(source),
-    isSnapshot: fileMatcher(source.snapshots),
-    originOf: routedOrigin(config, originResolver(source, patterns.roots, env)),
+    ...rules,
+    originOf: routedOrigin(config, rules.originOf),
     publisher,
     cutLog,
     spool: new Spool({
@@ -87,7 +96,7 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
             fs: nodeFileSystem,
             clock,
             logger,
-            isInteresting: (path) => patterns.matches(path),
+            isInteresting: (path) => rules.patterns.matches(path),
             lookIntervalMs: agent.pollIntervalMs,
           })
         : noWatcher,

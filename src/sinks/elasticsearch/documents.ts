@@ -5,6 +5,7 @@ import { versionOf } from '../../core/event.ts';
 import type { LogEvent } from '../../core/event.ts';
 import { numberToJson } from '../../core/fact.ts';
 import type { IncidentDocument } from '../../core/incident.ts';
+import { deviceOf, isResource, resourcesKind } from '../../core/resources.ts';
 import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
 import { streamVersion } from '../../core/stream-document.ts';
 import type { PointEntry, PointsDocument } from '../documents.ts';
@@ -84,19 +85,27 @@ function pointsAction(
     else if (isMapped(field, mapped)) metric[field] = value;
     else overflow.push([field, String(value)]);
   }
+  const device = deviceOf(first);
   const names = new Set(points.flatMap(({ name, canonical }) => [name, canonical ?? name]));
   return indexAction(`${prefix}-metrics-${monthOf(first.observed)}`, id, version, {
     '@timestamp': timestamp(first.time),
     run: { id: first.run, attempt: first.attempt },
     ...(first.rank !== null && { rank: first.rank }),
+    ...(first.host !== undefined && { host: { name: first.host } }),
     ...(first.step !== null && Number.isFinite(first.step) && { step: first.step }),
     metric,
     ...(text.length > 0 && { metric_text: flattenFields(Object.fromEntries(text)) }),
     ...(overflow.length > 0 && { metric_overflow: flattenFields(Object.fromEntries(overflow)) }),
     metric_names: [...names],
+    ...(device !== null && { device }),
     log: { offset: first.start, file: { path: first.path } },
     event: { created: Math.round(validTime(first.observed)) },
-    caboose: { stream: first.stream, event: first.event, end },
+    caboose: {
+      stream: first.stream,
+      event: first.event,
+      end,
+      ...(isResource(first) && { kind: resourcesKind }),
+    },
     points: pointEntries(points),
   });
 }
@@ -222,23 +231,25 @@ export function toStoredRange(id: string, source: unknown): StoredRange {
 }
 
 /** What toStoredPoints needs of a document. */
-export const pointFields = ['@timestamp', 'run', 'rank', 'step', 'log.file.path', 'points'];
+export const pointFields = ['@timestamp', 'run', 'rank', 'host.name', 'step', 'log.file.path', 'points'];
 
 interface PointsSource {
   '@timestamp': string;
   run: { id: string; attempt: number };
   rank?: number;
+  host?: { name: string };
   step?: number;
   log: { file: { path: string } };
   points: PointEntry[];
 }
 
 export function toStoredPoints(source: unknown, name: string | undefined): StoredPoint[] {
-  const { '@timestamp': time, run, rank, step, log, points } = source as PointsSource;
+  const { '@timestamp': time, run, rank, host, step, log, points } = source as PointsSource;
   const common = {
     run: run.id,
     attempt: run.attempt,
     rank: rank ?? null,
+    host: host?.name ?? '',
     path: log.file.path,
     step: step ?? null,
     time: timeOf(time),

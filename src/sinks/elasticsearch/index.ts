@@ -16,6 +16,7 @@ import type {
   EventIndex,
   IndexItem,
   ItemResult,
+  PointsQuery,
   RunSummary,
   SearchHit,
   StoredPoint,
@@ -25,6 +26,7 @@ import type {
 } from '../../core/event-index.ts';
 import type { IncidentDocument } from '../../core/incident.ts';
 import type { Logger } from '../../core/logger.ts';
+import { resourcesKind } from '../../core/resources.ts';
 import type { SearchQuery } from '../../core/search-query.ts';
 import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
 import type { ConnectionState } from '../../core/transport.ts';
@@ -184,22 +186,29 @@ class ElasticsearchIndex implements EventIndex {
     return found;
   }
 
-  async points(run: string, { name, limit = 10_000 }: { name?: string; limit?: number } = {}) {
+  async points(run: string, { name, limit = 10_000, resources = false }: PointsQuery = {}) {
+    const order = resources ? 'desc' : 'asc';
     const named = name === undefined ? [] : [{ term: { metric_names: name } }];
+    const ofResources = { term: { 'caboose.kind': resourcesKind } };
     const hits = this.#hits({
       index: this.#dated('metrics'),
-      query: { bool: { filter: [{ term: { 'run.id': run } }, ...named] } },
+      query: {
+        bool: {
+          filter: [{ term: { 'run.id': run } }, ...named, ...(resources ? [ofResources] : [])],
+          must_not: resources ? [] : [ofResources],
+        },
+      },
       sort: [
-        { step: { order: 'asc', missing: '_last', unmapped_type: 'double' } },
+        ...(resources ? [] : [{ step: { order, missing: '_last', unmapped_type: 'double' } } as const]),
         {
           '@timestamp': {
-            order: 'asc',
+            order,
             unmapped_type: 'date_nanos',
             numeric_type: 'date_nanos',
             format: 'strict_date_optional_time_nanos',
           },
         },
-        { 'log.offset': { order: 'asc', unmapped_type: 'long' } },
+        { 'log.offset': { order, unmapped_type: 'long' } },
       ],
       source: pointFields,
     });
@@ -208,7 +217,8 @@ class ElasticsearchIndex implements EventIndex {
       found.push(...toStoredPoints(source, name));
       if (found.length >= limit) break;
     }
-    return found.slice(0, limit);
+    const most = found.slice(0, limit);
+    return resources ? most.reverse() : most;
   }
 
   async runs(): Promise<RunSummary[]> {

@@ -85,9 +85,10 @@ function mappingsOf(name: TemplateName, messageType: 'match_only_text' | 'text')
           metric_text: flattened,
           metric_overflow: flattened,
           metric_names: keyword,
+          device: keyword,
           log: { properties: { offset: sortable, file: { properties: { path: keyword } } } },
           event: { properties: { created: sortableDate } },
-          caboose: { properties: { stream: keyword, event: keyword, end: sortable } },
+          caboose: { properties: { stream: keyword, event: keyword, end: sortable, kind: keyword } },
           points: stored,
         },
       };

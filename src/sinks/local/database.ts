@@ -13,7 +13,7 @@ export const databaseFileName = 'caboose-index.db';
 
 /** "CBSE": tells our files from other SQLite databases. */
 const applicationId = 0x43_42_53_45;
-const schemaVersion = 2;
+const schemaVersion = 3;
 const busyTimeoutMs = 5_000;
 
 /** SQLite's primary result codes: https://sqlite.org/rescode.html */
@@ -41,7 +41,7 @@ export function openForWriting(dir: string): DatabaseSync {
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
       db.exec('PRAGMA cache_size = -32000; PRAGMA journal_size_limit = 67108864');
       if (version === 0) createTables(db, file);
-      if (version === 1) bringUpToDate(db, file);
+      if (version > 0 && version < schemaVersion) bringUpToDate(db, file);
       return db;
     });
   });
@@ -105,7 +105,7 @@ function createTables(db: DatabaseSync, file: string): void {
     db.exec(`
       CREATE TABLE origins (
         no INTEGER PRIMARY KEY, stream TEXT NOT NULL, run TEXT NOT NULL, attempt INTEGER NOT NULL,
-        rank INTEGER, host TEXT NOT NULL, path TEXT NOT NULL);
+        rank INTEGER, host TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL DEFAULT '');
       CREATE INDEX origins_by_stream ON origins (stream);
       CREATE INDEX origins_by_run ON origins (run);
       CREATE TABLE days (day TEXT PRIMARY KEY, next INTEGER NOT NULL) WITHOUT ROWID;
@@ -126,18 +126,27 @@ function createTables(db: DatabaseSync, file: string): void {
   db.exec('COMMIT');
 }
 
-/** From version 1, in which the end of an event was its version, and events had no `iostream`. */
+/**
+ * From version 1, in which the end of an event was its version, and events had no `iostream`; from version 2, in which origins had no kind
+ * and those of points no host.
+ */
 function bringUpToDate(db: DatabaseSync, file: string): void {
   db.exec('BEGIN IMMEDIATE');
   // Another process may have been faster.
-  if (checkVersion(db, file) === 1) {
+  const version = checkVersion(db, file);
+  if (version === 1) {
     for (const { day } of db.prepare('SELECT day FROM days').all()) {
       db.exec(`
         ALTER TABLE "logs_${String(day)}" ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE "logs_${String(day)}" ADD COLUMN iostream TEXT;
         UPDATE "logs_${String(day)}" SET version = end;`);
     }
-    db.exec(`ALTER TABLE points RENAME COLUMN end TO version; PRAGMA user_version = ${schemaVersion};`);
+    db.exec('ALTER TABLE points RENAME COLUMN end TO version');
+  }
+  if (version < schemaVersion) {
+    db.exec(`
+      ALTER TABLE origins ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+      PRAGMA user_version = ${schemaVersion};`);
   }
   db.exec('COMMIT');
 }

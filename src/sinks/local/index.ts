@@ -16,6 +16,7 @@ import type {
   EventIndex,
   IndexItem,
   ItemResult,
+  PointsQuery,
   RunSummary,
   SearchHit,
   StoredPoint,
@@ -25,6 +26,7 @@ import type {
 import type { PointFact } from '../../core/fact.ts';
 import type { IncidentDocument } from '../../core/incident.ts';
 import type { Logger } from '../../core/logger.ts';
+import { isResource, resourcesKind } from '../../core/resources.ts';
 import { retry } from '../../core/retry.ts';
 import type { SearchQuery } from '../../core/search-query.ts';
 import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
@@ -121,20 +123,28 @@ class LocalIndex implements EventIndex {
     return db ? await this.#told(() => searchEvents(db, query)) : [];
   }
 
-  async points(run: string, { name, limit = 10_000 }: { name?: string; limit?: number } = {}) {
+  async points(run: string, { name, limit = 10_000, resources = false }: PointsQuery = {}) {
     const found: StoredPoint[] = [];
+    const order = resources ? 'p.time DESC, p.no DESC' : 'p.step IS NULL, p.step, p.time, p.no';
     const rows =
       this.#read()
         ?.prepare(
-          `SELECT p.step, p.time, p.entries, o.attempt, o.rank, o.path FROM points AS p JOIN origins AS o ON o.no = p.origin
-           WHERE o.run = ? AND (? IS NULL OR instr(p.entries, ?)) ORDER BY p.step IS NULL, p.step, p.time, p.no`,
+          `SELECT p.step, p.time, p.entries, o.attempt, o.rank, o.host, o.path
+           FROM points AS p JOIN origins AS o ON o.no = p.origin
+           WHERE o.run = ? AND o.kind = ? AND (? IS NULL OR instr(p.entries, ?)) ORDER BY ${order}`,
         )
-        .iterate(run, name ?? null, name === undefined ? '' : JSON.stringify(name)) ?? [];
-    for (const { step, time, entries, attempt, rank, path } of rows) {
+        .iterate(
+          run,
+          resources ? resourcesKind : '',
+          name ?? null,
+          name === undefined ? '' : JSON.stringify(name),
+        ) ?? [];
+    for (const { step, time, entries, attempt, rank, host, path } of rows) {
       const common = {
         run,
         attempt: Number(attempt),
         rank: rank === null ? null : Number(rank),
+        host: String(host),
         path: String(path),
         step: step === null ? null : Number(step),
         time: Number(time),
@@ -142,7 +152,8 @@ class LocalIndex implements EventIndex {
       found.push(...storedPoints(common, JSON.parse(String(entries)) as PointEntry[], name));
       if (found.length >= limit) break;
     }
-    return found.slice(0, limit);
+    const most = found.slice(0, limit);
+    return resources ? most.reverse() : most;
   }
 
   async runs(): Promise<RunSummary[]> {
@@ -428,7 +439,7 @@ class LocalIndex implements EventIndex {
 function put({ db, days, origins }: Writer, item: IndexItem): ItemResult {
   switch (item.kind) {
     case 'event':
-      days.put(item.event, origins.numberOf({ ...item.event.origin, stream: item.event.stream }));
+      days.put(item.event, origins.numberOf({ ...item.event.origin, stream: item.event.stream, kind: '' }));
       break;
     case 'points':
       putPoints(db, origins, item.points);
@@ -442,7 +453,9 @@ function put({ db, days, origins }: Writer, item: IndexItem): ItemResult {
 
 function putPoints(db: DatabaseSync, origins: Origins, points: readonly PointFact[]): void {
   for (const document of pointsDocuments(points)) {
-    const [{ stream, run, attempt, rank, path, step, time, observed }] = document.points;
+    const [first] = document.points;
+    const { stream, run, attempt, rank, host = '', path, step, time, observed } = first;
+    const kind = isResource(first) ? resourcesKind : '';
     db.prepare(
       `INSERT INTO points (id, origin, step, time, month, version, entries) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, step = excluded.step, time = excluded.time,
@@ -450,7 +463,7 @@ function putPoints(db: DatabaseSync, origins: Origins, points: readonly PointFac
        WHERE excluded.version >= version`,
     ).run(
       document.id,
-      origins.numberOf({ stream, run, attempt, rank, path, host: '' }),
+      origins.numberOf({ stream, run, attempt, rank, host, path, kind }),
       step !== null && Number.isFinite(step) ? step : null,
       validTime(time),
       monthOf(observed),

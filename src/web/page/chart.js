@@ -92,8 +92,8 @@ function* valuesOf(lines) {
   for (const { points } of lines) for (const [, value] of points) yield value;
 }
 
-function lineLabel({ attempt, rank }, withAttempt) {
-  const name = rank === null ? 'no rank' : `rank ${rank}`;
+function lineLabel({ attempt, rank, of }, withAttempt) {
+  const name = of ?? (rank === null ? 'no rank' : `rank ${rank}`);
   return withAttempt ? `${name}, attempt ${attempt}` : name;
 }
 

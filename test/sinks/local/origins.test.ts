@@ -13,7 +13,7 @@ it('finds an origin by its stream, not among all streams of its run', () => {
   const db = openForWriting(dir);
   const prepare = vi.spyOn(db, 'prepare');
   const origins = new Origins(db);
-  origins.numberOf({ stream: 's', run: 'r', attempt: 0, rank: null, host: 'h', path: '/p' });
+  origins.numberOf({ stream: 's', run: 'r', attempt: 0, rank: null, host: 'h', path: '/p', kind: '' });
   const find = prepare.mock.calls.map(([sql]) => sql).find((sql) => sql.startsWith('SELECT')) ?? '';
   prepare.mockRestore();
   const plan = db.prepare(`EXPLAIN QUERY PLAN ${find}`).all();
