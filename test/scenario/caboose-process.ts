@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { metricIn } from './exposition.ts';
 
 const projectRoot = resolve(import.meta.dirname, '../..');
+const mainOfSource = 'src/main.ts';
 
 interface ProcessOptions {
   main?: string;
@@ -27,7 +28,8 @@ export class CabooseProcess {
   #url: string | null = null;
 
   /**
-   * `dir` takes the config file and the log. `main`: the program, from the project's root; `preload`: a module that is imported first; `env`: more of the environment;
+   * `dir` takes the config file and the log. `main`: the program, from the project's root; `preload`: a module that is imported
+   * first; `env`: more of the environment;
    * `openFiles`: how many descriptors it may have.
    */
   constructor(
@@ -35,7 +37,7 @@ export class CabooseProcess {
     command: string,
     config: string,
     dir: string,
-    { main = 'src/main.ts', preload, env = {}, openFiles }: ProcessOptions = {},
+    { main = mainOfSource, preload, env = {}, openFiles }: ProcessOptions = {},
   ) {
     this.configFile = join(dir, `${name}.yaml`);
     writeFileSync(this.configFile, config);
@@ -137,7 +139,7 @@ export interface Finished {
 
 /** Runs a caboose command to its end. */
 export async function runCaboose(args: readonly string[], timeoutMs = 120_000): Promise<Finished> {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [join(projectRoot, mainOfSource), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
   });
