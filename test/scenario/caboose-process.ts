@@ -4,9 +4,10 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { metricIn } from './exposition.ts';
 
-const main = resolve(import.meta.dirname, '../../src/main.ts');
+const projectRoot = resolve(import.meta.dirname, '../..');
 
 interface ProcessOptions {
+  main?: string;
   preload?: string;
   env?: Readonly<Record<string, string>>;
   openFiles?: number;
@@ -26,7 +27,7 @@ export class CabooseProcess {
   #url: string | null = null;
 
   /**
-   * `dir` takes the config file and the log. `preload`: a module that is imported first; `env`: more of the environment;
+   * `dir` takes the config file and the log. `main`: the program, from the project's root; `preload`: a module that is imported first; `env`: more of the environment;
    * `openFiles`: how many descriptors it may have.
    */
   constructor(
@@ -34,13 +35,13 @@ export class CabooseProcess {
     command: string,
     config: string,
     dir: string,
-    { preload, env = {}, openFiles }: ProcessOptions = {},
+    { main = 'src/main.ts', preload, env = {}, openFiles }: ProcessOptions = {},
   ) {
     this.configFile = join(dir, `${name}.yaml`);
     writeFileSync(this.configFile, config);
     this.#logFile = join(dir, `${name}.out`);
     const imports = preload === undefined ? [] : ['--import', preload];
-    this.#args = [...imports, main, command, '--config', this.configFile];
+    this.#args = [...imports, join(projectRoot, main), command, '--config', this.configFile];
     this.#env = env;
     this.#openFiles = openFiles ?? null;
   }
