@@ -30,11 +30,11 @@ export function causesOf(record: AttemptRecord): Cause[] {
   const roots = merged(suspects).sort(bySeverityAndTime);
   const cascades = live.filter(({ first }) => first.role === 'cascade');
   const causes = roots.length > 0 ? roots : waitedFor(cascades, live, record);
-  const warnings = live.filter(
-    ({ first, count }) => first.role === 'warning' && first.class === 'sdc' && count > 0,
-  );
+  // Hardware that computes two results is to be known, whatever else happens.
+  const warnings = live.filter(({ first }) => first.class === 'sdc');
   const all = [...causes, ...warnings.map((kept) => causeOf([kept], kept.rank))].slice(0, causesMax);
-  for (const [i, cause] of causes.entries()) if (i === 0) cause.echo = echoOf(live, all);
+  const [first] = causes;
+  if (first !== undefined) first.echo = echoOf(live, all);
   return all;
 }
 
@@ -70,7 +70,11 @@ function suspectsOf(live: readonly Kept[]): Suspect[] {
     const process = processOf(suspect);
     const known = firstOf.get(process);
     if (known === undefined) firstOf.set(process, suspect);
-    else known.explains.push(suspect.kept);
+    else if (explained[suspect.kept.first.class]?.includes(known.kept.first.class) === true) {
+      // Who ends a job may say so behind what the job says of it.
+      suspect.explains.push(known.kept, ...known.explains);
+      firstOf.set(process, suspect);
+    } else known.explains.push(suspect.kept);
   }
   return [...firstOf.values(), ...unexplained(exits, [...firstOf.values()], live)];
 }

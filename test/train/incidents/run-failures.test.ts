@@ -159,6 +159,24 @@ describe('a run that fails', () => {
       ['scheduler@null root'],
     ],
     [
+      'the scheduler says so behind the job',
+      [
+        {
+          text: '[rank: 0] Received SIGTERM: 15\nslurmstepd: error: *** JOB 42 ON n7 CANCELLED AT 2026-11-23T10:00:00 DUE TO TIME LIMIT ***\n',
+        },
+      ],
+      ['scheduler@null root'],
+    ],
+    [
+      'Slurm kills one task and ends the others',
+      [
+        {
+          text: 'slurmstepd: error: Detected 1 oom_kill event in StepId=42.0. Some of the step tasks have been OOM Killed.\nsrun: error: n7: task 3: Out Of Memory\nslurmstepd: error: *** STEP 42.0 ON n7 CANCELLED AT 2026-11-23T10:00:00 ***\nsrun: error: n7: tasks 0-2: Terminated\n',
+        },
+      ],
+      ['host-oom@3 root'],
+    ],
+    [
       'somebody ends the launcher',
       [
         { rank: 0, text: steps(1, 5) },
