@@ -13,12 +13,16 @@ import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
 import { statementReader } from './statements.ts';
+import { tensorboardReader } from './tensorboard.ts';
 import { trainerStateReader } from './trainer-state.ts';
+import { wandbReader } from './wandb.ts';
 
 /** More specific ones first. */
 const readers: readonly FactReader[] = [
   progressBarReader,
   trainerStateReader,
+  tensorboardReader,
+  wandbReader,
   rowReader,
   recordReader,
   printedDictReader,
