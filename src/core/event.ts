@@ -16,7 +16,7 @@ export const eventKinds = ['line', 'traceback', 'progress', 'record'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
 /** Formats whose records have fields of their own; each is described in the file of that name in events/. */
-export type RecordFormatName = 'tfevents' | 'wandb' | 'mlflow';
+export type RecordFormatName = 'tfevents' | 'wandb';
 
 /** One log record. Its bounds, id and content are a function of the stream's bytes and of the cuts' `observed`. */
 export interface LogEvent {

@@ -8,6 +8,7 @@ import type { LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
 import { iterationLineReader } from './iteration-lines.ts';
 import { megatronReader } from './megatron.ts';
+import { mlflowReader } from './mlflow.ts';
 import { printedDictReader } from './printed-dict.ts';
 import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, TrainContext } from './reader.ts';
@@ -21,6 +22,7 @@ import { wandbReader } from './wandb.ts';
 const readers: readonly FactReader[] = [
   progressBarReader,
   trainerStateReader,
+  mlflowReader,
   tensorboardReader,
   wandbReader,
   rowReader,

@@ -67,3 +67,27 @@ describe('W&B', () => {
     expect(events.flatMap((event) => readFacts(event, {}).facts)).toEqual([]);
   });
 });
+
+describe('MLflow', () => {
+  const run = '/mlruns/0/f8396f04dd934dd99c008a87c986e077';
+  const read = (path: string, text: string) =>
+    eventsOf(text, { path })
+      .flatMap((event) => readFacts(event, {}).facts)
+      .map((fact) => (fact.kind === 'point' ? [fact.step, fact.name, fact.value] : []));
+
+  it('has a value a line, under the name of the path below metrics', () => {
+    const text =
+      '1795428598555 4.459999084472656 1\n1795428598994 nan 38\n1795428599008 inf 39\n1795428599009 2\n';
+    expect(read(`${run}/metrics/train/loss`, text)).toEqual([
+      [1, 'train/loss', 4.459999084472656],
+      [38, 'train/loss', Number.NaN],
+      [39, 'train/loss', Infinity],
+      [0, 'train/loss', 2],
+    ]);
+  });
+
+  it('has no points in parameters and tags', () => {
+    expect(read(`${run}/params/note`, 'step 5: loss=3.5\n')).toEqual([]);
+    expect(read('/data/metrics/loss', '1795428598555 4.4 1\n')).toEqual([]);
+  });
+});
