@@ -1,8 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
-import { AgentProcess, projectRoot } from './agent-process.ts';
+import { AgentProcess, build } from './agent-process.ts';
 import type { Usage } from './agent-process.ts';
 import type { Bench, BenchContext, Figure } from './bench.ts';
 import { withTopicPrefix } from './kafka-topics.ts';
@@ -24,8 +23,7 @@ export const agentThroughput: Bench = {
     const file = join(context.directory, 'train.log');
     const bytes = await writeTrainingLines(file, gigabyte);
     const figures = await figuresOf('source', 'src/main.ts', file, bytes, context);
-    if (!(await exists(join(projectRoot, 'dist/main.js')))) return figures;
-    return [...figures, ...(await figuresOf('build', 'dist/main.js', file, bytes, context))];
+    return [...figures, ...(await figuresOf('build', await build(), file, bytes, context))];
   },
 };
 
@@ -95,11 +93,4 @@ async function figuresOf(
     },
     { name: name('rate'), unit: 'MB/s', values: usages.map((u) => bytes / 1e6 / u.wallSeconds) },
   ];
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

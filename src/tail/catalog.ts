@@ -9,7 +9,7 @@ import type { Descriptors } from './descriptors.ts';
 import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread } from './followed-file.ts';
+import { followedFile, hasUnread, isToBeginAnew } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
 import { noZeros } from './holes.ts';
@@ -91,7 +91,7 @@ export class Catalog {
     const unknown: Candidate[] = [];
     for (const candidate of candidates)
       if (!(await this.#isFollowed(candidate, now))) unknown.push(candidate);
-    const found = new Set(candidates.map(({ stat }) => stat.key));
+    const found = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
     for (const file of files) {
       if (found.has(file.key) || isHidden(file.path)) continue;
       files.leave(file, now);
@@ -106,6 +106,7 @@ export class Catalog {
     rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
     // One by one, oldest first: a copy may be found in the same walk as its original.
     for (const candidate of rest) await this.#begin(candidate, now);
+    for (const file of files) if (isToBeginAnew(file)) await this.#hold(file, found, now);
     this.#copies.end(found);
     this.#markRotated();
     const lost = this.#orphans.giveUp(isHidden);
@@ -307,13 +308,14 @@ export class Catalog {
   /** A file that was rewritten and has not begun its new stream may be a copy, too: a deleted file's inode is given out again. */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
-    if (!file?.waitsFor || candidate.compressed) return;
+    if (!file || !(file.waitsFor || file.isHeld) || candidate.compressed) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
     if (!orphan || !this.#orphans.mayGoTo(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
     file.stream = stream;
     file.previous = null;
     file.waitsFor = null;
+    file.isHeld = false;
     file.unsent = unsent;
     file.unwatched = unwatched;
     this.#options.cutLog.setPlace(stream, file);
@@ -342,6 +344,18 @@ export class Catalog {
     file.predecessor = this.#predecessorOf(file);
     this.files.add(file);
     this.#copies.release(file.key);
+  }
+
+  /** Of a file that was rewritten: it may be with a copy (`cp` over an older one), which is judged as one that is new. */
+  async #hold(file: FollowedFile, found: ReadonlyMap<string, Candidate>, now: number): Promise<void> {
+    const candidate = found.get(file.key);
+    if (candidate) {
+      file.isHeld = !candidate.compressed && (await this.#copies.judge(candidate, now, Infinity)) === 'held';
+    } else if (file.isHeld && !file.waitsFor) {
+      // Its original has what it had.
+      this.files.remove(file);
+      await this.#options.descriptors.close(file);
+    }
   }
 
   /** The youngest older file of the same family, if the family is one: some file has its bare name. */

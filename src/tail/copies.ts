@@ -79,8 +79,8 @@ export class Copies {
     this.#isUndecided = false;
   }
 
-  /** After the last one. `found`: the dev:ino of all that the walk has found. */
-  end(found: ReadonlySet<string>): void {
+  /** After the last one. `found`: all that the walk has found, by dev:ino. */
+  end(found: ReadonlyMap<string, Candidate>): void {
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
     for (const key of this.#held.keys()) if (!found.has(key)) this.#held.delete(key);
   }
@@ -90,22 +90,23 @@ export class Copies {
     this.#held.delete(key);
   }
 
-  /** `now` is monotonic ms. */
-  async judge(candidate: Candidate, now: number): Promise<Verdict> {
+  /** `now` is monotonic ms; `bornAt`: wall ms, when the file got what it holds now. */
+  async judge(candidate: Candidate, now: number, bornAt = candidate.stat.birthtimeMs): Promise<Verdict> {
     const verdict = candidate.compressed
       ? await this.#judgeCompressed(candidate, candidate.compressed)
-      : await this.#judgePlain(candidate, now);
+      : await this.#judgePlain(candidate, now, bornAt);
     return verdict === 'own' && this.#awaitsKin(candidate) ? 'held' : verdict;
   }
 
-  async #judgePlain(candidate: Candidate, now: number): Promise<Verdict> {
+  async #judgePlain(candidate: Candidate, now: number, bornAt: number): Promise<Verdict> {
     const path = pathOf(candidate);
     const { key, size, mtimeMs } = candidate.stat;
-    const original = this.#originalOf(path, candidate);
+    const original = this.#originalOf(path, bornAt);
     const isCopy = async (file: OpenFile) => original !== null && (await this.#isCopy(file, size, original));
     const looksLikeIt = original !== null && (await this.#options.comparison.look(path, key, isCopy));
     if (looksLikeIt === null || (looksLikeIt && original?.stream === null)) this.#isUndecided = true;
-    if (looksLikeIt === null) return 'held';
+    // One that is empty may yet become one.
+    if (looksLikeIt === null || (original !== null && size === 0)) return 'held';
     if (!looksLikeIt) {
       this.#held.delete(key);
       return 'own';
@@ -167,11 +168,11 @@ export class Copies {
   }
 
   /** The file in its place whose rotated name this would be; one that the walk has just found may not be followed yet. */
-  #originalOf(path: string, candidate: Candidate): Original | null {
+  #originalOf(path: string, bornAt: number): Original | null {
     const { files } = this.#options;
     const family = familyOf(path);
     if (family === path) return null;
-    const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= candidate.stat.birthtimeMs;
+    const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= bornAt;
     for (const file of files.membersOf(family)) {
       const { stream, waitsFor, key } = file;
       if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)

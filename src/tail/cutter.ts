@@ -170,6 +170,7 @@ export class Cutter {
     const request = {
       offset: offsetOf(file),
       anchor: file.stream?.anchor ?? null,
+      head: file.spooled ? null : (file.stream?.record ?? null),
       available: (file.spooled?.runEnd(offsetOf(file)) ?? size) - offsetOf(file),
       bytesMax,
       cutAnywhere: hasWaited(file, now) || ending.cutAnywhere,

@@ -100,7 +100,7 @@ const pooledClose = promisify(close);
 function openFile(fd: number): OpenFile {
   // A number that was closed may be another file's by now: nothing is asked of it any more, and it is not closed under a read.
   let isOpen = true;
-  let underWay: Promise<unknown> = Promise.resolve();
+  const underWay = new Set<Promise<unknown>>();
   const requireOpen = (): void => {
     if (!isOpen) throw Object.assign(new Error('EBADF: the file was closed'), { code: 'EBADF' });
   };
@@ -113,8 +113,12 @@ function openFile(fd: number): OpenFile {
     requireOpen();
     const pooled = async (): Promise<number> => {
       const reading = pooledRead(fd, buffer, bufferOffset, length, position);
-      underWay = Promise.allSettled([underWay, reading]);
-      return (await reading).bytesRead;
+      underWay.add(reading);
+      try {
+        return (await reading).bytesRead;
+      } finally {
+        underWay.delete(reading);
+      }
     };
     if (length > shortReadBytesMax) return await pooled();
     return await quickly(() => readSync(fd, buffer, bufferOffset, length, position), pooled);
@@ -142,7 +146,7 @@ function openFile(fd: number): OpenFile {
     close: async () => {
       if (!isOpen) return;
       isOpen = false;
-      await underWay;
+      await Promise.allSettled(underWay);
       await quickly(
         () => closeSync(fd),
         async () => await pooledClose(fd),

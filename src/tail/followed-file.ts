@@ -30,6 +30,8 @@ export interface FollowedFile {
   predecessor: FollowedFile | null;
   /** Not read before this stream, whose bytes were here before a truncation, has found a copy or is given up. */
   waitsFor: Orphan | null;
+  /** Rewritten, as it seems with a copy of a file that is in its place: not read before that is clear. */
+  isHeld: boolean;
   /** Last stat. */
   size: number;
   mtimeMs: number;
@@ -103,6 +105,7 @@ export function followedFile(
     previous: null,
     predecessor: null,
     waitsFor: null,
+    isHeld: false,
     size: stat.size,
     mtimeMs: stat.mtimeMs,
     doneSize: 0,
@@ -130,6 +133,11 @@ export function followedFile(
 export function isDrained(file: FollowedFile): boolean {
   if (file.gone && file.handle === null && file.spooled === null) return true;
   return file.complaint !== null || (!hasUnread(file) && file.unsent.length === 0 && file.waitsFor === null);
+}
+
+/** It was rewritten, and nothing of what it holds now was cut. */
+export function isToBeginAnew({ stream, previous }: FollowedFile): boolean {
+  return stream === null && previous !== null;
 }
 
 /** So many walks have not found it: one can miss a file that is merely being renamed. */

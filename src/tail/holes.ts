@@ -49,6 +49,11 @@ export function zerosIn(bytes: Buffer, isStart: boolean): { start: number; end: 
   return start === -1 ? null : { start, end: zerosEnd(bytes, start) };
 }
 
+/** False where there is none. */
+export function areZeros(bytes: Buffer): boolean {
+  return bytes.length > 0 && zerosEnd(bytes, 0) === bytes.length;
+}
+
 /** Where the zeros from here on end. */
 function zerosEnd(bytes: Buffer, from: number): number {
   let at = from;

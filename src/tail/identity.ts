@@ -23,9 +23,12 @@ export function anchorLength(offset: number): number {
   return Math.min(offset, anchorBytesMax);
 }
 
-export interface KnownBytes {
+export interface KnownHead {
   headBytes: number;
   headHash: string;
+}
+
+export interface KnownBytes extends KnownHead {
   /** An offset and the hash of the bytes before it; null where nothing is known of them (behind a gap). */
   end: number;
   anchor: string | null;
@@ -51,10 +54,7 @@ export async function beginsWith(file: OpenFile, other: OpenFile, size: number):
   return true;
 }
 
-export async function hasHead(
-  file: OpenFile,
-  known: Pick<KnownBytes, 'headBytes' | 'headHash'>,
-): Promise<boolean> {
+export async function hasHead(file: OpenFile, known: KnownHead): Promise<boolean> {
   const head = Buffer.allocUnsafe(known.headBytes);
   const got = await file.read(head, 0, known.headBytes, 0);
   return got === known.headBytes && hashOf(head) === known.headHash;

@@ -1,6 +1,7 @@
-import { anchorLength, hashOf } from './identity.ts';
+import { anchorLength, hasHead, hashOf } from './identity.ts';
+import type { KnownHead } from './identity.ts';
 import type { OpenFile } from './file-system.ts';
-import { zerosIn } from './holes.ts';
+import { areZeros, zerosIn } from './holes.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface ReadRequest {
   offset: number;
   /** Of the bytes before the offset; null when they are not known. */
   anchor: string | null;
+  /** How the stream began; null when nothing was cut of it. */
+  head?: KnownHead | null;
   /** How many new bytes the file has, as far as is known. */
   available: number;
   bytesMax: number;
@@ -40,6 +43,11 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
   const got = await file.read(buffer, 0, before + wanted, offset - before);
   // With less than there was a moment ago it was truncated meanwhile: what was read may be of either side.
   if (got < before + wanted || (anchor !== null && hashOf(buffer.subarray(0, before)) !== anchor)) {
+    buffers.giveBack(buffer);
+    return { kind: 'rewritten' };
+  }
+  // Zeros are like any other zeros.
+  if (request.head && areZeros(buffer.subarray(0, before)) && !(await hasHead(file, request.head))) {
     buffers.giveBack(buffer);
     return { kind: 'rewritten' };
   }

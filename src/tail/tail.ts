@@ -608,5 +608,5 @@ function lookAgain(file: FollowedFile): void {
 }
 
 function canBeRead(file: FollowedFile): boolean {
-  return file.waitsFor === null && (file.predecessor === null || isDrained(file.predecessor));
+  return file.waitsFor === null && !file.isHeld && (file.predecessor === null || isDrained(file.predecessor));
 }

@@ -4,9 +4,11 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { metricIn } from './exposition.ts';
 
-const main = resolve(import.meta.dirname, '../../src/main.ts');
+const projectRoot = resolve(import.meta.dirname, '../..');
+const mainOfSource = 'src/main.ts';
 
 interface ProcessOptions {
+  main?: string;
   preload?: string;
   env?: Readonly<Record<string, string>>;
   openFiles?: number;
@@ -26,7 +28,8 @@ export class CabooseProcess {
   #url: string | null = null;
 
   /**
-   * `dir` takes the config file and the log. `preload`: a module that is imported first; `env`: more of the environment;
+   * `dir` takes the config file and the log. `main`: the program, from the project's root; `preload`: a module that is imported
+   * first; `env`: more of the environment;
    * `openFiles`: how many descriptors it may have.
    */
   constructor(
@@ -34,13 +37,13 @@ export class CabooseProcess {
     command: string,
     config: string,
     dir: string,
-    { preload, env = {}, openFiles }: ProcessOptions = {},
+    { main = mainOfSource, preload, env = {}, openFiles }: ProcessOptions = {},
   ) {
     this.configFile = join(dir, `${name}.yaml`);
     writeFileSync(this.configFile, config);
     this.#logFile = join(dir, `${name}.out`);
     const imports = preload === undefined ? [] : ['--import', preload];
-    this.#args = [...imports, main, command, '--config', this.configFile];
+    this.#args = [...imports, join(projectRoot, main), command, '--config', this.configFile];
     this.#env = env;
     this.#openFiles = openFiles ?? null;
   }
@@ -136,7 +139,7 @@ export interface Finished {
 
 /** Runs a caboose command to its end. */
 export async function runCaboose(args: readonly string[], timeoutMs = 120_000): Promise<Finished> {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [join(projectRoot, mainOfSource), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: timeoutMs,
   });

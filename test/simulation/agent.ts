@@ -134,7 +134,7 @@ export class Agent {
     });
     const cut = cutLog.cut.bind(cutLog);
     cutLog.cut = (state, made) => {
-      ledger.cut(state.record.id, made, this.#view.lastRead);
+      ledger.cut(state.record.id, made, this.#view.readOf(made));
       if (made.final && made.gap === null) this.#options.onFinal(state.record.id, made.end);
       cut(state, made);
     };
@@ -161,7 +161,7 @@ export class Agent {
       publisher: mutation?.publisher?.(publisher) ?? publisher,
       cutLog,
       spool: new Spool({
-        store: this.#options.spoolStore.spool(life, () => void (this.#view.lastRead = null)),
+        store: this.#options.spoolStore.spool(life, () => this.#view.noteRead(null)),
         source: 's',
         bytesMax: settings.spoolBytesMax,
         clock: life,

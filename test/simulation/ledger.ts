@@ -54,7 +54,7 @@ export class Ledger {
       this.#attributions.set(stream, [{ start: 0, end: 0, epoch: read.epoch }]);
   }
 
-  /** A cut was decided; `read` is what was read last, null if that was in the spool: then it is of the same file as the cut before. */
+  /** A cut was decided; `read` is what was read for it, null if that was in the spool: then it is of the same file as the cut before. */
   cut(stream: string, cut: Cut, read: Read | null): void {
     if (cut.gap === 'hole' && read) read.epoch.markCut(cut.start, cut.end);
     if (cut.gap !== null || cut.end === cut.start) return;

@@ -143,6 +143,7 @@ export class ModelFileSystem {
     const [source, target] = [this.fileAt(from), this.fileAt(to)];
     if (!source || source === target) return;
     const copy = target ?? this.create(to, source.epoch.log);
+    if (copy.epoch.parent !== source.epoch && copy.epoch.size > 0) this.truncate(copy, 0);
     const { epoch } = copy;
     if (epoch.parent !== source.epoch && epoch.size === 0) epoch.inherit(source.epoch, 0, 0, again);
     const end = Math.min(source.epoch.size, epoch.size + bytesMax);

@@ -143,7 +143,7 @@ function openStored(life: Life, file: StoredFile, onRead: () => void): OpenFile 
     read: async (buffer, bufferOffset, length, position) =>
       await life.step(() => {
         onRead();
-        return file.content.copy(buffer, bufferOffset, position, position + length);
+        return file.content.subarray(position, position + length).copy(buffer, bufferOffset);
       }),
     realPath: async () => null,
     close: async () => undefined,

@@ -9,14 +9,29 @@ export class ModelView implements FileSystem {
   readonly #fs: ModelFileSystem;
   readonly #life: Life;
   readonly #descriptors = new Map<OpenFile, Inode>();
-  /** What the last read of a descriptor read. */
-  lastRead: Read | null = null;
+  /** What the last two reads of a descriptor read, the last one first; null: that was in the spool. */
+  #reads: readonly (Read | null)[] = [];
   /** Told when descriptors were opened or closed. */
   onDescriptors: () => void = () => undefined;
 
   constructor(fs: ModelFileSystem, life: Life) {
     this.#fs = fs;
     this.#life = life;
+  }
+
+  get lastRead(): Read | null {
+    return this.#reads[0] ?? null;
+  }
+
+  /** Of the last reads the one that has read all of the cut: what came after it may have been a look at the head. */
+  readOf({ start, end }: { start: number; end: number }): Read | null {
+    if (this.lastRead === null) return null;
+    const isWhole = (read: Read | null) => read && read.start <= start && read.start + read.bytes >= end;
+    return this.#reads.find(isWhole) ?? this.lastRead;
+  }
+
+  noteRead(read: Read | null): void {
+    this.#reads = [read, ...this.#reads.slice(0, 1)];
   }
 
   get openFiles(): number {
@@ -87,8 +102,9 @@ export class ModelView implements FileSystem {
         await life.step(() => {
           check();
           const { epoch } = inode;
-          const bytes = epoch.content.copy(buffer, bufferOffset, position, position + length);
-          this.lastRead = { epoch, start: position, bytes };
+          // Behind the end there is nothing, which is no error.
+          const bytes = epoch.content.subarray(position, position + length).copy(buffer, bufferOffset);
+          this.noteRead({ epoch, start: position, bytes });
           return bytes;
         }),
       realPath: async () =>

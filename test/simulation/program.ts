@@ -14,6 +14,7 @@ export type Operation = { at: number } & (
   | { do: 'rename'; from: string; to: string }
   | { do: 'unlink'; path: string }
   | { do: 'truncate'; path: string; size: number }
+  /** One step of a copy, which first empties what another one has left there. */
   | { do: 'copy'; from: string; to: string; bytes: number; stays: boolean }
   | { do: 'link' | 'symlink'; path: string; to: string }
 );
@@ -63,7 +64,8 @@ export function programOf(seed: number): Program {
   const paths = logPaths.slice(0, random.pick([1, 1, 2, 3]));
   const lengthMs = random.pick([2_000, 4_000, 8_000, 8_000, 15_000, 80_000]);
   const operations: Operation[] = [];
-  for (const [log, path] of paths.entries()) operations.push(...writerOf(random, log, path, lengthMs));
+  for (const [log, path] of paths.entries())
+    operations.push(...writerOf(random, stylesOf(seed), { log, path }, lengthMs));
   operations.sort((a, b) => a.at - b.at);
   const copies = operations.some(
     (operation) => operation.do === 'copyUp' || (operation.do === 'copy' && !operation.stays),
@@ -102,7 +104,12 @@ function settingsOf(random: Random): Settings {
 }
 
 /** One writer's log from its first line to its last, rotated and mistreated in its own way. */
-function writerOf(random: Random, log: number, path: string, lengthMs: number): Operation[] {
+function writerOf(
+  random: Random,
+  styles: readonly Style[],
+  { log, path }: Target,
+  lengthMs: number,
+): Operation[] {
   const style = random.pick(styles);
   const operations: Operation[] = [];
   let at = random.pick([0, 0, 100, 5000]);
@@ -132,7 +139,11 @@ type UntimedOperation = Operation extends infer Each
     ? Omit<Each, 'at'>
     : never
   : never;
-type Act = (random: Random, target: { log: number; path: string }) => UntimedOperation[];
+interface Target {
+  log: number;
+  path: string;
+}
+type Act = (random: Random, target: Target) => UntimedOperation[];
 
 function writeOf(random: Random, log: number): UntimedOperation {
   const shape = random.pick(['whole', 'whole', 'whole', 'torn', 'progress', 'unterminated'] as const);
@@ -157,24 +168,30 @@ const rotateByRename: Act = (random, { log, path }) => {
   ]).flat();
 };
 
-const rotateByCopy: Act = (random, { log, path }) => {
-  const inside = random.chance(0.7);
-  const to = inside ? `${path}.1` : `/elsewhere/copy-${log}`;
+const copyAndTruncate = (random: Random, { log, path }: Target, to: string): UntimedOperation[] => {
   const steps = random.pick([1, 1, 3]);
   const bytes = steps === 1 ? 1e9 : random.pick([40, 300]);
   const copies = Array.from({ length: steps }, (_, i): UntimedOperation => {
     const last = i === steps - 1;
     return { do: 'copy', from: path, to, bytes: last ? 1e9 : bytes, stays: false };
   });
+  return [...copies, { do: 'truncate', path, size: 0 }, writeOf(random, log)];
+};
+
+const rotateByCopy: Act = (random, target) => {
+  const { log, path } = target;
+  const inside = random.chance(0.7);
+  const to = inside ? `${path}.1` : `/elsewhere/copy-${log}`;
   return [
     { do: 'rename', from: `${path}.2`, to: `${path}.3` },
     { do: 'rename', from: `${path}.1`, to: `${path}.2` },
     ...(inside ? [] : [{ do: 'unlink', path: to } as const]),
-    ...copies,
-    { do: 'truncate', path, size: 0 },
-    writeOf(random, log),
+    ...copyAndTruncate(random, target, to),
   ];
 };
+
+/** As `cp a.log a.log.1 && : > a.log` does, each time over the copy before. */
+const rotateByCopyOver: Act = (random, target) => copyAndTruncate(random, target, `${target.path}.1`);
 
 const truncateAndGoOn: Act = (random, { log, path }) => [
   { do: 'truncate', path, size: random.pick([0, 0, 0, 20, 200]) },
@@ -230,8 +247,20 @@ const copyToStay: Act = (_, { path }) => [
   { do: 'copy', from: path, to: `/logs/kept/copy.log`, bytes: 1e9, stays: true },
 ];
 
-/** `restMs`: at least so long between two acts; a limit that docs/GUARANTEES.md states. */
-const styles: readonly { acts: readonly Act[]; pausesMs: readonly number[]; restMs?: number }[] = [
+interface Style {
+  acts: readonly Act[];
+  pausesMs: readonly number[];
+  /** At least so long between two acts; a limit that docs/GUARANTEES.md states. */
+  restMs?: number;
+  /** The first seed that may have it: so an earlier seed stays the program that it was. */
+  sinceSeed?: number;
+}
+
+function stylesOf(seed: number): readonly Style[] {
+  return styles.filter(({ sinceSeed = 0 }) => sinceSeed <= seed);
+}
+
+const styles: readonly Style[] = [
   { acts: [rotateByRename], pausesMs: [0, 0, 1, 50] },
   { acts: [rotateByRename, deleteOld], pausesMs: [0, 400] },
   { acts: [rotateByCopy], pausesMs: [0, 1, 3], restMs: 3000 },
@@ -248,6 +277,7 @@ const styles: readonly { acts: readonly Act[]; pausesMs: readonly number[]; rest
     acts: [rotateByRename, truncateAndGoOn, createAnew, replaceByRename, moveAway, deleteOld, addNames],
     pausesMs: [0, 1, 100, 1000],
   },
+  { acts: [rotateByCopyOver, deleteOld], pausesMs: [0, 1, 300], restMs: 3000, sinceSeed: 2_000_000 },
 ];
 
 function faultsOf(random: Random, paths: readonly string[], lengthMs: number): Fault[] {

@@ -86,6 +86,72 @@ describe('copytruncate', () => {
 });
 
 describe('a copy', () => {
+  it('that was empty before is not shipped again', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), '');
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await t.start();
+    await t.pass(20_000);
+    await appendFile(t.path('a.log'), 'one\n');
+    await t.pass(2000);
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await t.pass(3000);
+    await truncate(t.path('a.log'), 0);
+    await t.pass(20_000);
+    expect(t.publisher.published.map(({ segment }) => segment.bytes.toString()).join('')).toBe('one\n');
+  });
+
+  it.each([
+    ['with birth times', false],
+    ['without', true],
+  ])('that is written over an older one, once and again: every line once, %s', async (_, areUnborn) => {
+    await using t = await TailHarness.create();
+    if (areUnborn) withoutBirthTimes(t);
+    await mkdir(t.logs, { recursive: true });
+    await t.start();
+    const written: string[] = [];
+    for (let rotation = 0; rotation < 4; rotation += 1) {
+      written.push(`rotation ${rotation}\n`);
+      await appendFile(t.path('a.log'), written.at(-1) ?? '');
+      await t.pass(rotation === 3 ? 70_000 : 4000);
+      await copyFile(t.path('a.log'), t.path('a.log.1'));
+      await t.pass(5000);
+      await truncate(t.path('a.log'), 0);
+      await t.pass(4000);
+    }
+    expect(t.publisher.published.map(({ segment }) => segment.bytes.toString()).join('')).toBe(
+      written.join(''),
+    );
+  });
+
+  it.each([
+    ['with birth times', false],
+    ['without', true],
+  ])(
+    'that has the name and the inode of an older one after a restart is not shipped again, %s',
+    async (_, areUnborn) => {
+      await using t = await TailHarness.create();
+      if (areUnborn) withoutBirthTimes(t);
+      await mkdir(t.logs, { recursive: true });
+      await appendFile(t.path('a.log'), 'one\n');
+      await t.start();
+      await copyFile(t.path('a.log'), t.path('a.log.1'));
+      await truncate(t.path('a.log'), 0);
+      await appendFile(t.path('a.log'), 'two\n');
+      await t.pass(4000);
+      t.crash();
+      await copyFile(t.path('a.log'), t.path('a.log.1'));
+      await t.start();
+      await t.pass(4000);
+      await truncate(t.path('a.log'), 0);
+      await t.pass(20_000);
+      expect(t.publisher.published.map(({ segment }) => segment.bytes.toString()).join('')).toBe(
+        'one\ntwo\n',
+      );
+    },
+  );
+
   it('that appears together with its original is known where files have no time of birth', async () => {
     await using t = await TailHarness.create();
     withoutBirthTimes(t);

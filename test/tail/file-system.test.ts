@@ -2,6 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { appendFile, mkdir, mkdtemp, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeFileSystem as fs } from '../../src/tail/file-system.ts';
 
@@ -96,4 +99,28 @@ describe('nodeFileSystem', () => {
     await expect(other?.read(Buffer.alloc(1), 0, 1, 0)).resolves.toBe(1);
     await other?.close();
   });
+
+  it('holds no buffer that it has read into, however long the file stays open', async () => {
+    const length = 32 * 1024;
+    await writeFile(at('a'), Buffer.alloc(length, 1));
+    const file = await fs.open(at('a'));
+    const buffers: WeakRef<Buffer>[] = [];
+    const readOnce = async (): Promise<void> => {
+      const buffer = Buffer.alloc(length);
+      expect(await file?.read(buffer, 0, length, 0)).toBe(length);
+      buffers.push(new WeakRef(buffer));
+    };
+    for (let i = 0; i < 10; i += 1) await readOnce();
+    // A weak reference holds until the end of the turn in which it was made.
+    await nextTurn();
+    collectGarbage();
+    expect(buffers.filter((buffer) => buffer.deref() !== undefined).length).toBeLessThanOrEqual(1);
+    await file?.close();
+  });
 });
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+}

@@ -57,7 +57,7 @@ function opened(inode: Inode, path: string): OpenFile {
   return {
     stat: async () => statOf(inode),
     read: async (buffer, bufferOffset, length, position) =>
-      inode.bytes.copy(buffer, bufferOffset, position, position + length),
+      inode.bytes.subarray(position, position + length).copy(buffer, bufferOffset),
     realPath: async () => path,
     close: async () => undefined,
   };

@@ -95,7 +95,10 @@ export class MemoryDirectory {
     return {
       stat: async () => ({ ...stat, size: this.files.get(name)?.length ?? 0 }),
       read: async (buffer, bufferOffset, length, position) =>
-        (this.files.get(name) ?? Buffer.alloc(0)).copy(buffer, bufferOffset, position, position + length),
+        this.files
+          .get(name)
+          ?.subarray(position, position + length)
+          .copy(buffer, bufferOffset) ?? 0,
       realPath: async () => null,
       close: async () => undefined,
     };

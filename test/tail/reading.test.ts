@@ -108,6 +108,16 @@ describe('readNext', () => {
     expect(await read(content, { offset: 5000, anchor })).toEqual({ kind: 'rewritten' });
   });
 
+  it('looks at the head, too, where there are only zeros before the offset', async () => {
+    const zeros = Buffer.alloc(5000);
+    const anchor = hashOf(zeros.subarray(-4096));
+    const head = { headBytes: 4, headHash: hashOf(Buffer.from('one\n')) };
+    const request = { offset: 5004, anchor, head };
+    const begun = (first: string) => Buffer.concat([Buffer.from(first), zeros, Buffer.from('two\n')]);
+    expect(await read(begun('one\n'), request)).toMatchObject({ kind: 'cut', bytes: 'two\n' });
+    expect(await read(begun('new\n'), request)).toEqual({ kind: 'rewritten' });
+  });
+
   it('cuts before zeros that may be a hole, and says when it stands at them', async () => {
     const zeros = '\0'.repeat(64);
     expect(await read(`one\ntw${zeros}three\n`)).toMatchObject({ bytes: 'one\ntw', more: true });

@@ -4,14 +4,17 @@ import type { Logger } from '../../core/logger.ts';
 
 export interface RefresherOptions {
   refresh: (indices: string[]) => Promise<void>;
-  /** At most one refresh in so long; on a busy server, in four times as long as the last one took. */
+  /** At most one refresh in so long; on a busy server, in twenty times as long as the last one took. */
   intervalMs: number;
   clock: Clock;
   logger: Logger;
 }
 
-/** So that a server that is busy spends its time on what was written, not on showing it. */
-const pausePerRefresh = 4;
+/**
+ * So that a server that is busy spends its time on what was written, not on showing it: at 8,000 documents a second, four refreshes a second
+ * (and the merging of the small segments that they make) cost as much again as half of the indexing.
+ */
+const pausePerRefresh = 20;
 
 /**
  * Asks Elasticsearch to show what was written, before its own turn comes: at once when the last time is long enough ago, else when it

@@ -8,7 +8,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { ElasticsearchClient } from './client.ts';
 
 /** Raise it with every change of a mapping or setting below: older templates are replaced, newer ones are left. */
-export const templateVersion = 2;
+export const templateVersion = 3;
 
 /** What one process maps; further names go to `metric_overflow`. The index itself stops at `fieldsMax`. */
 export const mappedMetricsMax = 1_000;
@@ -18,6 +18,9 @@ const fieldsMax = 2_000;
 const keyword = { type: 'keyword', ignore_above: 8_191 } as const;
 const flattened = { type: 'flattened', ignore_above: 8_191, depth_limit: 20 } as const;
 const stored = { type: 'object', enabled: false } as const;
+/** For sorting and for narrowing down what other clauses have found: without an index a document costs a fifth less. */
+const sortable = { type: 'long', index: false } as const;
+const sortableDate = { type: 'date', index: false } as const;
 
 const common = {
   '@timestamp': { type: 'date_nanos' },
@@ -44,19 +47,25 @@ function mappingsOf(name: TemplateName, messageType: 'match_only_text' | 'text')
               level: keyword,
               logger: keyword,
               iostream: keyword,
-              offset: { type: 'long' },
+              offset: sortable,
               file: { properties: { path: keyword } },
             },
           },
-          event: { properties: { created: { type: 'date' }, hash: keyword } },
+          // The hash is for `audit` to read.
+          event: {
+            properties: {
+              created: sortableDate,
+              hash: { type: 'keyword', index: false, doc_values: false },
+            },
+          },
           labels: flattened,
           fields: flattened,
           caboose: {
             properties: {
               stream: keyword,
               kind: keyword,
-              end: { type: 'long' },
-              part: { type: 'long' },
+              end: sortable,
+              part: sortable,
               open: { type: 'boolean' },
               time_source: keyword,
             },
@@ -76,9 +85,9 @@ function mappingsOf(name: TemplateName, messageType: 'match_only_text' | 'text')
           metric_text: flattened,
           metric_overflow: flattened,
           metric_names: keyword,
-          log: { properties: { offset: { type: 'long' }, file: { properties: { path: keyword } } } },
-          event: { properties: { created: { type: 'date' } } },
-          caboose: { properties: { stream: keyword, event: keyword, end: { type: 'long' } } },
+          log: { properties: { offset: sortable, file: { properties: { path: keyword } } } },
+          event: { properties: { created: sortableDate } },
+          caboose: { properties: { stream: keyword, event: keyword, end: sortable } },
           points: stored,
         },
       };
