@@ -15,6 +15,9 @@ export type Level = (typeof levels)[number];
 export const eventKinds = ['line', 'traceback', 'progress', 'record'] as const;
 export type EventKind = (typeof eventKinds)[number];
 
+/** Formats whose records have fields of their own; each is described in the file of that name in events/. */
+export type RecordFormatName = 'tfevents' | 'wandb';
+
 /** One log record. Its bounds, id and content are a function of the stream's bytes and of the cuts' `observed`. */
 export interface LogEvent {
   /** hash(stream, start of the whole event, part), or of what is in a row of a rewritten file: see core/ids.ts. */
@@ -37,6 +40,8 @@ export interface LogEvent {
   message: string;
   /** Of a record: what it holds, parsed. NaN and the infinities are numbers here. */
   fields?: Record<string, unknown>;
+  /** Of a record in a format of its own: which one, and so what its fields are. */
+  format?: RecordFormatName;
   /** `logger` or class name, where the line names one. */
   logger?: string;
   /** Of a container's log: which of the writer's outputs it is from. */

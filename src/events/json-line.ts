@@ -27,20 +27,22 @@ export function looksLikeObject(text: string): boolean {
 export function parseJsonLine(text: string): JsonFields | null {
   const line = text.trim();
   // What JSON.parse refuses costs it an exception: printed dicts, and numbers that JSON does not know, come again and again.
-  if (!objectStart.test(line) || !line.endsWith('}') || isDeep(line)) return null;
-  const marked = markBareNumbers(line);
-  const value = parseObject(marked);
-  return value === null || marked === line ? value : (withBareNumbers(value) as JsonFields);
+  if (!objectStart.test(line) || !line.endsWith('}')) return null;
+  const value = parseJsonValue(line);
+  return typeof value === 'object' && value !== null ? (value as JsonFields) : null;
 }
 
 const objectStart = /^\{\s*["}]/;
 
-function parseObject(line: string): JsonFields | null {
+/** Any JSON value; undefined for what is none. Linear in the text. */
+export function parseJsonValue(text: string): unknown {
+  if (isDeep(text)) return undefined;
+  const marked = markBareNumbers(text);
   try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null ? (value as JsonFields) : null;
+    const value: unknown = JSON.parse(marked);
+    return marked === text ? value : withBareNumbers(value);
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

@@ -47,6 +47,10 @@ export class SnapshotCutter {
     this.#collect();
   }
 
+  pause(): void {
+    this.flush();
+  }
+
   flush(): void {
     this.#cutter.flush();
     this.#collect();

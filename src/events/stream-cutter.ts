@@ -3,6 +3,7 @@
  *
  *     undecided ─ enough first bytes, or no more to come ─▶ text      EventCutter
  *                                                      ├──▶ wrapped   WrappedCutter (containers, encodings)
+ *                                                      ├──▶ records   FramedCutter (TensorBoard, W&B)
  *                                                      └──▶ binary    none: the bytes are counted as held
  *
  * While it is undecided the bytes are held unseen.
@@ -13,8 +14,10 @@ import { newCutState } from './cut-state.ts';
 import type { CutState } from './cut-state.ts';
 import { EventCutter } from './event-cutter.ts';
 import type { EventSource } from './event-of.ts';
-import { decideFormat, wrappingFor } from './format.ts';
+import { decideFormat, recordsFor, wrappingFor } from './format.ts';
 import type { Format } from './format.ts';
+import { FramedCutter, newFramedState } from './framed-cutter.ts';
+import type { FramedState } from './framed-cutter.ts';
 import { newWrappedState, WrappedCutter } from './wrapped-cutter.ts';
 import type { WrappedState } from './wrapped-cutter.ts';
 
@@ -23,6 +26,7 @@ export interface StreamState {
   format: Format;
   cut: CutState;
   wrapped?: WrappedState;
+  framed?: FramedState;
 }
 
 /** Segments, and in wrapped streams records, this far apart have an event's end between them. */
@@ -32,7 +36,8 @@ export class StreamCutter {
   readonly #source: EventSource;
   readonly #csvExpected: boolean;
   readonly #text: EventCutter;
-  #wrapped: WrappedCutter | null = null;
+  /** Of what is no text as it stands. */
+  #other: WrappedCutter | FramedCutter | null = null;
   #format: Format;
   #end: number;
 
@@ -42,14 +47,14 @@ export class StreamCutter {
     this.#csvExpected = /\.csv(?:\.gz|\.zst)?$/i.test(source.origin.path);
     this.#format = kept.format ?? 'undecided';
     this.#end = end;
-    const isWrapped = kept.wrapped !== undefined;
+    const isText = kept.wrapped === undefined && kept.framed === undefined;
     const cut = kept.cut ?? newCutState(0, this.#csvExpected);
-    this.#text = new EventCutter(source, cut, isWrapped ? null : open, end);
-    if (kept.wrapped !== undefined) this.#wrapped = this.#unwrapper(kept.wrapped, open);
+    this.#text = new EventCutter(source, cut, isText ? open : null, end);
+    if (!isText) this.#other = this.#otherCutter(kept, open, end);
   }
 
   get closed(): readonly LogEvent[] {
-    return this.#wrapped?.closed ?? this.#text.closed;
+    return (this.#other ?? this.#text).closed;
   }
 
   /** Takes in the bytes that follow those held. */
@@ -60,33 +65,42 @@ export class StreamCutter {
       this.#text.hold(bytes, observed);
       this.#decide(false);
     } else if (this.#format === 'binary') this.#text.skipTo(this.#end);
-    else (this.#wrapped ?? this.#text).feed(bytes, observed);
+    else (this.#other ?? this.#text).feed(bytes, observed);
+  }
+
+  /** The writer has paused: what is open is closed, but for a record that is not whole, which waits. */
+  pause(): void {
+    if (!(this.#other instanceof FramedCutter)) this.flush();
   }
 
   /** No more bytes belong to what is open: closes it. */
   flush(): void {
     if (this.#format === 'undecided') this.#decide(true);
-    if (this.#format !== 'binary') (this.#wrapped ?? this.#text).flush();
+    if (this.#format !== 'binary') (this.#other ?? this.#text).flush();
   }
 
   /** Leaves a range out: the next bytes are those at `offset`. Flush first. */
   skipTo(offset: number): void {
     this.#end = offset;
-    (this.#wrapped ?? this.#text).skipTo(offset);
+    (this.#other ?? this.#text).skipTo(offset);
   }
 
   /** Today's view of what is open, to be shown before it is closed. */
   views(): LogEvent[] {
-    return this.#wrapped?.views() ?? [this.#text.view()].filter((event) => event !== null);
+    return this.#other?.views() ?? [this.#text.view()].filter((event) => event !== null);
   }
 
   /** What has to be kept until the next bytes come. */
   save(): { state: StreamState; open: OpenEvent | null } {
     const { state: cut, open } = this.#text.save();
     const state: StreamState = { format: this.#format, cut };
-    if (this.#wrapped === null) return { state, open };
-    const saved = this.#wrapped.save();
-    return { state: { ...state, wrapped: saved.state }, open: saved.open };
+    if (this.#other === null) return { state, open };
+    if (this.#other instanceof FramedCutter) {
+      const framed = this.#other.save();
+      return { state: { ...state, framed: framed.state }, open: framed.open };
+    }
+    const wrapped = this.#other.save();
+    return { state: { ...state, wrapped: wrapped.state }, open: wrapped.open };
   }
 
   #decide(isWhole: boolean): void {
@@ -94,22 +108,28 @@ export class StreamCutter {
     if (held.length === 0) return;
     this.#format = decideFormat(this.#source.origin, Buffer.concat(held.map(({ bytes }) => bytes)), isWhole);
     if (this.#format === 'undecided') return;
-    if (this.#format === 'binary') {
-      this.#text.skipTo(this.#end);
-    } else if (wrappingFor(this.#format, this.#source.origin) === null) {
+    const start = this.#end - held.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    this.#other = this.#otherCutter({}, null, start);
+    if (this.#other === null && this.#format !== 'binary') {
       this.#text.look();
-    } else {
-      const start = this.#end - held.reduce((sum, { bytes }) => sum + bytes.length, 0);
-      this.#text.skipTo(this.#end);
-      this.#wrapped = this.#unwrapper(newWrappedState(start), null);
-      for (const { bytes, observed } of held) this.#wrapped?.feed(bytes, observed);
+      return;
     }
+    this.#text.skipTo(this.#end);
+    for (const { bytes, observed } of held) this.#other?.feed(bytes, observed);
   }
 
-  #unwrapper(state: WrappedState, open: OpenEvent | null): WrappedCutter | null {
+  /** Of what is unwrapped, or read record by record; null of text, and of what is not read at all. A new one begins at `start`. */
+  #otherCutter(
+    kept: Partial<StreamState>,
+    open: OpenEvent | null,
+    start: number,
+  ): WrappedCutter | FramedCutter | null {
+    const records = recordsFor(this.#format);
+    if (records !== null)
+      return new FramedCutter(this.#source, records, kept.framed ?? newFramedState(start), open);
     const wrapping = wrappingFor(this.#format, this.#source.origin);
     if (wrapping === null) return null;
     const options = { wrapping, quietMsMin, csvExpected: this.#csvExpected };
-    return new WrappedCutter(this.#source, options, state, open);
+    return new WrappedCutter(this.#source, options, kept.wrapped ?? newWrappedState(start), open);
   }
 }

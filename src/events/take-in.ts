@@ -8,7 +8,7 @@
  *     beyond document.end     the hole is recorded as `missing` and closes the open event
  *
  * An event is closed by its successor, by `final`, by a gap, or when the next segment was observed 5 s or more after the
- * last one; never by the reader's clock.
+ * last one (but for a binary record, which waits for its end); never by the reader's clock.
  *
  * Failure rule: never throws on content; what cannot be taken in is returned as a letter.
  */
@@ -160,7 +160,7 @@ function advance(
     end = to;
   };
 
-  if (before.observed > 0 && segment.observed - before.observed >= quietMsMin) cutter.flush();
+  if (before.observed > 0 && segment.observed - before.observed >= quietMsMin) cutter.pause();
   if (segment.start > end) leap(segment.start, 'missing');
   if (segment.gap !== null && segment.end > end) leap(segment.end, segment.gap);
   const bytes = segment.bytes.subarray(end - segment.start);

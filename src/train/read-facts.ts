@@ -6,8 +6,10 @@
  */
 import type { LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
+import { holdsResources } from '../core/resources.ts';
 import { iterationLineReader } from './iteration-lines.ts';
 import { megatronReader } from './megatron.ts';
+import { mlflowReader } from './mlflow.ts';
 import { printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
 import { progressBarReader } from './progress-bar.ts';
@@ -15,13 +17,18 @@ import type { FactReader, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
 import { statementReader } from './statements.ts';
+import { tensorboardReader } from './tensorboard.ts';
 import { trainerStateReader } from './trainer-state.ts';
+import { wandbReader } from './wandb.ts';
 
 /** More specific ones first. */
 const readers: readonly FactReader[] = [
   resourceReader,
   progressBarReader,
   trainerStateReader,
+  mlflowReader,
+  tensorboardReader,
+  wandbReader,
   rowReader,
   recordReader,
   printedDictReader,
@@ -44,7 +51,7 @@ export function readFacts(
   const before: TrainContext = context;
   const after: TrainContext = { ...before, failures: { ...before.failures } };
   const bodies = readBodies(event, after);
-  const observed = readObservations(event, bodies, after.failures ?? {});
+  const observed = holdsResources(event.origin) ? [] : readObservations(event, bodies, after.failures ?? {});
   const all = observed.length === 0 ? bodies : [...bodies, ...observed];
   return { facts: all.length === 0 ? noFacts : factsOf(event, all), context: { ...after } };
 }

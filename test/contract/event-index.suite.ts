@@ -722,7 +722,7 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
           'node-1',
         ];
         await expect
-          .poll(async () => (await values({ resources: true })).toSorted(), patience(index))
+          .poll(async () => (await values({ resources: true })).toSorted(byText), patience(index))
           .toEqual([gpu(0, 100), gpu(0, 200), gpu(1, 101), gpu(1, 201)]);
         expect(await values({})).toEqual([['loss', 2.5, 'node-1']]);
         expect(await values({ name: 'resource.gpu.1.power_watts', resources: true })).toEqual([
@@ -730,7 +730,10 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
           gpu(1, 201),
         ]);
         expect(await values({ name: 'resource.gpu.power_watts', resources: true })).toHaveLength(4);
-        expect((await values({ limit: 2, resources: true })).toSorted()).toEqual([gpu(0, 200), gpu(1, 201)]);
+        expect((await values({ limit: 2, resources: true })).toSorted(byText)).toEqual([
+          gpu(0, 200),
+          gpu(1, 201),
+        ]);
         expect(await values({ name: 'resource.gpu.power_watts' })).toEqual([]);
       });
 
@@ -1064,4 +1067,8 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
       expect(await index.write([], signal)).toEqual([]);
     });
   });
+}
+
+function byText(a: unknown, b: unknown): number {
+  return String(a) < String(b) ? -1 : 1;
 }

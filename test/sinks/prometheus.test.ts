@@ -261,7 +261,7 @@ describe('gauges of resources', () => {
 
   it('have a limit of their own, and never take the place of the training', async () => {
     const all = setUp({ resourceSeriesMax: 2 });
-    all.gauges.take([...'0123'].map((device) => power(device)));
+    all.gauges.take(['0', '1', '2', '3'].map((device) => power(device)));
     all.gauges.take([point()]);
     expect(await resourceLines(all)).toHaveLength(2);
     expect(await all.lines()).toHaveLength(2);

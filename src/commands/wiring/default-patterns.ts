@@ -12,6 +12,7 @@ const namesOfLogs = [
   '{stdout,stderr,console,output}*',
   'slurm-*',
   '*tfevents*',
+  '*.wandb',
   '{trainer_state,all_results,train_results,eval_results,metrics,wandb-summary}.json',
 ];
 

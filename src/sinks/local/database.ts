@@ -68,7 +68,7 @@ function closedOnError<T>(db: DatabaseSync, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    db.close();
+    if (db.isOpen) db.close();
     throw error;
   }
 }

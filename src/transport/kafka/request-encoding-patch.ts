@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '../../core/crc32c.ts';
 
 /** What this patch knows of kafkajs's encoder: bytes are written into `buf` at `offset`. */
 interface Encoder {

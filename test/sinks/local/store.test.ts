@@ -61,11 +61,25 @@ describe('the file', () => {
       ALTER TABLE "logs_2026.11.23" DROP COLUMN version;
       ALTER TABLE "logs_2026.11.23" DROP COLUMN iostream;
       ALTER TABLE points RENAME COLUMN version TO end;
+      ALTER TABLE origins DROP COLUMN kind;
       PRAGMA user_version = 1;`);
     db.close();
     const found = await open().search({ clauses: parseSearch('first -iostream:stderr') });
     expect(found).toHaveLength(1);
     await open().write([event(stream, 0, 'again')], signal);
+    expect(await open().search({ clauses: parseSearch('again') })).toHaveLength(1);
+  });
+
+  test('of the second version is brought up to date', async () => {
+    const stream = newStream();
+    const index = open();
+    await index.write([event(stream, 0, 'first')], signal);
+    await index.close();
+    const db = new DatabaseSync(file());
+    db.exec('ALTER TABLE origins DROP COLUMN kind; PRAGMA user_version = 2');
+    db.close();
+    await open().write([event(newStream(), 0, 'again')], signal);
+    expect(await open().search({ clauses: parseSearch('first') })).toHaveLength(1);
     expect(await open().search({ clauses: parseSearch('again') })).toHaveLength(1);
   });
 

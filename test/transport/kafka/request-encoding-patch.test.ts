@@ -1,28 +1,9 @@
 import { createRequire } from 'node:module';
-import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { crc32c } from '../../../src/transport/kafka/crc32c.ts';
 import { patchRequestEncoding } from '../../../src/transport/kafka/request-encoding-patch.ts';
 
 const require = createRequire(import.meta.url);
 const produce = 'kafkajs/src/protocol/requests/produce/v7/request';
-
-describe('the checksum', () => {
-  it('is the one of the standard', () => {
-    // https://www.rfc-editor.org/rfc/rfc3720#appendix-B.4
-    expect(crc32c(Buffer.alloc(32)).toString(16)).toBe('8a9136aa');
-    expect(crc32c(Buffer.alloc(32, 0xff)).toString(16)).toBe('62a8ab43');
-    expect(crc32c(Buffer.from('123456789')).toString(16)).toBe('e3069283');
-  });
-
-  it('goes on over parts', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 100 }), fc.nat(100), (bytes, at) => {
-        expect(crc32c(bytes.subarray(at), crc32c(bytes.subarray(0, at)))).toBe(crc32c(bytes));
-      }),
-    );
-  });
-});
 
 describe('a produce request of the patched kafkajs', () => {
   const sizes = [[0], [10], [8191], [8192], [900_000], [10, 200_000, 1, 150_000, 8192], [200_000, 10]];

@@ -3,7 +3,7 @@ const polynomial = 0x82f63b78;
 const tables = makeTables();
 const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
 
-/** The checksum of Kafka's record batches, unsigned. `before`: the one of the bytes before. Eight bytes at a time ("slicing by 8"). */
+/** The checksum of Kafka's record batches and of TFRecord files, unsigned. `before`: the one of the bytes before. Eight bytes at a time ("slicing by 8"). */
 export function crc32c(bytes: Uint8Array, before = 0): number {
   let crc = ~before;
   let i = 0;

@@ -1,0 +1,22 @@
+/**
+ * MLflow's file store (mlflow/store/tracking/file_store.py): below a run's directory, which is named by 32 hexadecimal digits, the file
+ * `metrics/NAME` has a line `timestamp value step` for each value; files of old versions have no step, which is 0 then. Parameters,
+ * tags and meta.yaml state no points.
+ */
+import { readNumber } from './numbers.ts';
+import { point } from './reader.ts';
+import type { FactReader } from './reader.ts';
+
+const runFile = /\/[0-9a-f]{32}\/(?:metrics\/(.{1,1024})|(?:params|tags)\/.+|meta\.yaml)$/;
+const metricLine = /^\d{1,16} (\S{1,64})(?: (-?\d{1,16}))?(?: \S{1,256}){0,3}$/;
+
+export const mlflowReader: FactReader = {
+  format: 'MLflow',
+  matches: ({ event }) => runFile.test(event.origin.path),
+  read({ event, line }) {
+    const name = runFile.exec(event.origin.path)?.[1];
+    const found = metricLine.exec(line.trimEnd());
+    const value = readNumber(found?.[1] ?? '');
+    return name === undefined || value === null ? [] : [point(Number(found?.[2] ?? 0), name, value)];
+  },
+};
