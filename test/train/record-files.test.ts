@@ -73,7 +73,7 @@ describe('MLflow', () => {
   const read = (path: string, text: string) =>
     eventsOf(text, { path })
       .flatMap((event) => readFacts(event, {}).facts)
-      .map((fact) => (fact.kind === 'point' ? [fact.step, fact.name, fact.value] : []));
+      .flatMap((fact) => (fact.kind === 'point' ? [[fact.step, fact.name, fact.value]] : []));
 
   it('has a value a line, under the name of the path below metrics', () => {
     const text =
