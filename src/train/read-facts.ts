@@ -8,6 +8,7 @@ import type { LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
 import { holdsResources } from '../core/resources.ts';
 import { iterationLineReader } from './iteration-lines.ts';
+import { kerasReader } from './keras.ts';
 import { megatronReader } from './megatron.ts';
 import { mlflowReader } from './mlflow.ts';
 import { printedDictReader } from './printed-dict.ts';
@@ -24,6 +25,7 @@ import { wandbReader } from './wandb.ts';
 /** More specific ones first. */
 const readers: readonly FactReader[] = [
   resourceReader,
+  kerasReader,
   progressBarReader,
   trainerStateReader,
   mlflowReader,

@@ -12,6 +12,8 @@ export interface TrainContext {
   failures?: FailureMemory | undefined;
   /** The progress bars seen, by their total: steps done. At most `barsMax`. */
   bars?: Record<string, number>;
+  /** Keras: the epoch that has begun and not ended, from 1 on. */
+  epoch?: number;
 }
 
 /** An event with its first line, on which every text format keeps a statement. */
