@@ -8,7 +8,7 @@ function read(text: string): unknown[] {
   return eventsOf(text, { path: '/logs/console.log' }).flatMap((event) => {
     const read = readFacts(event, context);
     context = JSON.parse(JSON.stringify(read.context)) as Record<string, unknown>;
-    return read.facts.flatMap((fact) => {
+    return read.facts.flatMap((fact): unknown[] => {
       if (fact.kind === 'point') return [[fact.step, fact.name, fact.value]];
       return fact.kind === 'progress' ? [`${fact.step}/${fact.total} ${fact.label ?? ''}`.trim()] : [];
     });
