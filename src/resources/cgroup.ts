@@ -3,7 +3,7 @@
  * where its parents can be seen, of the pod or Slurm job that it is a part of, so that the trainer beside it is in it.
  */
 import { join } from 'node:path';
-import { known, namedNumbers, oneNumber, pressureCounters } from './reading.ts';
+import { isEmpty, known, namedNumbers, oneNumber, pressureCounters } from './reading.ts';
 import type { Reading, ReadText, ResourceSource } from './reading.ts';
 
 const root = '/sys/fs/cgroup';
@@ -64,8 +64,7 @@ export async function readCgroup(readText: ReadText, directory: string): Promise
       ...pressureCounters('io', text('io.pressure')),
     },
   };
-  const isEmpty = Object.keys(reading.values).length + Object.keys(reading.counters).length === 0;
-  return isEmpty ? [] : [reading];
+  return isEmpty(reading) ? [] : [reading];
 }
 
 const statFiles = [

@@ -2,7 +2,7 @@
  * The ports of InfiniBand and RoCE adapters: /sys/class/infiniband/<adapter>/ports/<port>/counters (kernel,
  * Documentation/ABI/stable/sysfs-class-infiniband). A container sees them if it has the devices or the host's /sys.
  */
-import { known, oneNumber } from './reading.ts';
+import { isEmpty, known, oneNumber } from './reading.ts';
 import type { Reading, ReadText, ResourceSource } from './reading.ts';
 
 export interface InfinibandOptions {
@@ -57,6 +57,6 @@ async function readPort(readText: ReadText, adapter: string, port: string): Prom
     counters[name] = count === null ? null : count * factor;
   }
   const reading = { values: known(values), counters: known(counters) };
-  if (Object.keys(reading.values).length + Object.keys(reading.counters).length === 0) return null;
+  if (isEmpty(reading)) return null;
   return { group: 'infiniband', device: `${adapter}:${port}`, ...reading };
 }

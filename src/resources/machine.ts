@@ -1,5 +1,5 @@
 /** The machine, from /proc (proc(5)): CPU, memory, load and pressure; its disks and its network, each device by itself. */
-import { known, namedNumbers, pressureCounters } from './reading.ts';
+import { isEmpty, known, namedNumbers, pressureCounters } from './reading.ts';
 import type { Measures, Reading, ReadText, ResourceSource } from './reading.ts';
 
 /** More of a kind are not told apart. */
@@ -43,9 +43,8 @@ export function machineSource({ readText, exists }: MachineOptions): ResourceSou
           ...pressureCounters('io', io ?? null),
         },
       };
-      const isEmpty = Object.keys(machine.values).length + Object.keys(machine.counters).length === 0;
       return [
-        ...(isEmpty ? [] : [machine]),
+        ...(isEmpty(machine) ? [] : [machine]),
         ...(await realOnes(readDisks(disks ?? ''), (name) => isReal(`/sys/block/${name}/device`))),
         ...(await networkInterfaces(readInterfaces(interfaces ?? ''), isReal)),
       ];

@@ -16,6 +16,10 @@ export interface Reading {
   counters: Measures;
 }
 
+export function isEmpty({ values, counters }: Pick<Reading, 'values' | 'counters'>): boolean {
+  return Object.keys(values).length + Object.keys(counters).length === 0;
+}
+
 /** What a source reads at one moment; empty where the machine has nothing of its kind. */
 export interface ResourceSource {
   /** For the log. */

@@ -51,11 +51,11 @@ export function readFacts(
   context: Record<string, unknown>,
 ): { facts: Fact[]; context: Record<string, unknown> } {
   const before: TrainContext = context;
-  const after: TrainContext = { ...before, failures: { ...before.failures } };
+  const after: TrainContext & Record<string, unknown> = { ...before, failures: { ...before.failures } };
   const bodies = readBodies(event, after);
   const observed = holdsResources(event.origin) ? [] : readObservations(event, bodies, after.failures ?? {});
   const all = observed.length === 0 ? bodies : [...bodies, ...observed];
-  return { facts: all.length === 0 ? noFacts : factsOf(event, all), context: { ...after } };
+  return { facts: all.length === 0 ? noFacts : factsOf(event, all), context: after };
 }
 
 function readBodies(event: LogEvent, context: TrainContext): readonly FactBody[] {

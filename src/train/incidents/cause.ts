@@ -27,7 +27,7 @@ export interface Cause {
   echo: Echo[];
 }
 
-const evidenceMax = 8;
+export const evidenceMax = 8;
 
 /** `parts[0]` is the cause itself. */
 export function causeOf(parts: readonly Kept[], rank: number | null): Cause {

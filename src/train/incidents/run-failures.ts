@@ -5,12 +5,12 @@
  */
 import type { Fact } from '../../core/fact.ts';
 import { normalized, AttemptRecord } from './attempt-record.ts';
+import { evidenceMax, sortedRanks } from './cause.ts';
 import type { Cause } from './cause.ts';
 import { causesOf } from './verdict.ts';
 
 /** Over this, the oldest attempts but the first are forgotten. */
 const attemptsMax = 32;
-const evidenceMax = 8;
 
 /** A cause, with the attempts that failed of it. */
 export interface RunCause extends Cause {
@@ -63,6 +63,6 @@ export class RunFailures {
 function add(known: RunCause, cause: Cause, attempt: number, last: number): void {
   known.attempts.push(attempt);
   known.restarted = attempt < last;
-  known.ranks = [...new Set([...known.ranks, ...cause.ranks])].sort((a, b) => a - b);
+  known.ranks = sortedRanks([...known.ranks, ...cause.ranks]);
   known.evidence = [...known.evidence, ...cause.evidence].slice(0, evidenceMax);
 }
