@@ -18,11 +18,13 @@ const measuredSeconds = Number(process.env['CABOOSE_BENCH_SECONDS'] ?? 30);
 const profileDirectory = process.env['CABOOSE_BENCH_PROFILE_DIR'];
 /**
  * Java compiles what runs often: of a server that has just started the first 200,000 documents cost five times as much each as after 600,000,
- * which is the state of one that has been up for a while.
+ * and its compiler takes a fifth of a core for some minutes more. So the load is kept up until a round costs Elasticsearch no less than the one
+ * before, which is the state of a server that has been up for a while.
  */
 const warmUpSeconds = 20;
 const warmUpRoundsMin = 4;
-const warmUpRoundsMax = 10;
+const warmUpRoundsMax = 15;
+const settledShare = 0.95;
 const tickMs = 25;
 const probeIntervalMs = 100;
 /** A search takes the index 10 to 30 ms. */
@@ -139,14 +141,10 @@ async function measureOnce(context: BenchContext, run: number): Promise<Measured
       };
       // The load begins when a line comes through: until then the indexer and its consumer group are starting.
       await comesThrough();
-      for (
-        let round = 0, seconds = Infinity;
-        round < warmUpRoundsMin || (round < warmUpRoundsMax && seconds > p99SecondsMax);
-        round += 1
-      ) {
+      await warmUp(context.serverPids().elasticsearch, async () => {
         await writer.write(warmUpSeconds);
-        seconds = await comesThrough();
-      }
+        return await comesThrough();
+      });
       const pids = { ...context.serverPids(), agent: agent.child.pid ?? 0, indexer: indexer.pid };
       const indices = [`${topicPrefix}-logs-*`, `${topicPrefix}-metrics-*`];
       const docsBefore = await indexedBy(node, indices);
@@ -180,6 +178,19 @@ async function measureOnce(context: BenchContext, run: number): Promise<Measured
       await fetch(new URL(`/${topicPrefix}-*`, node), { method: 'DELETE' });
     }
   });
+}
+
+/** Rounds of load until they cost no less and a line comes through in time, within bounds. A round tells what its last line took, in seconds. */
+async function warmUp(elasticsearch: number | null, load: () => Promise<number>): Promise<void> {
+  const cpuSeconds = async () => (elasticsearch === null ? 0 : (await usedBy(elasticsearch)).cpuSeconds);
+  for (let round = 0, costBefore = Infinity; round < warmUpRoundsMax; round += 1) {
+    const before = await cpuSeconds();
+    const seconds = await load();
+    const cost = (await cpuSeconds()) - before;
+    const isSettled = cost >= costBefore * settledShare && seconds <= p99SecondsMax;
+    if (isSettled && round + 1 >= warmUpRoundsMin) return;
+    costBefore = cost;
+  }
 }
 
 async function cpuSecondsOf(pids: {

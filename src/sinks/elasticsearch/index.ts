@@ -139,7 +139,7 @@ class ElasticsearchIndex implements EventIndex {
     const results = Array.from<ItemResult>({ length: items.length });
     // Stream documents speak of the events, so they are written when those are stored.
     const written = await this.#writePart(items, (item) => item.kind !== 'stream', results, signal);
-    if (soon) this.#refresher.request(written);
+    if (soon) this.#refresher.request([...written].filter((name) => name.includes('-logs-')));
     await this.#writePart(items, (item) => item.kind === 'stream', results, signal);
     return results;
   }
