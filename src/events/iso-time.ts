@@ -34,7 +34,7 @@ export function readIsoTime(
   const second = readDigits(text, index + 17, 2);
   if (year < 0 || month < 1 || month > 12 || day < 1 || day > 31) return null;
   if (hour < 0 || hour > 23 || minute < 0 || second < 0) return null;
-  const local = Date.UTC(year, month - 1, day, hour, minute, second);
+  const local = dayMs(year, month, day) + ((hour * 60 + minute) * 60 + second) * 1000;
   const fractionStart = index + timeLength;
   const fractionEnd = endOfFraction(text, fractionStart);
   const named = zoneAt(text, fractionEnd);
@@ -43,6 +43,15 @@ export function readIsoTime(
     ms: local - shift + fractionMsAt(text, fractionStart + 1, fractionEnd),
     end: fractionEnd + (named?.[0].length ?? 0),
   };
+}
+
+/** The day that was asked for last, for it is asked for again and again. */
+const lastDay = { year: 0, month: 0, day: 0, ms: 0 };
+
+function dayMs(year: number, month: number, day: number): number {
+  if (day !== lastDay.day || month !== lastDay.month || year !== lastDay.year)
+    Object.assign(lastDay, { year, month, day, ms: Date.UTC(year, month - 1, day) });
+  return lastDay.ms;
 }
 
 /** A quick look at the few characters that tell a time from most other text. */
