@@ -19,8 +19,9 @@ const stepStatement =
 
 export const statementReader: FactReader = {
   format: 'name=value',
-  matches: ({ event }) => event.kind === 'line' || event.kind === 'progress',
-  read: ({ event, line }) => (event.kind === 'line' ? readStatements(line) : []),
+  kinds: ['line'],
+  matches: () => true,
+  read: ({ line }) => readStatements(line),
 };
 
 /** The step that a line states, or null. */
