@@ -30,8 +30,9 @@ export function streamId(identity: {
 
 /** The `_id` of an event: hash(stream, start of the whole event, part). */
 export function eventId(stream: string, eventStart: number, part: number): string {
-  // What digest() does, without the list: it is made of every line.
-  return shortHash(`${prefixed(stream)},${prefixed(eventStart)},${prefixed(part)}`);
+  // What digest() does, in one text at once: it is made of every line.
+  const start = String(eventStart);
+  return shortHash(`${stream.length}:${stream},${start.length}:${start},${prefixed(part)}`);
 }
 
 /** The `_id` of a row of a rewritten file: hash(source id, run, path, what is in it, its number among equals, part). */

@@ -76,10 +76,11 @@ function trimNul(text: string): string {
  * Keras 2: `10/32 [====>....] - ETA: 0s - loss: 4.1`; Keras 3: `10/32 ━━━━ 0s 5ms/step - loss: 4.1` (utils/progbar.py).
  */
 export function progressBarEnd(text: string): number {
-  for (let at = text.indexOf(' [', 0), tries = 0; at >= 0 && tries < 16; tries += 1) {
-    if (isClockStart(text, at + 2) && counterBefore.test(text.slice(Math.max(0, at - 32), at)))
-      return closingBracket(text, at + 1);
-    at = text.indexOf(' [', at + 2);
+  for (let at = text.indexOf('['), tries = 0; at >= 0 && tries < 16; at = text.indexOf('[', at + 1)) {
+    if (text.charCodeAt(at - 1) !== 32) continue;
+    tries += 1;
+    if (isClockStart(text, at + 1) && counterBefore.test(text.slice(Math.max(0, at - 33), at - 1)))
+      return closingBracket(text, at);
   }
   return mayStartCount(text.charCodeAt(0)) && kerasBar.test(text) ? text.length : -1;
 }

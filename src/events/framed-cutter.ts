@@ -13,7 +13,7 @@
 import type { Level, LogEvent } from '../core/event.ts';
 import { eventId } from '../core/ids.ts';
 import type { OpenEvent } from '../core/stream-document.ts';
-import { crcOf } from './event-of.ts';
+import { crcOf, sumText } from './event-of.ts';
 import type { EventSource } from './event-of.ts';
 import type { Frame, Framing, Place } from './framing.ts';
 
@@ -189,7 +189,7 @@ export class FramedCutter {
       fields,
       format: this.#format.name,
       rank: origin.rank,
-      sum: sum.toString(16).padStart(8, '0'),
+      sum: sumText(sum),
       open: false,
     });
   }

@@ -5,6 +5,18 @@
  */
 import { isAscii } from 'node:buffer';
 
+interface Piece {
+  start: number;
+  end: number;
+  /** One character a byte. */
+  text: string;
+}
+const noPiece: Piece = { start: -1, end: -1, text: '' };
+
+function isOf(piece: Piece, start: number, end: number): boolean {
+  return piece.start === start && piece.end === end;
+}
+
 /** EF BB BF, one character a byte. */
 const byteOrderMark = '\u00ef\u00bb\u00bf';
 
@@ -14,6 +26,9 @@ export class HeldBytes {
   #base: number;
   /** All of them are ASCII, so that none need be asked one by one. */
   #ascii: boolean;
+  /** The last two pieces of text: what is asked for twice is asked for again soon, at most with the next line in between. */
+  #last: Piece = noPiece;
+  #beforeLast: Piece = noPiece;
 
   /** `end` is the offset behind the last of the bytes. */
   constructor(bytes: Buffer, end: number) {
@@ -36,6 +51,7 @@ export class HeldBytes {
     this.#bytes = Buffer.alloc(0);
     this.#base = offset;
     this.#ascii = true;
+    this.#last = this.#beforeLast = noPiece;
   }
 
   /** The offset of the next such byte, or -1. */
@@ -68,7 +84,12 @@ export class HeldBytes {
 
   /** One character a byte: an index in this text is a distance in bytes. */
   latin1(start: number, end: number): string {
-    return this.#bytes.toString('latin1', start - this.#base, end - this.#base);
+    if (isOf(this.#last, start, end)) return this.#last.text;
+    if (isOf(this.#beforeLast, start, end)) return this.#beforeLast.text;
+    const text = this.#bytes.toString('latin1', start - this.#base, end - this.#base);
+    this.#beforeLast = this.#last;
+    this.#last = { start, end, text };
+    return text;
   }
 
   /** UTF-8; what is not becomes U+FFFD. */

@@ -13,11 +13,13 @@ const colon = 58;
 const dot = 46;
 const comma = 44;
 const letterT = 84;
+const letterU = 85;
+const letterZ = 90;
+const plus = 43;
 
 const timeLength = '0000-00-00 00:00:00'.length;
 const fractionDigitsMax = 9;
-/** Behind the time or a space after it. */
-const zone = / ?(Z\b|UTC\b|[+-]\d{2}:?\d{2}(?!\d))/y;
+const zone = /UTC\b|[+-]\d{2}:?\d{2}(?!\d)/y;
 
 /** The time at `index` of the text in ms since epoch, and the index behind it; null if there is none. */
 export function readIsoTime(
@@ -34,15 +36,24 @@ export function readIsoTime(
   const second = readDigits(text, index + 17, 2);
   if (year < 0 || month < 1 || month > 12 || day < 1 || day > 31) return null;
   if (hour < 0 || hour > 23 || minute < 0 || second < 0) return null;
-  const local = Date.UTC(year, month - 1, day, hour, minute, second);
+  const local = dayMs(year, month, day) + ((hour * 60 + minute) * 60 + second) * 1000;
   const fractionStart = index + timeLength;
   const fractionEnd = endOfFraction(text, fractionStart);
   const named = zoneAt(text, fractionEnd);
-  const shift = named === null ? offset(local) : zoneShift(named[1] ?? '');
+  const shift = named === null ? offset(local) : named.shiftMs;
   return {
     ms: local - shift + fractionMsAt(text, fractionStart + 1, fractionEnd),
-    end: fractionEnd + (named?.[0].length ?? 0),
+    end: named === null ? fractionEnd : named.end,
   };
+}
+
+/** The day that was asked for last, for it is asked for again and again. */
+const lastDay = { year: 0, month: 0, day: 0, ms: 0 };
+
+function dayMs(year: number, month: number, day: number): number {
+  if (day !== lastDay.day || month !== lastDay.month || year !== lastDay.year)
+    Object.assign(lastDay, { year, month, day, ms: Date.UTC(year, month - 1, day) });
+  return lastDay.ms;
 }
 
 /** A quick look at the few characters that tell a time from most other text. */
@@ -91,16 +102,21 @@ function fractionMsAt(text: string, from: number, end: number): number {
   return ns / 1e6;
 }
 
-function zoneAt(text: string, index: number): RegExpExecArray | null {
-  const first = text.charCodeAt(text.charCodeAt(index) === space ? index + 1 : index);
-  // Z, UTC, + or -
-  if (first !== 90 && first !== 85 && first !== 43 && first !== dash) return null;
-  zone.lastIndex = index;
-  return zone.exec(text);
+/** At `index`, or behind a space there. */
+function zoneAt(text: string, index: number): { shiftMs: number; end: number } | null {
+  const start = text.charCodeAt(index) === space ? index + 1 : index;
+  const first = text.charCodeAt(start);
+  if (first === letterZ) return wordCode.test(text.charAt(start + 1)) ? null : { shiftMs: 0, end: start + 1 };
+  if (first !== letterU && first !== plus && first !== dash) return null;
+  zone.lastIndex = start;
+  const name = zone.exec(text)?.[0];
+  return name === undefined ? null : { shiftMs: zoneShift(name), end: start + name.length };
 }
 
+const wordCode = /^\w/;
+
 function zoneShift(name: string): number {
-  if (name === 'Z' || name === 'UTC') return 0;
+  if (name === 'UTC') return 0;
   const minutes = Number(name.slice(1, 3)) * 60 + Number(name.slice(-2));
   return (name.startsWith('-') ? -minutes : minutes) * 60_000;
 }

@@ -10,7 +10,7 @@
 import { eventBytesMax } from '../core/event.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { OpenEvent } from '../core/stream-document.ts';
-import { crcOf, partBoundary } from './event-of.ts';
+import { crcOf, partBoundary, sumText } from './event-of.ts';
 import type { EventSource } from './event-of.ts';
 import { parseJsonLine, readRecordHead } from './json-line.ts';
 import { fieldsKey } from './rows.ts';
@@ -160,7 +160,7 @@ export class JsonDocument {
       kind: fields === null ? 'line' : 'record',
       message: shown.toString('utf8').replaceAll(/\s*[\r\n]\s*/g, ' '),
       rank: head?.rank ?? origin.rank,
-      sum: crcOf(shown, 0).toString(16).padStart(8, '0'),
+      sum: sumText(crcOf(shown, 0)),
       open: false,
     };
     if (fields !== null) event.fields = fields;

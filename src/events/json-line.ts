@@ -49,6 +49,7 @@ export function parseJsonValue(text: string): unknown {
 
 /** Deeper values would overflow the stack of whoever writes them again. Brackets in strings count, which is harmless. */
 function isDeep(line: string): boolean {
+  if (count(line, '{', depthMax) + count(line, '[', depthMax) <= depthMax) return false;
   let depth = 0;
   for (let i = 0; i < line.length; i += 1) {
     const code = line.charCodeAt(i);
@@ -58,6 +59,14 @@ function isDeep(line: string): boolean {
     } else if (code === 125 || code === 93) depth -= 1;
   }
   return false;
+}
+
+/** How often the line has the character; more than `most` need not be told apart. */
+function count(line: string, character: string, most: number): number {
+  let found = 0;
+  for (let at = line.indexOf(character); at >= 0 && found <= most; at = line.indexOf(character, at + 1))
+    found += 1;
+  return found;
 }
 
 const bareNumber = /-?\b(?:NaN|Infinity)\b/g;

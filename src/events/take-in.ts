@@ -17,6 +17,7 @@ import type { LogEvent } from '../core/event.ts';
 import type { GapReason, Lane, Segment } from '../core/segment.ts';
 import type { StreamDocument } from '../core/stream-document.ts';
 import { recentSegmentsMax } from '../core/stream-document.ts';
+import { sumText } from './event-of.ts';
 import { zoneOffset } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
 import { inherited } from './rows.ts';
@@ -206,7 +207,7 @@ function withRecent(document: StreamDocument, segment: Segment): StreamDocument[
 }
 
 function sumOf(bytes: Buffer): string {
-  return crc32(bytes).toString(16).padStart(8, '0');
+  return sumText(crc32(bytes));
 }
 
 /** Where the segment speaks of bytes that the stream has passed already: are they the same? */

@@ -13,7 +13,8 @@ const statement = /^([A-Za-z][\w/-]{0,40}(?: [A-Za-z][\w/-]{0,40}){0,3}) ([^\s]{
 
 export const iterationLineReader: FactReader = {
   format: 'nanoGPT',
-  matches: ({ event, line }) => event.kind === 'line' && line.length < 2048 && start.test(line),
+  kinds: ['line'],
+  matches: ({ line }) => line.length < 2048 && start.test(line),
   read({ line }) {
     const found = start.exec(line);
     if (found === null) return [];

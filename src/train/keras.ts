@@ -21,8 +21,8 @@ const metricsMax = 256;
 
 export const kerasReader: FactReader = {
   format: 'Keras',
-  matches: ({ event: { kind }, line }) =>
-    (kind === 'progress' || kind === 'line') && (epochLine.test(line) || bar.test(line)),
+  kinds: ['progress', 'line'],
+  matches: ({ line }) => epochLine.test(line) || bar.test(line),
   read({ line }, context) {
     const epoch = epochLine.exec(line)?.[1];
     if (epoch === undefined) return readBar(line.slice(0, lineMax), context);

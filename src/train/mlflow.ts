@@ -12,7 +12,8 @@ const metricLine = /^\d{1,16} (\S{1,64})(?: (-?\d{1,16}))?(?: \S{1,256}){0,3}$/;
 
 export const mlflowReader: FactReader = {
   format: 'MLflow',
-  matches: ({ event }) => runFile.test(event.origin.path),
+  mayRead: ({ path }) => runFile.test(path),
+  matches: () => true,
   read({ event, line }) {
     const name = runFile.exec(event.origin.path)?.[1];
     const found = metricLine.exec(line.trimEnd());

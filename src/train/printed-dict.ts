@@ -17,8 +17,8 @@ const pairsMax = 512;
 
 export const printedDictReader: FactReader = {
   format: 'Hugging Face Trainer',
-  matches: ({ event, line }) =>
-    event.kind === 'line' && line.startsWith("{'") && line.trimEnd().endsWith('}'),
+  kinds: ['line'],
+  matches: ({ line }) => line.startsWith("{'") && line.trimEnd().endsWith('}'),
   read({ event, line }, context) {
     const pairs = readPairs(line.trimEnd());
     if (pairs === null || !pairs.some(([name]) => trainerKey.test(name))) return [];

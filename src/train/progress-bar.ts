@@ -35,7 +35,8 @@ const barsMax = 8;
 
 export const progressBarReader: FactReader = {
   format: 'tqdm',
-  matches: ({ event }) => event.kind === 'progress',
+  kinds: ['progress'],
+  matches: () => true,
   read({ line }, context) {
     const bar = readBar(line);
     if (bar === null) return [];

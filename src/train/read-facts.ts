@@ -4,9 +4,11 @@
  *
  * Failure rule: an event that no reader knows has no facts; a reader never throws.
  */
-import type { LogEvent } from '../core/event.ts';
+import { eventKinds } from '../core/event.ts';
+import type { EventKind, LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
 import { holdsResources } from '../core/resources.ts';
+import type { Origin } from '../core/segment.ts';
 import { iterationLineReader } from './iteration-lines.ts';
 import { kerasReader } from './keras.ts';
 import { megatronReader } from './megatron.ts';
@@ -20,7 +22,7 @@ import { resourceReader } from './resources.ts';
 import { statementReader } from './statements.ts';
 import { tensorboardReader } from './tensorboard.ts';
 import { trainerStateReader } from './trainer-state.ts';
-import { wandbReader } from './wandb.ts';
+import { wandbReader, wandbSummaryReader } from './wandb.ts';
 
 /** More specific ones first. */
 const readers: readonly FactReader[] = [
@@ -31,6 +33,7 @@ const readers: readonly FactReader[] = [
   mlflowReader,
   tensorboardReader,
   wandbReader,
+  wandbSummaryReader,
   rowReader,
   recordReader,
   printedDictReader,
@@ -61,8 +64,23 @@ export function readFacts(
 function readBodies(event: LogEvent, context: TrainContext): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
   const readable = { event, line: firstLine(event.message) };
-  const reader = readers.find((reader) => reader.matches(readable));
-  return reader === undefined ? noBodies : reader.read(readable, context);
+  for (const reader of readersFor(event)) if (reader.matches(readable)) return reader.read(readable, context);
+  return noBodies;
+}
+
+type ReadersByKind = Readonly<Record<EventKind, readonly FactReader[]>>;
+const readersByOrigin = new WeakMap<Origin, ReadersByKind>();
+
+/** The readers that may match the event: most cannot, whatever it says. */
+function readersFor({ origin, kind }: LogEvent): readonly FactReader[] {
+  let known = readersByOrigin.get(origin);
+  if (known === undefined) {
+    const possible = readers.filter(({ mayRead }) => mayRead?.(origin) ?? true);
+    const entries = eventKinds.map((of) => [of, possible.filter(({ kinds }) => kinds?.includes(of) ?? true)]);
+    known = Object.fromEntries(entries) as ReadersByKind;
+    readersByOrigin.set(origin, known);
+  }
+  return known[kind];
 }
 
 const noBodies: readonly FactBody[] = [];

@@ -2,8 +2,9 @@
  * What a format's reader is. Readers are asked in the order of the list in read-facts.ts; the first one that matches an
  * event reads it, and no other is asked. A reader is pure and takes time linear in the event.
  */
-import type { LogEvent } from '../core/event.ts';
+import type { EventKind, LogEvent } from '../core/event.ts';
 import type { FactBody, PointBody } from '../core/fact.ts';
+import type { Origin } from '../core/segment.ts';
 import { canonicalName } from './canonical.ts';
 import type { FailureMemory } from './observations/read-observations.ts';
 
@@ -25,6 +26,10 @@ export interface ReadableEvent {
 export interface FactReader {
   /** For people: the framework or format. */
   format: string;
+  /** Of the events that it may match; absent: any. */
+  kinds?: readonly EventKind[];
+  /** Whether it may match events from there; absent: from anywhere. Asked once a stream, `matches` for every event. */
+  mayRead?: (origin: Origin) => boolean;
   matches(readable: ReadableEvent): boolean;
   read(readable: ReadableEvent, context: TrainContext): FactBody[];
 }

@@ -35,8 +35,8 @@ const coordinates = /^(?:epoch|time|timestamp|wall_time|created_at|rank)$/i;
 
 export const rowReader: FactReader = {
   format: 'CSV',
-  matches: ({ event, line }) =>
-    event.kind === 'record' && event.fields !== undefined && !line.trimStart().startsWith('{'),
+  kinds: ['record'],
+  matches: ({ event, line }) => event.fields !== undefined && !line.trimStart().startsWith('{'),
   read({ event }) {
     const fields = event.fields ?? {};
     const step = stepIn(fields) ?? readStep(fields['epoch']);
@@ -53,7 +53,8 @@ export const rowReader: FactReader = {
 
 export const recordReader: FactReader = {
   format: 'JSON lines',
-  matches: ({ event }) => event.kind === 'record' && event.fields !== undefined,
+  kinds: ['record'],
+  matches: ({ event }) => event.fields !== undefined,
   read({ event }) {
     const fields = event.fields ?? {};
     if (statesSettings(fields)) return [];

@@ -19,8 +19,9 @@ const stepStatement =
 
 export const statementReader: FactReader = {
   format: 'name=value',
-  matches: ({ event }) => event.kind === 'line' || event.kind === 'progress',
-  read: ({ event, line }) => (event.kind === 'line' ? readStatements(line) : []),
+  kinds: ['line'],
+  matches: () => true,
+  read: ({ line }) => readStatements(line),
 };
 
 /** The step that a line states, or null. */
@@ -46,25 +47,38 @@ const valueAt =
 /** All statements of numbers in a line, from left to right. One pass: names are read backwards from `=` and `:`. */
 function statementsIn(line: string): [name: string, value: number][] {
   const found: [string, number][] = [];
-  let nameStart = -1;
-  for (let i = 0; i < line.length && found.length < statementsMax; i += 1) {
-    const code = line.charCodeAt(i);
-    if (code !== 58 && code !== 61) {
-      if (!isNameCode(code)) nameStart = -1;
-      else if (nameStart < 0) nameStart = i;
-      continue;
-    }
-    const name = nameStart < 0 ? '' : line.slice(nameStart, i);
-    nameStart = -1;
-    if (!/^[A-Za-z_]/.test(name) || name.length > 128 || /\.(?:py|cc|cpp|cu|java|go|rs|js)$/.test(name))
-      continue;
-    let at = i + 1;
-    while (at - i < 16 && line.charCodeAt(at) === 32) at += 1;
+  let behindLast = 0;
+  let [colon, equals] = [line.indexOf(':'), line.indexOf('=')];
+  while ((colon >= 0 || equals >= 0) && found.length < statementsMax) {
+    const mark = colon < 0 ? equals : equals < 0 ? colon : Math.min(colon, equals);
+    const name = nameBefore(line, mark, behindLast);
+    behindLast = mark + 1;
+    if (mark === colon) colon = line.indexOf(':', behindLast);
+    else equals = line.indexOf('=', behindLast);
+    if (name === null) continue;
+    let at = behindLast;
+    while (at - mark < 16 && line.charCodeAt(at) === 32) at += 1;
     valueAt.lastIndex = at;
     const value = readNumber((valueAt.exec(line)?.[1] ?? '').replace(/[,.]$/, ''));
     if (value !== null) found.push([name, value]);
   }
   return found;
+}
+
+const nameMax = 128;
+const sourceFile = /\.(?:py|cc|cpp|cu|java|go|rs|js)$/;
+
+/** What stands before `mark`, back to `from` at most; null if it is no name. */
+function nameBefore(line: string, mark: number, from: number): string | null {
+  let start = mark;
+  while (start > from && isNameCode(line.charCodeAt(start - 1))) start -= 1;
+  if (mark - start > nameMax || !startsName(line.charCodeAt(start))) return null;
+  const name = line.slice(start, mark);
+  return sourceFile.test(name) ? null : name;
+}
+
+function startsName(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 95;
 }
 
 /** Letters, digits and `_ . / - % @`. */
