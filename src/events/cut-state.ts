@@ -1,5 +1,7 @@
 /** What has to be remembered between two segments, beside the open event's bytes. Plain JSON: it is stored in the document. */
 import type { EventState } from './event-of.ts';
+import { copyDisplay } from './display-state.ts';
+import type { DisplayState } from './display-state.ts';
 import type { ObservedMarks } from './observed-marks.ts';
 
 export interface CutState {
@@ -18,8 +20,10 @@ export interface CutState {
   quoteOpen: boolean;
   /** The pending bytes have not been looked at: see EventCutter.hold(). */
   unseen: boolean;
+  /** A display that is drawn over and over on several rows, if there is one. Absent in what older versions have stored. */
+  display?: DisplayState | null;
   /** Of the open event, what an OpenEvent does not say. */
-  event: Pick<EventState, 'end' | 'group' | 'redrawn' | 'time' | 'logger'> | null;
+  event: Pick<EventState, 'end' | 'group' | 'redrawn' | 'time' | 'logger' | 'rows'> | null;
 }
 
 export function newCutState(start: number, csvExpected: boolean): CutState {
@@ -38,10 +42,11 @@ export function newCutState(start: number, csvExpected: boolean): CutState {
 
 /** Copies what is changed in place. Without structuredClone, which costs more than to take in a small segment. */
 export function copyCutState(state: CutState): CutState {
-  const { event } = state;
+  const { event, display } = state;
   return {
     ...state,
     marks: [...state.marks],
+    ...(display && { display: copyDisplay(display) }),
     event: event === null ? null : { ...event, group: { ...event.group } },
   };
 }

@@ -127,10 +127,10 @@ export class EventBuilder {
     const event = this.#event;
     if (event !== null) {
       const { eventStart, part, partStart, observed, bytesStart, sumBefore } = event;
-      const { end, group, redrawn, time, logger } = event;
+      const { end, group, redrawn, time, logger, rows } = event;
       const bytes = this.#held.copyFrom(bytesStart);
       return {
-        event: { end, group, redrawn, time, logger },
+        event: { end, group, redrawn, time, logger, ...(rows && { rows }) },
         open: { eventStart, part, partStart, observed, bytesStart, bytes, sumBefore },
       };
     }

@@ -23,6 +23,7 @@ import type { EventSource } from './event-of.ts';
 import { FrameReader } from './frame-reader.ts';
 import { isBlank, stripAnsi, withoutUnfinishedCode } from './frame.ts';
 import { HeldBytes } from './held-bytes.ts';
+import { LiveDisplay, startsDisplay } from './live-display.ts';
 import { markObserved } from './observed-marks.ts';
 
 const newline = 10;
@@ -37,6 +38,7 @@ export class EventCutter {
   readonly #events: EventBuilder;
   readonly #frames: FrameReader;
   readonly #rows: CsvReader;
+  readonly #display: LiveDisplay;
 
   /** `end` is the end of what was taken in so far; the open event's bytes reach up to it. */
   constructor(source: EventSource, state: CutState, open: OpenEvent | null, end: number) {
@@ -46,6 +48,7 @@ export class EventCutter {
     this.#events = new EventBuilder(source, this.#held, this.#state, open);
     this.#frames = new FrameReader(source, this.#held, this.#state, this.#events);
     this.#rows = new CsvReader(this.#held, this.#state, this.#events);
+    this.#display = new LiveDisplay(this.#held, this.#events, this.#frames, this.#state.display ?? null);
   }
 
   get closed(): LogEvent[] {
@@ -62,7 +65,7 @@ export class EventCutter {
 
   /** Keeps the bytes without looking at them yet: while it is open whether the stream is text. */
   hold(bytes: Buffer, observed: number): void {
-    markObserved(this.#state.marks, this.#held.end, observed, this.#state.atom);
+    markObserved(this.#state.marks, this.#held.end, observed, this.#undecided());
     this.#held.append(bytes);
     this.#state.unseen = true;
   }
@@ -89,12 +92,14 @@ export class EventCutter {
     const { end } = this.#held;
     this.look();
     if (!state.long && state.atom < end) this.#takeAtom(state.atom, end, 0);
+    this.#display.flush();
     this.#events.close();
     Object.assign(state, { atom: end, long: false, frameOpen: false, quoteOpen: false, marks: [] });
   }
 
   /** Leaves a range out: the next bytes are those at `offset`. Flush first. */
   skipTo(offset: number): void {
+    this.#display.end();
     this.#held.skipTo(offset);
     this.#state.atom = offset;
     this.#state.unseen = false;
@@ -103,30 +108,46 @@ export class EventCutter {
   /** Today's view of what is open. Never shows bytes that may turn out to be another event's. */
   view(): LogEvent | null {
     if (this.#events.current !== null) return this.#events.view();
-    const { atom, csv, unseen } = this.#state;
+    const { csv, unseen } = this.#state;
     const { end } = this.#held;
-    if (atom >= end || unseen || csv === null) return null;
-    if (isBlank(stripAnsi(withoutUnfinishedCode(this.#held.latin1(atom, end))))) return null;
-    // The first event that the pending bytes would be, were they flushed: its bounds can only grow.
+    const from = this.#undecided();
+    if (from >= end || unseen || csv === null) return null;
+    if (isBlank(stripAnsi(withoutUnfinishedCode(this.#held.latin1(from, end))))) return null;
     const { state, open } = this.save();
-    const peek = new EventCutter(this.#source, state, open, end);
-    peek.flush();
-    const first = peek.closed[0];
-    return first === undefined ? null : { ...first, open: true };
+    const first = new EventCutter(this.#source, state, open, end).#first();
+    return first === null ? null : { ...first, open: true };
+  }
+
+  /** The first event that the pending bytes would be, were they flushed: its bounds can only grow. Spoils the cutter. */
+  #first(): LogEvent | null {
+    const { end } = this.#held;
+    const { atom } = this.#state;
+    if (this.#display.undecidedFrom === null) {
+      this.#takeAtom(atom, atom + withoutUnfinishedCode(this.#held.latin1(atom, end)).length, 0);
+      this.#state.atom = end;
+    }
+    const isKnown = this.closed.length > 0 || this.#events.current !== null;
+    if (!isKnown && !this.#display.takeFirst()) this.flush();
+    return this.closed[0] ?? this.#events.view();
   }
 
   /** Which offsets may still be asked of `source.places`: starts that are known, and everything from `from` on. */
   needs(): { starts: number[]; from: number } {
     const event = this.#events.current;
-    const { atom } = this.#state;
-    if (event === null) return { starts: [], from: atom };
-    return { starts: [event.eventStart, event.partStart], from: Math.min(event.end - 1, atom) };
+    const from = this.#undecided();
+    if (event === null) return { starts: [], from };
+    return { starts: [event.eventStart, event.partStart], from: Math.min(event.end - 1, from) };
   }
 
   /** What has to be kept until the next bytes come. */
   save(): { state: CutState; open: OpenEvent | null } {
-    const { event, open } = this.#events.save(this.#state.atom);
-    return { state: copyCutState({ ...this.#state, event }), open };
+    const { event, open } = this.#events.save(this.#undecided());
+    return { state: copyCutState({ ...this.#state, display: this.#display.state, event }), open };
+  }
+
+  /** From here on it is not decided to which event the bytes belong. */
+  #undecided(): number {
+    return this.#display.undecidedFrom ?? this.#state.atom;
   }
 
   #scan(scanFrom: number): void {
@@ -164,12 +185,18 @@ export class EventCutter {
   /** `terminator` is `\r`, `\n`, or 0 where the stream was flushed. */
   #takeAtom(atom: number, end: number, terminator: number): void {
     const start = this.#held.afterMark(atom, end);
-    if (start === end) {
+    if (start === end && this.#display.state === null) {
       if (terminator === newline) this.#frames.endLine(end);
       return;
     }
     const raw = this.#held.latin1(start, end);
     const shown = stripAnsi(raw);
+    if (this.#display.state !== null || (shown.length !== raw.length && this.#startsDisplay(raw))) {
+      const from = this.#held.afterNul(start, end);
+      const behind = this.#display.take(from, end, raw.slice(from - start), terminator);
+      if (behind !== null) this.#takeAtom(behind, end, terminator);
+      return;
+    }
     if (isBlank(shown)) {
       this.#blankUpTo(end);
       if (terminator === newline) this.#frames.endLine(end);
@@ -182,8 +209,14 @@ export class EventCutter {
     this.#frames.endFrame(terminator);
   }
 
+  /** A CSV file, or one that may yet be, holds none. */
+  #startsDisplay(raw: string): boolean {
+    return this.#state.csv === false && startsDisplay(raw);
+  }
+
   #startLong(): void {
     const state = this.#state;
+    this.#display.end();
     const end = state.atom + eventBytesMax;
     const start = this.#held.afterNul(this.#held.afterMark(state.atom, end), end);
     const head = stripAnsi(this.#held.latin1(start, Math.min(end, start + headBytes)));

@@ -10,6 +10,7 @@ import { renderText } from './frame.ts';
 import type { Group } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import type { Places } from './places.ts';
+import { textOf } from './terminal-screen.ts';
 
 export interface EventSource {
   stream: string;
@@ -29,6 +30,8 @@ export interface EventState extends Omit<OpenEvent, 'bytes'> {
   logger: string | null;
   fields?: Record<string, unknown>;
   barAfter?: string;
+  /** Of a display on several rows: what it shows (live-display.ts). */
+  rows?: string[];
 }
 
 /** `held` has [bytesStart, end). */
@@ -53,7 +56,7 @@ export function makeEvent(
     observed: state.observed,
     level: state.group.level,
     kind: kindOf(state),
-    message: renderText(held.text(state.bytesStart, end)),
+    message: state.rows === undefined ? renderText(held.text(state.bytesStart, end)) : textOf(state.rows),
     rank: state.group.rank ?? source.origin.rank,
     sum: sumText(crcOf(held.slice(state.bytesStart, end), state.sumBefore)),
     open,

@@ -53,6 +53,21 @@ export class FrameReader {
     this.takeLine(start + barEnd + lead, end, stripAnsi(glued.slice(lead)));
   }
 
+  /** A line that was held back: [start, end) is all that it shows. */
+  takeWhole(start: number, end: number): void {
+    const raw = this.#held.latin1(start, end);
+    this.take(start, end, raw, stripAnsi(raw));
+    this.endFrame(newline);
+  }
+
+  /** Does the line name a rank, a time or a level? `start` is where it begins. */
+  hasHead(shown: string, start: number): boolean {
+    const { length } = readRankPrefix(shown);
+    if (length > 0) return true;
+    const { time, level } = readHead(shown, observedAt(this.#state.marks, start), this.#source.offset);
+    return time !== null || level !== null;
+  }
+
   /** The frame ends with `terminator`: `\r`, `\n`, or 0 where the stream was flushed. */
   endFrame(terminator: number): void {
     this.#state.frameOpen = terminator === carriageReturn;

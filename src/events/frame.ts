@@ -7,9 +7,12 @@ import { isDigit } from './iso-time.ts';
 
 const escape = String.fromCharCode(27);
 const bell = String.fromCharCode(7);
-/** ECMA-48: control sequences (CSI), operating system commands (OSC), two-byte escapes. No two repeats overlap. */
+/**
+ * ECMA-48: control sequences (CSI), operating system commands (OSC), device control and other strings (DCS, SOS, PM, APC), character sets
+ * and other short escapes. No two repeats overlap.
+ */
 const ansiCodes = new RegExp(
-  `${escape}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${escape}]*(?:${bell}|${escape}\\\\)?|[@-Z\\\\-_])`,
+  `${escape}(?:\\[[0-?]*[ -/]*[@-~]|\\][^${bell}${escape}]*(?:${bell}|${escape}\\\\)?|[PX^_][^${escape}]{0,1024}${escape}\\\\|[ -/]{1,4}[0-~]|[0-Z\\\\^-~])`,
   'g',
 );
 
@@ -17,7 +20,9 @@ export function stripAnsi(text: string): string {
   return text.includes(escape) ? text.replace(ansiCodes, '') : text;
 }
 
-const unfinishedCode = new RegExp(`${escape}(?:\\[[0-?]*[ -/]*|\\][^${bell}${escape}]*)?$`);
+const unfinishedCode = new RegExp(
+  `${escape}(?:\\[[0-?]*[ -/]*|\\][^${bell}${escape}]*|[PX^_][^${escape}]{0,1024}${escape}?|[ -/]{1,4})?$`,
+);
 
 /** The text without an ANSI code at its end that more bytes may finish. */
 export function withoutUnfinishedCode(text: string): string {
