@@ -7,6 +7,7 @@
 import type { LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
 import { holdsResources } from '../core/resources.ts';
+import type { Origin } from '../core/segment.ts';
 import { iterationLineReader } from './iteration-lines.ts';
 import { kerasReader } from './keras.ts';
 import { megatronReader } from './megatron.ts';
@@ -20,15 +21,15 @@ import { resourceReader } from './resources.ts';
 import { statementReader } from './statements.ts';
 import { tensorboardReader } from './tensorboard.ts';
 import { trainerStateReader } from './trainer-state.ts';
-import { wandbReader } from './wandb.ts';
+import { wandbReader, wandbSummaryReader } from './wandb.ts';
 
-/** More specific ones first. */
-const readers: readonly FactReader[] = [
-  resourceReader,
+/** Known by the stream's origin. */
+const streamReaders: readonly FactReader[] = [resourceReader, mlflowReader, wandbSummaryReader];
+/** Known by the event; more specific ones first. */
+const eventReaders: readonly FactReader[] = [
   kerasReader,
   progressBarReader,
   trainerStateReader,
-  mlflowReader,
   tensorboardReader,
   wandbReader,
   rowReader,
@@ -61,8 +62,19 @@ export function readFacts(
 function readBodies(event: LogEvent, context: TrainContext): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
   const readable = { event, line: firstLine(event.message) };
-  const reader = readers.find((reader) => reader.matches(readable));
+  const reader = readersOf(event.origin).find((reader) => reader.matches(readable));
   return reader === undefined ? noBodies : reader.read(readable, context);
+}
+
+/** The events of a stream share their origin, and come one after the other: it is asked once for many of them. */
+let lastStream: { origin: Origin; readers: readonly FactReader[] } | undefined;
+
+function readersOf(origin: Origin): readonly FactReader[] {
+  if (lastStream?.origin !== origin) {
+    const own = streamReaders.find((reader) => reader.ofStream?.(origin));
+    lastStream = { origin, readers: own === undefined ? eventReaders : [own] };
+  }
+  return lastStream.readers;
 }
 
 const noBodies: readonly FactBody[] = [];

@@ -5,6 +5,7 @@
 import type { LogEvent } from '../core/event.ts';
 import type { FactBody, PointBody } from '../core/fact.ts';
 import { canonicalName } from './canonical.ts';
+import type { Origin } from '../core/segment.ts';
 import type { FailureMemory } from './observations/read-observations.ts';
 
 /** What is remembered of the stream between events. Plain JSON, bounded. */
@@ -25,6 +26,8 @@ export interface ReadableEvent {
 export interface FactReader {
   /** For people: the framework or format. */
   format: string;
+  /** Of a format that a stream's origin tells: such a reader reads all events of these streams, and none of others. */
+  ofStream?(origin: Origin): boolean;
   matches(readable: ReadableEvent): boolean;
   read(readable: ReadableEvent, context: TrainContext): FactBody[];
 }

@@ -13,7 +13,8 @@ const deviceMax = 128;
 
 export const resourceReader: FactReader = {
   format: 'resource usage',
-  matches: ({ event }) => holdsResources(event.origin),
+  ofStream: holdsResources,
+  matches: () => true,
   read({ event }) {
     const facts: FactBody[] = [];
     for (const [group, measures] of Object.entries(event.fields ?? {})) {

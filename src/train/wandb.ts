@@ -14,13 +14,20 @@ const pointsMax = 4096;
 
 export const wandbReader: FactReader = {
   format: 'W&B',
-  matches: ({ event }) => event.format === 'wandb' || summaryName.test(event.origin.path),
+  matches: ({ event }) => event.format === 'wandb',
   read({ event }) {
     const { record, step, values } = event.fields ?? {};
     const facts: FactBody[] = [];
     if (record === 'history') collect(values, '', readStep(step), facts, 0);
     return facts;
   },
+};
+
+export const wandbSummaryReader: FactReader = {
+  format: "W&B's summary",
+  ofStream: ({ path }) => summaryName.test(path),
+  matches: () => true,
+  read: () => [],
 };
 
 /** Names within a name are joined with `.`, as W&B shows them; an image or a table, which has a `_type`, is no metric. */
