@@ -4,6 +4,7 @@
  * docs/CONFIG.md holds the same table for users.
  */
 import { basename } from 'node:path';
+import { launchedAs } from './launchers.ts';
 import { compilePathPattern, type PathPattern } from './path-pattern.ts';
 
 export interface OriginOfFile {
@@ -56,25 +57,10 @@ export const labelVariables: Readonly<Record<string, readonly string[]>> = {
   node: ['NODE_NAME'],
 };
 
-/**
- * torchrun (torch/distributed/elastic/multiprocessing, LogsSpecs): `<log dir>/<run id>_<8 of mkdtemp>/attempt_<n>/
- * <rank>/stdout.log`; Open MPI's --output-filename: `<dir>/<job>/rank.<n>/stdout`; the kubelet:
- * `/var/log/pods/<namespace>_<pod>_<uid>/<container>/<restarts>.log`; and the habit `rank_3.log`, `train-rank3.err`.
- */
-const launcherPatterns: readonly RegExp[] = [
-  /(?:^|\/)(?<folder>(?<run>[^/]+)_[a-z0-9_]{8})\/attempt_(?<attempt>\d{1,6})\/(?<rank>\d{1,8})\/[^/]+$/,
-  /\/attempt_(?<attempt>\d{1,6})\/(?<rank>\d{1,8})\/[^/]+$/,
-  /\/pods\/[^/]+_[^/]+_[0-9a-f-]{32,36}\/[^/]+\/(?<attempt>\d{1,6})\.log/,
-  /(?:^|[/._-])rank[._=-]?(?<rank>\d{1,8})(?=[/._-]|$)/i,
-];
-
-/**
- * Pure. `path` is absolute; `root` is the directory which is followed: its name is the run if nothing names one. Patterns
- * see the path below `root`'s parent, so that what lies above cannot be mistaken for a run.
- */
+/** Pure. `path` is absolute; `root` is the directory which is followed: its name is the run if nothing names one. */
 export function originOf(path: string, root: string, config: OriginConfig, env: Environment): OriginOfFile {
   const fromPattern = userMatch(path, config.pathPatterns ?? []);
-  const fromLauncher = launcherMatch(path);
+  const fromLauncher = launchedAs(path);
   const folder = basename(root);
   return {
     run:
@@ -104,8 +90,6 @@ interface PathMatch {
   run?: string | undefined;
   attempt?: string | undefined;
   rank?: string | undefined;
-  /** torchrun's directory of a run without a name. */
-  folder?: string | undefined;
 }
 
 /** Later patterns add what earlier ones left open. Patterns that do not compile were refused with the config. */
@@ -119,21 +103,6 @@ function userMatch(path: string, patterns: readonly string[]): PathMatch {
     found.rank ??= match.rank;
   }
   return found;
-}
-
-function launcherMatch(path: string): PathMatch {
-  for (const pattern of launcherPatterns) {
-    const groups = pattern.exec(path)?.groups;
-    if (!groups) continue;
-    const unnamed = groups['run'] === 'none';
-    return {
-      run: unnamed ? undefined : groups['run'],
-      attempt: groups['attempt'],
-      rank: groups['rank'],
-      folder: unnamed ? groups['folder'] : undefined,
-    };
-  }
-  return {};
 }
 
 const cache = new Map<string, PathPattern | null>();

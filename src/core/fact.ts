@@ -30,6 +30,8 @@ export interface PointBody {
   canonical: string | null;
   /** May be NaN or an infinity. */
   value: number;
+  /** ms since epoch: in place of the event's, where the source states the point's own. */
+  time?: number;
 }
 
 export interface ProgressBody {

@@ -24,16 +24,16 @@ import { tensorboardReader } from './tensorboard.ts';
 import { trainerStateReader } from './trainer-state.ts';
 import { wandbReader, wandbSummaryReader } from './wandb.ts';
 
-/** More specific ones first. */
+/** Those that are known by the stream's origin, then more specific ones first. */
 const readers: readonly FactReader[] = [
   resourceReader,
+  mlflowReader,
+  wandbSummaryReader,
   kerasReader,
   progressBarReader,
   trainerStateReader,
-  mlflowReader,
   tensorboardReader,
   wandbReader,
-  wandbSummaryReader,
   rowReader,
   recordReader,
   printedDictReader,

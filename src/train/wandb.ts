@@ -24,10 +24,10 @@ export const wandbReader: FactReader = {
 };
 
 export const wandbSummaryReader: FactReader = {
-  ...wandbReader,
-  format: 'W&B summary',
+  format: "W&B's summary",
   mayRead: ({ path }) => summaryName.test(path),
   matches: () => true,
+  read: () => [],
 };
 
 /** Names within a name are joined with `.`, as W&B shows them; an image or a table, which has a `_type`, is no metric. */

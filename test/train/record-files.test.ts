@@ -86,6 +86,13 @@ describe('MLflow', () => {
     ]);
   });
 
+  it('has the time that the line states, in ms', () => {
+    const times = eventsOf('1795428598555 4.4 1\n17 4.4 2\n', { path: `${run}/metrics/loss`, observed: 5 })
+      .flatMap((event) => readFacts(event, {}).facts)
+      .map(({ time }) => time);
+    expect(times).toEqual([1_795_428_598_555, 5]);
+  });
+
   it('has no points in parameters and tags', () => {
     expect(read(`${run}/params/note`, 'step 5: loss=3.5\n')).toEqual([]);
     expect(read('/data/metrics/loss', '1795428598555 4.4 1\n')).toEqual([]);

@@ -13,6 +13,8 @@ const namesOfLogs = [
   'slurm-*',
   '*tfevents*',
   '*.wandb',
+  // MLflow's file store: a file for each metric of a run, whose directory is 32 hexadecimal digits.
+  `${'[0-9a-f]'.repeat(32)}/metrics/**/*`,
   '{trainer_state,all_results,train_results,eval_results,metrics,wandb-summary}.json',
 ];
 

@@ -9,6 +9,8 @@ it.each([
   ['/logs/a/b/stderr.log', 'fast'],
   ['/logs/events.out.tfevents.1700000000.host', 'fast'],
   ['/logs/job.err', 'fast'],
+  ['/logs/wandb/run-1/run-1.wandb', 'fast'],
+  ['/logs/mlruns/0/f8396f04dd934dd99c008a87c986e077/metrics/train/loss', 'fast'],
   ['/logs/.hidden.csv', 'fast'],
   ['/logs/train.log', 'bulk'],
   ['/stderr/train.log', 'bulk'],
