@@ -8,7 +8,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { ElasticsearchClient } from './client.ts';
 
 /** Raise it with every change of a mapping or setting below: older templates are replaced, newer ones are left. */
-export const templateVersion = 3;
+export const templateVersion = 4;
 
 /** What one process maps; further names go to `metric_overflow`. The index itself stops at `fieldsMax`. */
 export const mappedMetricsMax = 1_000;
@@ -103,6 +103,7 @@ function mappingsOf(name: TemplateName, messageType: 'match_only_text' | 'text')
               role: keyword,
               opened: { type: 'date' },
               resolved: { type: 'date' },
+              resolution: keyword,
               token: { type: 'long' },
             },
           },
