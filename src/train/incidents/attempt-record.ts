@@ -131,7 +131,10 @@ export class AttemptRecord {
 
   /** Another one that knows the same; what it takes is not known to this one. */
   fork(): AttemptRecord {
-    return Object.assign(new AttemptRecord(this.attempt), structuredClone(Object.fromEntries(Object.entries(this))));
+    return Object.assign(
+      new AttemptRecord(this.attempt),
+      structuredClone(Object.fromEntries(Object.entries(this))),
+    );
   }
 }
 

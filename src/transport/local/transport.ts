@@ -17,7 +17,13 @@ import type { Logger } from '../../core/logger.ts';
 import { lanes, segmentBytesMax } from '../../core/segment.ts';
 import type { Lane, Segment } from '../../core/segment.ts';
 import { Turnstile } from '../../core/turnstile.ts';
-import type { ConnectionState, FactReadOptions, PartitionReport, Publisher, Transport } from '../../core/transport.ts';
+import type {
+  ConnectionState,
+  FactReadOptions,
+  PartitionReport,
+  Publisher,
+  Transport,
+} from '../../core/transport.ts';
 import type { CompressionLevel } from '../../segment/compression.ts';
 import { encodeSegment } from '../../segment/wire-format.ts';
 import {
