@@ -192,6 +192,19 @@ const zookeeper = z.strictObject({
   auth: z.strictObject({ username: text, password: text }).optional(),
 });
 
+/** Told of failures. */
+const webhook = z.strictObject({
+  url: z.url({ protocol: /^https?$/, error: 'must be a URL such as "https://hooks.example.com/caboose"' }),
+  headers: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/),
+      z.string().regex(/^[\t\x20-\x7e]{0,4096}$/, 'may hold printable ASCII'),
+    )
+    .default({}),
+  timeoutMs: count(100, 300_000).default(10_000),
+  attemptsMax: count(1, 100).default(10),
+});
+
 export const configSchema = z.strictObject({
   source: source.optional(),
   transport: z.strictObject({ kafka: kafka.optional(), local: localTransport.optional() }).optional(),
@@ -259,7 +272,15 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   retention: z.strictObject({ logsDays: days.default(30), metricsDays: days.default(365) }).prefault({}),
-  incidents: z.strictObject({ silentAfterMs: count(1_000, 2_592_000_000).default(600_000) }).prefault({}),
+  incidents: z
+    .strictObject({
+      silentAfterMs: count(1_000, 2_592_000_000).default(600_000),
+      settleMs: count(0, 3_600_000).default(10_000),
+      endedAfterMs: count(60_000, 2_592_000_000).default(86_400_000),
+      runsMax: count(1, 100_000).default(500),
+      webhook: webhook.optional(),
+    })
+    .prefault({}),
   telemetry: z
     .strictObject({
       trainSeriesMax: count(0, 1_000_000).default(10_000),

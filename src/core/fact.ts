@@ -19,6 +19,11 @@ export interface FactBase {
   observed: number;
   /** Of the event, if it has one. */
   version?: number;
+  /**
+   * The event may yet grow: what it says may be another thing then. Holds until the facts of the closed event come, or later ones of the
+   * same stream and rank. Only in the log of facts.
+   */
+  open?: true;
 }
 
 export interface PointBody {

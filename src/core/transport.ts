@@ -115,7 +115,15 @@ export interface FactLog {
   /** Resolves when stored. Delivered at least once: readers drop the ids that they have. */
   append(facts: readonly Fact[]): Promise<void>;
   /** All facts from the beginning (or `since`, ms since epoch), then new ones as they come if `follow`. */
-  read(options: { since?: number; follow?: boolean; signal?: AbortSignal }): AsyncIterable<readonly Fact[]>;
+  read(options: FactReadOptions): AsyncIterable<readonly Fact[]>;
+}
+
+export interface FactReadOptions {
+  since?: number;
+  follow?: boolean;
+  signal?: AbortSignal;
+  /** Told once, when what was there at the start has been read. */
+  onCaughtUp?: () => void;
 }
 
 /** `caboose.incidents`: keyed by incident id; every state of an incident carries the leader's token. */

@@ -395,7 +395,7 @@ function isForward(held: Series, fact: PointFact): boolean {
  * What a label can hold: well-formed Unicode, no control characters (the exposition is made of UTF-8 lines), a bounded
  * length. A text that had to be changed ends in a digest of the original, so that two texts stay two.
  */
-function labelValue(text: string): string {
+export function labelValue(text: string): string {
   const clean = text
     .slice(0, labelLengthMax)
     .toWellFormed()

@@ -172,6 +172,36 @@ export function createMetrics() {
       registers,
     }),
 
+    // the leader
+    incidentActive: new Gauge({
+      name: 'caboose_incident_active',
+      help: '1 for each open incident, on the leader; gone when it is resolved, which it is when the run has ended.',
+      labelNames: ['run', 'attempt', 'rank', 'class', 'role'] as const,
+      registers,
+    }),
+    incidents: new Counter({
+      name: 'caboose_incidents_total',
+      help: 'Incidents opened by this leader, by class.',
+      labelNames: ['class'] as const,
+      registers,
+    }),
+    watchedRuns: new Gauge({
+      name: 'caboose_watched_runs',
+      help: 'On the leader: runs whose facts are held, to tell what goes wrong in them.',
+      registers,
+    }),
+    evictedRuns: new Counter({
+      name: 'caboose_evicted_runs_total',
+      help: 'Runs that the leader let go of because too many are under way (incidents.runsMax).',
+      registers,
+    }),
+    webhookDeliveries: new Counter({
+      name: 'caboose_webhook_deliveries_total',
+      help: 'What became of what the webhook is to be told: delivered, retried, given-up, queue-full.',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+
     // every long-running command
     stalls: new Counter({
       name: 'caboose_stalls_total',

@@ -292,6 +292,32 @@ export function transportSuite(name: string, createHarness: () => Promise<Transp
       expect(found).toEqual([point(1, 2.5), point(2, NaN), point(3, -Infinity)]);
     });
 
+    test('who reads facts is told once that all that was there is read, be it nothing', async () => {
+      for (const count of [0, 3]) {
+        for (let step = 0; step < count; step += 1) await writer.facts.append([point(step, 1)]);
+        for (const follow of [false, true]) {
+          const controller = new AbortController();
+          abort.push(controller);
+          const told: number[] = [];
+          let found = 0;
+          const onCaughtUp = (): void => void told.push(found);
+          const reading = (async () => {
+            const options = { follow, signal: controller.signal, onCaughtUp };
+            for await (const facts of open().facts.read(options)) found += facts.length;
+          })();
+          await until(() => told.length > 0, 'the end of what was there', 30_000);
+          if (!follow) await reading;
+          else if (count > 0) {
+            await writer.facts.append([point(count, 1)]);
+            await until(() => found === count + 1, 'the new fact', 30_000);
+          }
+          controller.abort();
+          await reading;
+          expect(told).toEqual([count]);
+        }
+      }
+    });
+
     test('dead letters are kept', async () => {
       const letter: DeadLetter = {
         kind: 'document',

@@ -67,9 +67,13 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
   const leading = {
     lease,
     index,
+    facts: transport.facts,
     incidents: transport.incidents,
     retention: config.retention,
     silentAfterMs: config.incidents.silentAfterMs,
+    rules: config.incidents,
+    webhook: config.incidents.webhook ?? null,
+    excuse,
     timeZone: config.source?.timeZone ?? 'UTC',
     watched: stalls.part('leader', { excuse }),
     clock,

@@ -15,11 +15,11 @@ import { unwatched } from '../../telemetry/stalls.ts';
 import type { WatchedPart, Work } from '../../telemetry/stalls.ts';
 import { rejectedLetter } from './letters.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
-import { itemsOf, readSegment } from './reading.ts';
+import { asOpen, itemsOf, readSegment } from './reading.ts';
 import { heldStreams } from './held.ts';
 import type { ReadingOptions, SegmentReading } from './reading.ts';
 import { Refusals } from './refusals.ts';
-import { Storing, writeItems } from './storing.ts';
+import { Storing, appendFacts, writeItems } from './storing.ts';
 
 /**
  * The consumer's way of a segment: transport → events → facts → index → commit. For each batch:
@@ -36,8 +36,8 @@ import { Storing, writeItems } from './storing.ts';
  * in, and it is released instead of committed.
  *
  * A partition is in one of: idle, working (one batch at a time), revoked (what it remembers is dropped).
- * An event that stays open is indexed provisionally after a second of quiet (in the fast lane a quarter of it); the same id is
- * overwritten as it grows.
+ * An event that stays open is indexed provisionally after a second of quiet (in the fast lane a quarter of it), and its facts are told as
+ * those of an open event; the same ids are overwritten as it grows.
  *
  * Failure rule: an index or a log that is away is waited for, inside the write; a batch that fails otherwise is released and
  * comes again, which changes nothing that is held already. A batch of a revoked partition is dropped. A document that the index
@@ -77,6 +77,7 @@ interface PartitionMemory {
 interface OpenMemory {
   events: readonly LogEvent[];
   items: readonly IndexItem[];
+  facts: readonly Fact[];
   indexed: boolean;
 }
 
@@ -270,7 +271,12 @@ export class Indexing {
       open:
         open.length === 0
           ? null
-          : { events: open, items: itemsOf(open, openFacts, document.indexPrefix), indexed: false },
+          : {
+              events: open,
+              items: itemsOf(open, openFacts, document.indexPrefix),
+              facts: openFacts,
+              indexed: false,
+            },
       takenAt: this.#options.clock.monotonic(),
     });
     for (const [oldest, { open: waiting }] of memory.streams) {
@@ -318,6 +324,8 @@ export class Indexing {
     const items = due.flatMap(({ items }) => [...items]);
     try {
       await this.#tellOpen(await writeItems({ ...this.#options, signal, soon }, items));
+      // What a process says last stays open: nothing comes behind it.
+      await appendFacts(this.#options.facts, asOpen(due.flatMap(({ facts }) => [...facts])));
     } catch (error) {
       for (const open of due) open.indexed = false;
       throw error;

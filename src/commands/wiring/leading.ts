@@ -1,30 +1,47 @@
 import type { Clock } from '../../core/clock.ts';
 import { errorText } from '../../core/errors.ts';
 import type { EventIndex, IndexItem, RunSummary } from '../../core/event-index.ts';
+import type { Fact } from '../../core/fact.ts';
 import { incidentId } from '../../core/ids.ts';
-import type { Incident, IncidentDocument } from '../../core/incident.ts';
+import type { Incident } from '../../core/incident.ts';
 import type { Lease, Tenure } from '../../core/lease.ts';
 import type { Logger } from '../../core/logger.ts';
-import type { IncidentLog } from '../../core/transport.ts';
+import type { FactLog, IncidentLog } from '../../core/transport.ts';
+import { Webhook } from '../../sinks/webhook.ts';
+import type { WebhookOptions } from '../../sinks/webhook.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { unwatched } from '../../telemetry/stalls.ts';
 import type { WatchedPart } from '../../telemetry/stalls.ts';
-import { openItems } from './reading.ts';
+import { RunKeeper } from '../../train/live/run-keeper.ts';
+import { IncidentBook } from './incident-book.ts';
+import { openFacts, openItems } from './reading.ts';
+import { appendFacts } from './storing.ts';
+import { watchRuns } from './watching.ts';
 
 /**
  * What must be done once, by the leader: retention, and incidents that no single stream can see. Every act asks first whether
  * the lease is still trusted; every document carries the fencing token, so that one who has lost the lease without knowing is
  * refused by the index. Deleting what is too old carries no token: it is the same whoever does it.
  *
+ *   won ──incidents loaded──▶ duties, every few seconds: retention, events left open, silent runs
+ *                             watching.ts: what goes wrong in runs, by their facts        the webhook's deliveries
+ *
  * Failure rule: a duty that fails is told and done again at the next turn; a refused write ends the tenure's work.
  */
 export interface LeadingOptions {
   lease: Lease;
   index: EventIndex;
+  facts: FactLog;
   incidents: IncidentLog;
   retention: { logsDays: number; metricsDays: number };
   /** A run of which nothing was observed for so long has gone silent. */
   silentAfterMs: number;
+  /** What goes wrong in runs: see train/live/incidents-of-run.ts, and run-keeper.ts. */
+  rules: { settleMs: number; endedAfterMs: number; runsMax: number };
+  /** Told of failures; null: nobody is. */
+  webhook: Pick<WebhookOptions, 'url' | 'headers' | 'timeoutMs' | 'attemptsMax'> | null;
+  /** Why nothing can be heard of the runs now; null while it can. */
+  excuse?: () => string | null;
   /** Zone of times that are written without one. */
   timeZone: string;
   /** Work that only the leader does besides: ends when its signal aborts. */
@@ -42,6 +59,8 @@ const turnIntervalDefaultMs = 5_000;
 /** By then an indexer that lives has indexed an open event itself. */
 const leftOpenAfterMs = 10_000;
 const retentionIntervalMs = 3_600_000;
+/** Open events whose facts are remembered to be told. */
+const openToldMax = 10_000;
 /** A run that was silent for this many times the limit when it is first looked at ended long ago. */
 const oldNewsFactor = 100;
 
@@ -64,58 +83,93 @@ export async function lead(options: LeadingOptions, signal: AbortSignal): Promis
 class Leadership {
   readonly #options: LeadingOptions;
   readonly #tenure: Tenure;
-  /** Incidents that are not resolved, by run. */
-  #open = new Map<string, IncidentDocument>();
+  readonly #book: IncidentBook;
+  readonly #webhook: Webhook | null;
+  readonly #keeper: RunKeeper;
+  readonly #since: number;
   #retentionDueAt = 0;
   /** Wall ms: what was observed before is indexed. */
   #leftOpenSince = 0;
-  #refused = false;
+  /** Open events whose facts were appended: how far they went then. */
+  readonly #openTold = new Map<string, number>();
 
   constructor(options: LeadingOptions, tenure: Tenure) {
+    const { clock, logger, metrics, rules, webhook } = options;
     this.#options = options;
     this.#tenure = tenure;
+    const mayAct = () => this.#book.mayAct();
+    this.#webhook = webhook && new Webhook({ ...webhook, mayAct, clock, logger, metrics });
+    const offer = this.#webhook?.offer.bind(this.#webhook) ?? null;
+    this.#book = new IncidentBook({ ...options, tenure, offer, rememberMs: rules.endedAfterMs });
+    this.#since = clock.now() - rules.endedAfterMs;
+    const onEvicted = () => metrics.evictedRuns.inc();
+    this.#keeper = new RunKeeper({ ...rules, heldSince: this.#since, onEvicted, clock });
   }
 
   async run(): Promise<void> {
-    const {
-      clock,
-      logger,
-      index,
-      turnIntervalMs = turnIntervalDefaultMs,
-      watched = unwatched,
-    } = this.#options;
-    let loaded = false;
-    while (this.#mayAct()) {
-      const work = watched.begin('loading incidents');
-      try {
-        if (!loaded) {
-          for (const incident of await index.incidents()) {
-            if (incident.resolved === null) this.#open.set(incident.run, incident);
-          }
-          loaded = true;
-        }
-        work.progress('retention');
+    const { clock, logger, metrics, facts, watched = unwatched, excuse = () => null } = this.#options;
+    const book = this.#book;
+    if (!(await this.#load())) return;
+    const over = new AbortController();
+    const signal = AbortSignal.any([this.#tenure.signal, over.signal]);
+    const watching = { facts, book, keeper: this.#keeper, since: this.#since, excuse, watched };
+    try {
+      await Promise.all([
+        this.#doDuties().finally(() => over.abort()),
+        watchRuns({ ...watching, clock, logger, metrics }, signal),
+        this.#webhook?.run(signal),
+      ]);
+    } finally {
+      book.close();
+    }
+  }
+
+  /** What earlier leaders have stored. False: may not act any more. */
+  async #load(): Promise<boolean> {
+    while (this.#book.mayAct()) {
+      const work = (this.#options.watched ?? unwatched).begin('loading incidents');
+      const loaded = await this.#try(async () => await this.#book.load());
+      work.end();
+      if (loaded) return this.#book.mayAct();
+      await this.#rest();
+    }
+    return false;
+  }
+
+  async #doDuties(): Promise<void> {
+    while (this.#book.mayAct()) {
+      const work = (this.#options.watched ?? unwatched).begin('retention');
+      await this.#try(async () => {
         await this.#retain();
         work.progress('open events');
         await this.#indexLeftOpen();
         work.progress('silent runs');
         await this.#watchSilence();
-      } catch (error) {
-        if (this.#mayAct())
-          logger.warn({ reason: errorText(error) }, "a leader's duty failed: it is tried again");
-      }
+      });
       work.end();
-      await clock.sleep(turnIntervalMs, this.#tenure.signal);
+      await this.#rest();
     }
   }
 
-  #mayAct(): boolean {
-    return !this.#refused && !this.#tenure.signal.aborted && this.#tenure.isTrusted();
+  async #try(duty: () => Promise<void>): Promise<boolean> {
+    try {
+      await duty();
+      return true;
+    } catch (error) {
+      if (this.#book.mayAct())
+        this.#options.logger.warn({ reason: errorText(error) }, "a leader's duty failed: it is tried again");
+      return false;
+    }
+  }
+
+  async #rest(): Promise<void> {
+    const { clock, turnIntervalMs = turnIntervalDefaultMs } = this.#options;
+    await clock.sleep(turnIntervalMs, this.#tenure.signal);
   }
 
   async #retain(): Promise<void> {
     const { clock, index, retention, logger } = this.#options;
-    if (clock.monotonic() < this.#retentionDueAt || !this.#mayAct()) return;
+    if (clock.monotonic() < this.#retentionDueAt || !this.#book.mayAct()) return;
     const deleted = await index.applyRetention(retention, clock.now());
     if (deleted.length > 0) logger.info({ deleted }, 'too old: deleted');
     this.#retentionDueAt = clock.monotonic() + retentionIntervalMs;
@@ -129,57 +183,59 @@ class Leadership {
     const { clock, index, timeZone } = this.#options;
     const until = clock.now() - leftOpenAfterMs;
     const items: IndexItem[] = [];
+    const facts: Fact[] = [];
     for await (const document of index.streams({ openSince: this.#leftOpenSince })) {
-      if (document.observed <= until) items.push(...openItems(document, { timeZone }));
+      if (document.observed > until) continue;
+      items.push(...openItems(document, { timeZone }));
+      facts.push(...openFacts(document, { timeZone }).filter((fact) => this.#isUntold(fact)));
     }
-    if (!this.#mayAct()) return;
+    if (!this.#book.mayAct()) return;
     if (items.length > 0) await index.write(items, this.#tenure.signal);
+    if (!this.#book.mayAct()) return;
+    await appendFacts(this.#options.facts, facts);
+    for (const { id, end } of facts) this.#openTold.set(id, end);
+    for (const id of this.#openTold.keys()) {
+      if (this.#openTold.size <= openToldMax) break;
+      this.#openTold.delete(id);
+    }
     this.#leftOpenSince = until - leftOpenAfterMs;
   }
 
+  #isUntold({ id, end }: Fact): boolean {
+    return (this.#openTold.get(id) ?? -1) < end;
+  }
+
   async #watchSilence(): Promise<void> {
-    const { clock, index, silentAfterMs } = this.#options;
+    const { clock, index } = this.#options;
     const now = clock.now();
     for (const run of await index.runs()) {
-      const silentMs = now - run.last;
-      const open = this.#open.get(run.run);
+      const incidents = this.#book.of(run.run);
+      const open = incidents.find(({ class: name, resolved }) => name === silent && resolved === null);
       // It may have gone on and fallen silent again since it was looked at: that is another silence.
-      if (open && open.id !== silenceId(run)) await this.#write({ ...open, resolved: run.last });
+      if (open && open.id !== silenceId(run)) await this.#book.write({ ...open, resolved: run.last });
+      else if (open && now - run.last > this.#options.rules.endedAfterMs)
+        await this.#book.write({ ...open, resolved: now, resolution: 'ended' });
       else if (open) continue;
-      if (silentMs >= silentAfterMs && silentMs < silentAfterMs * oldNewsFactor)
-        await this.#write({ ...silentIncident(run, silentMs), opened: now, resolved: null });
+      if (this.#isNews(run, now - run.last) && !incidents.some(({ id }) => id === silenceId(run)))
+        await this.#book.write({ ...silentIncident(run, now - run.last), opened: now, resolved: null });
     }
   }
 
-  async #write(incident: Incident): Promise<void> {
-    if (!this.#mayAct()) return;
-    const { index, incidents, logger } = this.#options;
-    const document: IncidentDocument = { ...incident, token: this.#tenure.token };
-    if ((await index.writeIncident(document)) === 'stale') {
-      this.#refused = true;
-      logger.error(
-        {
-          token: this.#tenure.token,
-          incident: incident.id,
-          hint: 'a newer leader has written it. If this goes on although nobody else leads, ZooKeeper was wiped: see docs/OPERATIONS.md',
-        },
-        'a write was refused by its fencing token: this leader stops acting',
-      );
-      return;
-    }
-    if (document.resolved === null) this.#open.set(document.run, document);
-    else this.#open.delete(document.run);
-    logger.info(
-      { run: document.run, class: document.class, resolved: document.resolved !== null },
-      'incident',
-    );
-    await incidents.append([document]);
+  /** A run that has failed, or says that it has come to its end, is silent for that reason. */
+  #isNews({ run, attempt }: RunSummary, silentMs: number): boolean {
+    const { silentAfterMs, rules } = this.#options;
+    if (silentMs < silentAfterMs || silentMs >= Math.min(silentAfterMs * oldNewsFactor, rules.endedAfterMs))
+      return false;
+    if (this.#keeper.hasFinished(run, attempt)) return false;
+    return !this.#book.of(run).some(({ role, resolved }) => role === 'root' && resolved === null);
   }
 }
 
+const silent = 'silent';
+
 /** A silence is known by what was last observed before it. */
 function silenceId({ run, attempt, last }: RunSummary): string {
-  return incidentId(run, attempt, 'silent', String(last));
+  return incidentId(run, attempt, silent, String(last));
 }
 
 function silentIncident(run: RunSummary, silentMs: number): Omit<Incident, 'opened' | 'resolved'> {
@@ -188,7 +244,7 @@ function silentIncident(run: RunSummary, silentMs: number): Omit<Incident, 'open
     run: run.run,
     attempt: run.attempt,
     rank: null,
-    class: 'silent',
+    class: silent,
     role: 'warning',
     message: `nothing was written for ${Math.round(silentMs / 1000)} s, since ${new Date(run.last).toISOString()}`,
     evidence: [],

@@ -95,6 +95,16 @@ export function openItems(document: StreamDocument, options: { timeZone: string 
   return itemsOf(events, openFactsOf(events, document), document.indexPrefix);
 }
 
+/** The facts of a document's open events, as the log of facts holds them. */
+export function openFacts(document: StreamDocument, options: { timeZone: string }): Fact[] {
+  if (holdsResources(document.origin)) return [];
+  return asOpen(openFactsOf(openEvents(document, options), document));
+}
+
+export function asOpen(facts: readonly Fact[]): Fact[] {
+  return facts.map((fact) => ({ ...fact, open: true }));
+}
+
 /** None while the last line is torn. */
 function openFactsOf(events: readonly LogEvent[], document: StreamDocument): Fact[] {
   if (isTorn(document)) return [];

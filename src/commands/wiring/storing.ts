@@ -99,9 +99,7 @@ export class Storing {
     const all = [...letters, ...refused];
     const tale = [closed[0]?.id, closed.at(-1)?.id, facts.at(-1)?.id, ...all.map(letterId)].join(' ');
     if (!told.has(tale)) {
-      // The log of facts is for what runs say; whoever wants every sample reads its stream.
-      const said = facts.filter((fact) => fact.kind !== 'point' || !isResource(fact));
-      if (said.length > 0) await this.#options.facts.append(said);
+      await appendFacts(this.#options.facts, facts);
       if (all.length > 0) await deadLetters.append(all);
       told.add(tale);
     }
@@ -109,6 +107,12 @@ export class Storing {
     this.letters.push(...all);
     onStored(closed, facts.filter(({ kind }) => kind === 'point').length);
   }
+}
+
+/** The log of facts is for what runs say; whoever wants every sample reads its stream. */
+export async function appendFacts(log: FactLog, facts: readonly Fact[]): Promise<void> {
+  const said = facts.filter((fact) => fact.kind !== 'point' || !isResource(fact));
+  if (said.length > 0) await log.append(said);
 }
 
 type WritingOptions = Pick<StoringOptions, 'index' | 'clock' | 'signal' | 'soon'> &

@@ -144,6 +144,7 @@ export function incidentSource(incident: IncidentDocument): Record<string, unkno
       role: incident.role,
       opened: Math.round(validTime(incident.opened)),
       ...(incident.resolved !== null && { resolved: Math.round(validTime(incident.resolved)) }),
+      ...(incident.resolution !== undefined && { resolution: incident.resolution }),
       token: incident.token,
     },
     document: incident,

@@ -103,6 +103,7 @@ function mappingsOf(name: TemplateName, messageType: 'match_only_text' | 'text')
               role: keyword,
               opened: { type: 'date' },
               resolved: { type: 'date' },
+              resolution: keyword,
               token: { type: 'long' },
             },
           },

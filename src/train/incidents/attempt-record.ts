@@ -114,7 +114,7 @@ export class AttemptRecord {
     if (record === null) return null;
     const known = record.streams.get(stream);
     if (known !== undefined) return known;
-    if (record.streams.size >= streamsMax) return null;
+    if (record.streams.size >= streamsMax) forgetOldest(record.streams);
     const added: StreamRecord = {
       steps: [],
       lossAt: -1,
@@ -128,6 +128,26 @@ export class AttemptRecord {
     record.streams.set(stream, added);
     return added;
   }
+
+  /** Another one that knows the same; what it takes is not known to this one. */
+  fork(): AttemptRecord {
+    return Object.assign(
+      new AttemptRecord(this.attempt),
+      structuredClone(Object.fromEntries(Object.entries(this))),
+    );
+  }
+}
+
+/** A log that is rotated, or a file that is rewritten, is a new stream each time: the one that was silent the longest says least. */
+function forgetOldest(streams: Map<string, StreamRecord>): void {
+  let oldest: string | null = null;
+  let time = Infinity;
+  for (const [id, { lastTime }] of streams)
+    if (oldest === null || lastTime < time) {
+      oldest = id;
+      time = lastTime;
+    }
+  if (oldest !== null) streams.delete(oldest);
 }
 
 function noteNumber({ name, canonical, value, event, start }: PointFact, stream: StreamRecord): void {

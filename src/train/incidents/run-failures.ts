@@ -19,6 +19,20 @@ export interface RunCause extends Cause {
   restarted: boolean;
 }
 
+/** What went wrong in one attempt, first cause first. */
+export interface AttemptVerdict {
+  attempt: number;
+  causes: Cause[];
+}
+
+/** When, and beside what, a run that is under way is looked at. */
+export interface Moment {
+  /** ms since epoch */
+  now: number;
+  /** Facts of events that may yet grow: they count as they stand, and are not kept. */
+  open?: readonly Fact[];
+}
+
 export class RunFailures {
   readonly #attempts = new Map<number, AttemptRecord>();
 
@@ -40,6 +54,22 @@ export class RunFailures {
         else add(known, cause, record.attempt, last);
       }
     return [...causes.values()];
+  }
+
+  /** Of a run that is under way: each attempt that is remembered by itself, the first one first. */
+  verdicts({ open = [] }: Moment): AttemptVerdict[] {
+    const records = new Map(this.#attempts);
+    const forked = new Map<number, AttemptRecord>();
+    for (const fact of open) {
+      const { attempt } = fact;
+      const record = forked.get(attempt) ?? records.get(attempt)?.fork() ?? new AttemptRecord(attempt);
+      forked.set(attempt, record);
+      records.set(attempt, record);
+      record.take(fact);
+    }
+    return [...records.values()]
+      .sort((a, b) => a.attempt - b.attempt)
+      .map((record) => ({ attempt: record.attempt, causes: causesOf(record) }));
   }
 
   /** Observations that were not kept, because there were too many. */

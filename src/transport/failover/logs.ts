@@ -1,14 +1,19 @@
 import { letterId } from '../../core/dead-letters.ts';
 import type { Fact } from '../../core/fact.ts';
-import type { DeadLetter, FactLog, LetterMark, Transport } from '../../core/transport.ts';
+import type { DeadLetter, FactReadOptions, LetterMark, Transport } from '../../core/transport.ts';
 import { merge } from '../merge.ts';
 
 /** Facts of both clusters: readers drop those that they have, in whatever order. */
 export async function* readFacts(
   clusters: readonly Transport[],
-  options: Parameters<FactLog['read']>[0],
+  { onCaughtUp, ...options }: FactReadOptions,
 ): AsyncGenerator<readonly Fact[]> {
-  const logs = clusters.map(({ facts }) => facts.read(options));
+  let behind = clusters.length;
+  const tell = () => {
+    behind -= 1;
+    if (behind === 0) onCaughtUp?.();
+  };
+  const logs = clusters.map(({ facts }) => facts.read({ ...options, onCaughtUp: tell }));
   if (options.follow === true) yield* merge(logs);
   else for (const log of logs) yield* log;
 }

@@ -29,13 +29,19 @@ const wakeIntervalMs = 1000;
 export async function* readRecords(
   options: RecordReaderOptions,
   topics: readonly string[],
-  read: { since?: number; follow?: boolean; signal?: AbortSignal },
+  read: { since?: number; follow?: boolean; signal?: AbortSignal; onCaughtUp?: () => void },
 ): AsyncIterable<FetchedBatch> {
   const over = new AbortController();
   const signal = read.signal ? AbortSignal.any([read.signal, over.signal]) : over.signal;
   const ranges = await findRanges(options, topics, read, signal);
-  const isComplete = (): boolean =>
-    !read.follow && [...ranges.values()].every(({ next, end }) => next >= end);
+  let isCaughtUp = false;
+  const isComplete = (): boolean => {
+    if (!isCaughtUp && [...ranges.values()].every(({ next, end }) => next >= end)) {
+      isCaughtUp = true;
+      read.onCaughtUp?.();
+    }
+    return isCaughtUp && !read.follow;
+  };
   if (signal.aborted || isComplete()) return;
   const wakeUp = new WakeUp();
   const groupId = `${options.topicPrefix}-scan-${randomUUID()}`;

@@ -17,7 +17,13 @@ import type { Logger } from '../../core/logger.ts';
 import { lanes, segmentBytesMax } from '../../core/segment.ts';
 import type { Lane, Segment } from '../../core/segment.ts';
 import { Turnstile } from '../../core/turnstile.ts';
-import type { ConnectionState, PartitionReport, Publisher, Transport } from '../../core/transport.ts';
+import type {
+  ConnectionState,
+  FactReadOptions,
+  PartitionReport,
+  Publisher,
+  Transport,
+} from '../../core/transport.ts';
 import type { CompressionLevel } from '../../segment/compression.ts';
 import { encodeSegment } from '../../segment/wire-format.ts';
 import {
@@ -226,12 +232,15 @@ class Writers {
 async function* readJson(
   options: Parameters<typeof readLog>[0],
   log: string,
-  read: { since?: number; follow?: boolean; signal?: AbortSignal },
+  { onCaughtUp, ...read }: FactReadOptions,
 ): AsyncIterable<string[]> {
   const signal = read.signal ?? new AbortController().signal;
   let seen = options.wakeUp.count;
+  let isCaughtUp = false;
   for await (const entry of readLog(options, log, read)) {
     if (entry === null) {
+      if (!isCaughtUp) onCaughtUp?.();
+      isCaughtUp = true;
       await options.wakeUp.wait(seen, options.pollIntervalMs, options.clock, signal);
       seen = options.wakeUp.count;
     } else if (entry.kind === 'record') yield [entry.record.value.toString()];
@@ -242,6 +251,7 @@ async function* readJson(
       );
     }
   }
+  if (!isCaughtUp && !signal.aborted) onCaughtUp?.();
 }
 
 function factsRecord(facts: readonly Fact[]): LogRecord {

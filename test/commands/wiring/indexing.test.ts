@@ -313,6 +313,27 @@ describe('Indexing', () => {
     ]);
   });
 
+  it('tells what an event says that stays open, as it stands, once each time that it has grown', async () => {
+    await using bench = new Bench();
+    const before =
+      'step=1 loss=1.5\nTraceback (most recent call last):\n  File "/w/t.py", line 8, in <module>\n';
+    await bench.give([segmentOf(before)]);
+    await bench.clock.advance(2_000);
+    const raised = '    main()\nValueError: no\n';
+    await bench.give([segmentOf(raised, { start: before.length, observed: bench.clock.now() })]);
+    expect(bench.facts.filter(({ kind }) => kind === 'observation')).toEqual([]);
+    await bench.clock.advance(2_000);
+    const open = bench.facts.filter(({ kind }) => kind === 'observation');
+    expect(open).toMatchObject([{ class: 'python', open: true, end: before.length + raised.length - 1 }]);
+    await bench.give([
+      segmentOf('x\n', { start: before.length + raised.length, observed: bench.clock.now() }),
+    ]);
+    const [, closed, ...more] = bench.facts.filter(({ kind }) => kind === 'observation');
+    expect(closed).toMatchObject({ id: open[0]?.id });
+    expect(closed?.open).toBeUndefined();
+    expect(more).toEqual([]);
+  });
+
   it('takes in a line of the fast lane while a long batch of bulk is under way', async () => {
     await using bench = new Bench();
     const text = `${'x'.repeat(99)}\n`.repeat(8000);

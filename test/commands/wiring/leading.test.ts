@@ -1,14 +1,19 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { lead } from '../../../src/commands/wiring/leading.ts';
+import type { LeadingOptions } from '../../../src/commands/wiring/leading.ts';
 import { readSegment } from '../../../src/commands/wiring/reading.ts';
 import type { IncidentDocument } from '../../../src/core/incident.ts';
 import type { Lease, Tenure } from '../../../src/core/lease.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import { InProcessPlans } from '../../../src/lease/in-process-plans.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
-import { FakeClock, settle } from '../../fakes/clock.ts';
+import { FakeClock, settle, until } from '../../fakes/clock.ts';
 import { FakeEventIndex } from '../../fakes/event-index.ts';
+import { FakeFactLog } from '../../fakes/fact-log.ts';
 import { carried, segmentOf } from '../../fakes/segments.ts';
+import { LiveRun, outOfMemory, step, timedOut, uncaught } from '../../train/live/live-run.ts';
 
 const observed = Date.UTC(2026, 10, 23, 10);
 
@@ -17,6 +22,10 @@ class Bench {
   readonly index = new FakeEventIndex();
   readonly published: IncidentDocument[] = [];
   readonly told: string[] = [];
+  readonly facts = new FakeFactLog();
+  readonly metrics = createMetrics();
+  webhook: LeadingOptions['webhook'] = null;
+  excuse: string | null = null;
   trusted = true;
   readonly #stop = new AbortController();
   readonly #tenure = new AbortController();
@@ -39,13 +48,17 @@ class Bench {
       {
         lease,
         index: this.index,
+        facts: this.facts,
         incidents: { append: async (incidents) => void this.published.push(...incidents) },
+        rules: { settleMs: 10_000, endedAfterMs: 86_400_000, runsMax: 100 },
+        webhook: this.webhook,
+        excuse: () => this.excuse,
         retention: { logsDays: 30, metricsDays: 365 },
         silentAfterMs: 60_000,
         timeZone: 'UTC',
         clock: this.clock,
         logger: { ...silentLogger, error: (_, message) => void this.told.push(message) },
-        metrics: createMetrics(),
+        metrics: this.metrics,
         turnIntervalMs: 1000,
       },
       this.#stop.signal,
@@ -62,6 +75,10 @@ class Bench {
       ...closed.map((event) => ({ kind: 'event' as const, event })),
       { kind: 'stream', document },
     ]);
+  }
+
+  async series(): Promise<unknown[]> {
+    return (await this.metrics.incidentActive.get()).values.map(({ labels }) => labels);
   }
 
   get incidents(): IncidentDocument[] {
@@ -111,7 +128,10 @@ describe('the leader', () => {
     await next.write('one\n', 0, observed);
     await next.lead(8);
     await next.clock.advance(10_000);
-    expect(next.published).toEqual([]);
+    // Only taken over: under the new token nobody else may write it any more.
+    const [before] = bench.incidents;
+    expect(next.published).toEqual([{ ...before, token: 8 }]);
+    expect(next.incidents).toEqual(next.published);
   });
 
   it('stops acting when the index refuses its token', async () => {
@@ -148,5 +168,182 @@ describe('the leader', () => {
     await bench.lead(5);
     await bench.clock.advance(10_000);
     expect(bench.incidents).toEqual([]);
+  });
+});
+
+/** A service behind a webhook, that answers as it is told. */
+async function service(status: () => number) {
+  const news: { key: string; state: string; incident: { id: string; class: string; rank: number } }[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      const code = status();
+      if (code === 200) news.push({ key: request.headers['idempotency-key'], ...JSON.parse(body) });
+      response.writeHead(code).end();
+    });
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    news,
+    webhook: { url: `http://127.0.0.1:${port}/`, headers: {}, timeoutMs: 5_000, attemptsMax: 10 },
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => void server.close(() => resolve()));
+    },
+  };
+}
+
+/** Four ranks that train, of which the last one runs out of memory. */
+function failing(bench: Bench): LiveRun {
+  const live = new LiveRun({}, bench.clock);
+  for (const rank of [0, 1, 2, 3]) live.write(step(1) + step(2), { rank, final: true });
+  live.write(uncaught(outOfMemory), { rank: 3, final: true });
+  return live;
+}
+
+/** As another leader finds things. */
+function successor(bench: Bench): Bench {
+  const next = new Bench(bench.clock.now());
+  for (const [id, incident] of bench.index.verdicts) next.index.verdicts.set(id, incident);
+  next.facts.facts.push(...bench.facts.facts);
+  return next;
+}
+
+describe('the leader of a run that fails', () => {
+  it('writes one incident, in the index and in the log, with a series as long as it is open', async () => {
+    await using bench = new Bench();
+    await bench.facts.append(failing(bench).facts);
+    await bench.lead(7);
+    await bench.clock.advance(15_000);
+    expect(bench.incidents).toMatchObject([
+      { class: 'cuda-oom', rank: 3, role: 'root', token: 7, resolved: null, evidence: [{ rank: 3 }] },
+    ]);
+    expect(bench.published).toEqual(bench.incidents);
+    expect(await bench.series()).toEqual([
+      { run: 'r', attempt: '0', rank: '3', class: 'cuda-oom', role: 'root' },
+    ]);
+    const live = new LiveRun({}, bench.clock);
+    for (const rank of [0, 1, 2, 3]) live.write(step(3) + step(4), { rank, attempt: 1, final: true });
+    await bench.facts.append(live.facts);
+    await bench.clock.advance(5_000);
+    expect(bench.incidents).toMatchObject([{ resolution: 'restarted' }]);
+    expect(await bench.series()).toEqual([]);
+  });
+
+  it('tells the webhook once, whoever leads, and the resolution behind it', async () => {
+    await using hook = await service(() => 200);
+    const bench = new Bench();
+    bench.webhook = hook.webhook;
+    await bench.facts.append(failing(bench).facts);
+    await bench.lead(7);
+    await bench.clock.advance(15_000);
+    await until(() => bench.incidents[0]?.told?.length === 1, 'it is noted that it was told');
+    await bench[Symbol.asyncDispose]();
+    await using next = successor(bench);
+    next.webhook = hook.webhook;
+    await next.lead(8);
+    await next.clock.advance(30_000);
+    const live = new LiveRun({}, next.clock);
+    for (const rank of [0, 1]) live.write(timedOut(rank), { rank, final: true });
+    await next.facts.append(live.facts);
+    await next.clock.advance(30_000);
+    const [incident] = next.incidents;
+    expect(next.incidents).toMatchObject([{ class: 'cuda-oom', token: 8, told: ['opened'] }]);
+    expect(incident?.echo).toMatchObject([{ class: 'collective-timeout', ranks: [0, 1] }]);
+    expect(hook.news).toMatchObject([
+      { key: `${incident?.id}:opened`, state: 'opened', incident: { class: 'cuda-oom', rank: 3 } },
+    ]);
+    live.write(step(3) + step(4), { rank: 0, attempt: 1, final: true });
+    await next.facts.append(live.facts);
+    await next.clock.advance(5_000);
+    await until(() => hook.news.length === 2, 'the resolution is told');
+    expect(hook.news[1]).toMatchObject({ key: `${incident?.id}:resolved`, state: 'resolved' });
+  });
+
+  it('tells what the one before had no time to tell, and is held up by no webhook', async () => {
+    let status = 503;
+    await using hook = await service(() => status);
+    const bench = new Bench();
+    bench.webhook = hook.webhook;
+    await bench.facts.append(failing(bench).facts);
+    await bench.lead(7);
+    await bench.clock.advance(15_000);
+    const other = new LiveRun({}, bench.clock);
+    other.write(step(1) + step(2) + uncaught(outOfMemory), { run: 'other', final: true });
+    await bench.facts.append(other.facts);
+    await bench.clock.advance(15_000);
+    expect(bench.incidents.map(({ run }) => run).sort()).toEqual(['other', 'r']);
+    await bench[Symbol.asyncDispose]();
+    expect(hook.news).toEqual([]);
+    status = 200;
+    await using next = successor(bench);
+    next.webhook = hook.webhook;
+    await next.lead(8);
+    await until(() => hook.news.length === 2, 'both are told');
+    await next.clock.advance(30_000);
+    expect(hook.news).toHaveLength(2);
+  });
+
+  it('says nothing, to nobody, once its lease cannot be trusted', async () => {
+    await using hook = await service(() => 200);
+    await using bench = new Bench();
+    bench.webhook = hook.webhook;
+    await bench.facts.append(failing(bench).facts);
+    await bench.lead(7);
+    await bench.clock.advance(5_000);
+    bench.trusted = false;
+    await bench.clock.advance(60_000);
+    expect(bench.incidents).toEqual([]);
+    expect(hook.news).toEqual([]);
+  });
+
+  it('finds nothing while a server is away, and reads on when the log of facts broke', async () => {
+    await using bench = new Bench();
+    bench.excuse = 'kafka is away';
+    bench.facts.failure = new Error('the connection broke');
+    await bench.facts.append(failing(bench).facts);
+    await bench.lead(7);
+    await bench.clock.advance(120_000);
+    expect(bench.incidents).toEqual([]);
+    bench.excuse = null;
+    await bench.clock.advance(5_000);
+    expect(bench.incidents).toEqual([]);
+    await bench.clock.advance(15_000);
+    expect(bench.incidents).toMatchObject([{ class: 'cuda-oom', rank: 3 }]);
+  });
+
+  it('writes an incident that the index could not take, and one only', async () => {
+    await using bench = new Bench();
+    await bench.facts.append(failing(bench).facts);
+    const { index } = bench;
+    const write = index.writeIncident.bind(index);
+    index.writeIncident = () => Promise.reject(new Error('the index is away'));
+    await bench.lead(7);
+    await bench.clock.advance(30_000);
+    expect(bench.published).toEqual([]);
+    index.writeIncident = write;
+    await bench.clock.advance(5_000);
+    expect(bench.published).toMatchObject([{ class: 'cuda-oom' }]);
+  });
+
+  it('is told of by the facts of an open event that a killed indexer has left', async () => {
+    await using bench = new Bench();
+    await bench.write(step(1) + step(2) + uncaught(outOfMemory), 0, observed);
+    await bench.lead(7);
+    await bench.clock.advance(60_000);
+    expect(bench.incidents).toMatchObject([{ class: 'cuda-oom', resolved: null }]);
+    const open = bench.facts.facts.filter((fact) => fact.open);
+    expect(open).toHaveLength(1);
+  });
+
+  it('has no silent run beside it', async () => {
+    await using bench = new Bench();
+    await bench.write(step(1) + step(2), 0, observed);
+    await bench.facts.append(failing(bench).facts);
+    await bench.lead(7);
+    await bench.clock.advance(200_000);
+    expect(bench.incidents.map(({ class: name }) => name)).toEqual(['cuda-oom']);
   });
 });
