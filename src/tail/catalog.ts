@@ -12,7 +12,6 @@ import type { FileSystem, OpenFile } from './file-system.ts';
 import { followedFile, hasUnread, isToBeginAnew } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
-import { noZeros } from './holes.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
 import { unsentOf } from './resend.ts';
 
@@ -130,7 +129,6 @@ export class Catalog {
     file.previous = stream.record;
     file.unsent = [];
     file.unterminatedSince = null;
-    file.zeros = noZeros();
   }
 
   /** A file of an earlier process, of which the spool is all that is left. */
