@@ -28,6 +28,8 @@ import { unsentOf } from './resend.ts';
  *   compressed one of a stream whose file is gone (copies.ts);
  * - a new file.
  *
+ * One of which it cannot be told now (`null`, `unknown`) is left to the next walk.
+ *
  * A stream that has lost its place and finds no copy in some whole walks is given up: tail.ts publishes a gap.
  */
 export interface CatalogOptions {
@@ -94,6 +96,7 @@ export class Catalog {
     for (const file of files) {
       if (found.has(file.key) || isHidden(file.path)) continue;
       files.leave(file, now);
+      file.mayBeBack = false;
       file.missedScans += 1;
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
@@ -227,9 +230,12 @@ export class Catalog {
     const { key, size, birthtimeMs } = candidate.stat;
     for (const before of this.files.gone) {
       const { spooled, stream, dev, ino } = before;
-      if (!spooled || !stream || `${dev}:${ino}` !== key || size < spooled.size) continue;
-      if (birthtimeMs > before.birthtimeMs || !(await this.#comparison.holds(candidate, stream))) continue;
-      await this.#replace(before, this.#attach(candidate, stream, before, now));
+      const wasLetGo = before.key !== key && `${dev}:${ino}` === key;
+      if (!wasLetGo || !stream || size < (spooled ?? before).size) continue;
+      const isSame = birthtimeMs <= before.birthtimeMs && (await this.#comparison.holds(candidate, stream));
+      if (isSame === false) continue;
+      if (isSame) await this.#replace(before, this.#attach(candidate, stream, before, now));
+      else before.mayBeBack = true;
       return true;
     }
     return false;
@@ -277,8 +283,9 @@ export class Catalog {
     if (!before?.gone || !handle || before.waitsFor) return false;
     const isSame = async (file: OpenFile) =>
       (!stream || (await holdsStream(file, stream))) && (await haveSamePath(handle, file));
-    if (stream?.anchor === null || !(await this.#comparison.look(path, candidate.stat.key, isSame)))
-      return false;
+    if (stream?.anchor === null) return false;
+    const found = await this.#comparison.look(path, candidate.stat.key, isSame);
+    if (found !== true) return found === null;
     const file = stream
       ? this.#attach(candidate, stream, before, now)
       : this.#attachUncut(candidate, before, now);
@@ -293,9 +300,10 @@ export class Catalog {
     return file;
   }
 
-  /** Whether it has the bytes of a stream without a place: then it takes the stream over, now or in a later walk. */
+  /** Whether it has, or may have, the bytes of a stream without a place: then it takes the stream over, now or in a later walk. */
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
     const orphan = await this.#orphans.in(candidate);
+    if (orphan === 'unknown') return true;
     if (orphan && this.#orphans.mayGoTo(candidate, orphan)) {
       this.#orphans.placed(orphan, this.#attach(candidate, orphan.stream, orphan, now));
       this.#copies.release(candidate.stat.key);
@@ -308,7 +316,7 @@ export class Catalog {
     const file = this.files.get(candidate.stat.key);
     if (!file || !(file.waitsFor || file.isHeld) || candidate.compressed) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
-    if (!orphan || !this.#orphans.mayGoTo(candidate, orphan)) return;
+    if (!orphan || orphan === 'unknown' || !this.#orphans.mayGoTo(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
     file.stream = stream;
     file.previous = null;

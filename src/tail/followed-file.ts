@@ -53,6 +53,8 @@ export interface FollowedFile {
   goneSince: number;
   /** Set: the file itself was let go, and what is to be had of it is in the spool. */
   spooled: SpooledFile | null;
+  /** The last walk has found a file that may be it, which could not be looked into: it is not let go before that is clear. */
+  mayBeBack: boolean;
   /** So many walks in a row have not found it. */
   missedScans: number;
   /** Known from an earlier process and not read by this one yet: what happened meanwhile is not known. */
@@ -83,6 +85,8 @@ export interface Orphan {
   scan: number;
   /** Monotonic ms: it is not given up before. */
   until: number;
+  /** To when that may be put off, while it cannot be told whether a file has the bytes. */
+  untilMax: number;
 }
 
 export function followedFile(
@@ -119,6 +123,7 @@ export function followedFile(
     gone: false,
     goneSince: 0,
     spooled: null,
+    mayBeBack: false,
     missedScans: 0,
     unwatched: false,
     unsent: [],
