@@ -8,8 +8,8 @@ import type { StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
-import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isToBeginAnew } from './followed-file.ts';
+import type { FileStat, FileSystem, OpenFile } from './file-system.ts';
+import { followedFile, hasUnread, isToBeginAnew, mayBeCopiedOver } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
@@ -108,12 +108,22 @@ export class Catalog {
     rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
     // One by one, oldest first: a copy may be found in the same walk as its original.
     for (const candidate of rest) await this.#begin(candidate, now);
-    for (const file of files) if (isToBeginAnew(file)) await this.#hold(file, found, now);
+    for (const file of files) if (isToBeginAnew(file) || file.isHeld) await this.#hold(file, found, now);
     this.#copies.end(found);
     this.#markRotated();
     const lost = this.#orphans.giveUp(isHidden);
     files.awake = new Set([...files].filter(({ nextPollAt }) => nextPollAt < Infinity));
     return lost;
+  }
+
+  /**
+   * Before the first look at what a file holds: whether that seems to be a copy, which has been written over what it held when it was found.
+   * Then it waits, as one that is new. `now` is monotonic ms.
+   */
+  async holdsCopy(file: FollowedFile, stat: FileStat, now: number): Promise<boolean> {
+    if (!mayBeCopiedOver(file)) return false;
+    file.isHeld = (await this.#copies.judge({ paths: [file.path], stat }, now, bornAt(file))) === 'held';
+    return file.isHeld;
   }
 
   /** The file's bytes before the offset are others now. Its stream looks for a copy, it begins a new one. */
@@ -306,20 +316,20 @@ export class Catalog {
     if (orphan === 'unknown') return true;
     if (orphan && this.#orphans.mayGoTo(candidate, orphan)) {
       this.#orphans.placed(orphan, this.#attach(candidate, orphan.stream, orphan, now));
-      this.#copies.release(candidate.stat.key);
     }
     return orphan !== null;
   }
 
-  /** A file that was rewritten and has not begun its new stream may be a copy, too: a deleted file's inode is given out again. */
+  /** A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
-    if (!file || !(file.waitsFor || file.isHeld) || candidate.compressed) return;
+    if (!file || file.stream || candidate.compressed) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
     if (!orphan || orphan === 'unknown' || !this.#orphans.mayGoTo(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
     file.stream = stream;
     file.previous = null;
+    file.predecessor = null;
     file.waitsFor = null;
     file.isHeld = false;
     file.unsent = unsent;
@@ -349,14 +359,14 @@ export class Catalog {
     const file = fileOf(candidate, now);
     file.predecessor = this.#predecessorOf(file);
     this.files.add(file);
-    this.#copies.release(file.key);
   }
 
-  /** Of a file that was rewritten: it may be with a copy (`cp` over an older one), which is judged as one that is new. */
+  /** Of a file that was written over: it may be with a copy (`cp` over an older one), which is judged as one that is new. */
   async #hold(file: FollowedFile, found: ReadonlyMap<string, Candidate>, now: number): Promise<void> {
     const candidate = found.get(file.key);
     if (candidate) {
-      file.isHeld = !candidate.compressed && (await this.#copies.judge(candidate, now, Infinity)) === 'held';
+      const isPlain = !candidate.compressed;
+      file.isHeld = isPlain && (await this.#copies.judge(candidate, now, bornAt(file))) === 'held';
     } else if (file.isHeld && !file.waitsFor) {
       // Its original has what it had.
       this.files.remove(file);
@@ -389,6 +399,11 @@ export class Catalog {
 
 function fileOf(candidate: Candidate, now: number): FollowedFile {
   return followedFile(pathOf(candidate), candidate.stat, now, candidate.compressed?.place);
+}
+
+/** Wall ms, when a file got what it holds: of one that was rewritten that is not known. */
+function bornAt({ previous, birthtimeMs }: FollowedFile): number {
+  return previous === null ? birthtimeMs : Infinity;
 }
 
 async function unlessTaken<T>(items: readonly T[], take: (item: T) => Promise<boolean>): Promise<T[]> {

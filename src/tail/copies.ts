@@ -82,12 +82,9 @@ export class Copies {
   /** After the last one. `found`: all that the walk has found, by dev:ino. */
   end(found: ReadonlyMap<string, Candidate>): void {
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
-    for (const key of this.#held.keys()) if (!found.has(key)) this.#held.delete(key);
-  }
-
-  /** The file is followed now. */
-  release(key: string): void {
-    this.#held.delete(key);
+    const { files } = this.#options;
+    for (const key of this.#held.keys())
+      if (!found.has(key) || files.get(key)?.stream) this.#held.delete(key);
   }
 
   /** `now` is monotonic ms; `bornAt`: wall ms, when the file got what it holds now. */

@@ -157,7 +157,7 @@ export class Cutter {
     if (file.unsent.length > 0) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
     if (lack) return { made: this.#cutGap(file, lack), more: true };
-    if (!hasUnread(file)) return nothing;
+    if (!hasUnread(file) || (await this.#catalog.holdsCopy(file, stat, now))) return nothing;
     if (file.zeros.seenTo > offsetOf(file) && stat.size >= file.zeros.seenTo)
       return await this.#zeros(file, lastSize, ending);
     return await this.#read(file, lastSize, ending, bytesMax);
