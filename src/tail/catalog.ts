@@ -8,11 +8,10 @@ import type { StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
-import type { FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isToBeginAnew } from './followed-file.ts';
+import type { FileStat, FileSystem, OpenFile } from './file-system.ts';
+import { followedFile, hasUnread, isToBeginAnew, mayBeCopiedOver } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
-import { noZeros } from './holes.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
 import { unsentOf } from './resend.ts';
 
@@ -28,6 +27,8 @@ import { unsentOf } from './resend.ts';
  * - a copy of a file that is still in its place, in the making or about to be truncated: held until that is clear; or a
  *   compressed one of a stream whose file is gone (copies.ts);
  * - a new file.
+ *
+ * One of which it cannot be told now (`null`, `unknown`) is left to the next walk.
  *
  * A stream that has lost its place and finds no copy in some whole walks is given up: tail.ts publishes a gap.
  */
@@ -95,6 +96,7 @@ export class Catalog {
     for (const file of files) {
       if (found.has(file.key) || isHidden(file.path)) continue;
       files.leave(file, now);
+      file.mayBeBack = false;
       file.missedScans += 1;
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
@@ -106,12 +108,22 @@ export class Catalog {
     rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
     // One by one, oldest first: a copy may be found in the same walk as its original.
     for (const candidate of rest) await this.#begin(candidate, now);
-    for (const file of files) if (isToBeginAnew(file)) await this.#hold(file, found, now);
+    for (const file of files) if (isToBeginAnew(file) || file.isHeld) await this.#hold(file, found, now);
     this.#copies.end(found);
     this.#markRotated();
     const lost = this.#orphans.giveUp(isHidden);
     files.awake = new Set([...files].filter(({ nextPollAt }) => nextPollAt < Infinity));
     return lost;
+  }
+
+  /**
+   * Before the first look at what a file holds: whether that seems to be a copy, which has been written over what it held when it was found.
+   * Then it waits, as one that is new. `now` is monotonic ms.
+   */
+  async holdsCopy(file: FollowedFile, stat: FileStat, now: number): Promise<boolean> {
+    if (!mayBeCopiedOver(file)) return false;
+    file.isHeld = (await this.#copies.judge({ paths: [file.path], stat }, now, bornAt(file))) === 'held';
+    return file.isHeld;
   }
 
   /** The file's bytes before the offset are others now. Its stream looks for a copy, it begins a new one. */
@@ -130,7 +142,6 @@ export class Catalog {
     file.previous = stream.record;
     file.unsent = [];
     file.unterminatedSince = null;
-    file.zeros = noZeros();
   }
 
   /** A file of an earlier process, of which the spool is all that is left. */
@@ -229,9 +240,12 @@ export class Catalog {
     const { key, size, birthtimeMs } = candidate.stat;
     for (const before of this.files.gone) {
       const { spooled, stream, dev, ino } = before;
-      if (!spooled || !stream || `${dev}:${ino}` !== key || size < spooled.size) continue;
-      if (birthtimeMs > before.birthtimeMs || !(await this.#comparison.holds(candidate, stream))) continue;
-      await this.#replace(before, this.#attach(candidate, stream, before, now));
+      const wasLetGo = before.key !== key && `${dev}:${ino}` === key;
+      if (!wasLetGo || !stream || size < (spooled ?? before).size) continue;
+      const isSame = birthtimeMs <= before.birthtimeMs && (await this.#comparison.holds(candidate, stream));
+      if (isSame === false) continue;
+      if (isSame) await this.#replace(before, this.#attach(candidate, stream, before, now));
+      else before.mayBeBack = true;
       return true;
     }
     return false;
@@ -279,8 +293,9 @@ export class Catalog {
     if (!before?.gone || !handle || before.waitsFor) return false;
     const isSame = async (file: OpenFile) =>
       (!stream || (await holdsStream(file, stream))) && (await haveSamePath(handle, file));
-    if (stream?.anchor === null || !(await this.#comparison.look(path, candidate.stat.key, isSame)))
-      return false;
+    if (stream?.anchor === null) return false;
+    const found = await this.#comparison.look(path, candidate.stat.key, isSame);
+    if (found !== true) return found === null;
     const file = stream
       ? this.#attach(candidate, stream, before, now)
       : this.#attachUncut(candidate, before, now);
@@ -295,25 +310,26 @@ export class Catalog {
     return file;
   }
 
-  /** Whether it has the bytes of a stream without a place: then it takes the stream over, now or in a later walk. */
+  /** Whether it has, or may have, the bytes of a stream without a place: then it takes the stream over, now or in a later walk. */
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
     const orphan = await this.#orphans.in(candidate);
+    if (orphan === 'unknown') return true;
     if (orphan && this.#orphans.mayGoTo(candidate, orphan)) {
       this.#orphans.placed(orphan, this.#attach(candidate, orphan.stream, orphan, now));
-      this.#copies.release(candidate.stat.key);
     }
     return orphan !== null;
   }
 
-  /** A file that was rewritten and has not begun its new stream may be a copy, too: a deleted file's inode is given out again. */
+  /** A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
-    if (!file || !(file.waitsFor || file.isHeld) || candidate.compressed) return;
+    if (!file || file.stream || candidate.compressed) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
-    if (!orphan || !this.#orphans.mayGoTo(candidate, orphan)) return;
+    if (!orphan || orphan === 'unknown' || !this.#orphans.mayGoTo(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
     file.stream = stream;
     file.previous = null;
+    file.predecessor = null;
     file.waitsFor = null;
     file.isHeld = false;
     file.unsent = unsent;
@@ -343,14 +359,14 @@ export class Catalog {
     const file = fileOf(candidate, now);
     file.predecessor = this.#predecessorOf(file);
     this.files.add(file);
-    this.#copies.release(file.key);
   }
 
-  /** Of a file that was rewritten: it may be with a copy (`cp` over an older one), which is judged as one that is new. */
+  /** Of a file that was written over: it may be with a copy (`cp` over an older one), which is judged as one that is new. */
   async #hold(file: FollowedFile, found: ReadonlyMap<string, Candidate>, now: number): Promise<void> {
     const candidate = found.get(file.key);
     if (candidate) {
-      file.isHeld = !candidate.compressed && (await this.#copies.judge(candidate, now, Infinity)) === 'held';
+      const isPlain = !candidate.compressed;
+      file.isHeld = isPlain && (await this.#copies.judge(candidate, now, bornAt(file))) === 'held';
     } else if (file.isHeld && !file.waitsFor) {
       // Its original has what it had.
       this.files.remove(file);
@@ -383,6 +399,11 @@ export class Catalog {
 
 function fileOf(candidate: Candidate, now: number): FollowedFile {
   return followedFile(pathOf(candidate), candidate.stat, now, candidate.compressed?.place);
+}
+
+/** Wall ms, when a file got what it holds: of one that was rewritten that is not known. */
+function bornAt({ previous, birthtimeMs }: FollowedFile): number {
+  return previous === null ? birthtimeMs : Infinity;
 }
 
 async function unlessTaken<T>(items: readonly T[], take: (item: T) => Promise<boolean>): Promise<T[]> {

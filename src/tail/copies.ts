@@ -82,12 +82,9 @@ export class Copies {
   /** After the last one. `found`: all that the walk has found, by dev:ino. */
   end(found: ReadonlyMap<string, Candidate>): void {
     if (!this.#options.compressed.isPending()) this.#unsettled.clear();
-    for (const key of this.#held.keys()) if (!found.has(key)) this.#held.delete(key);
-  }
-
-  /** The file is followed now. */
-  release(key: string): void {
-    this.#held.delete(key);
+    const { files } = this.#options;
+    for (const key of this.#held.keys())
+      if (!found.has(key) || files.get(key)?.stream) this.#held.delete(key);
   }
 
   /** `now` is monotonic ms; `bornAt`: wall ms, when the file got what it holds now. */
@@ -131,7 +128,9 @@ export class Copies {
       const original = originals.get(stream) ?? null;
       const heldEnd = contents.holds.get(stream);
       const isKnown = heldEnd !== undefined && (heldEnd === stream.end || stream.end > contents.place.size);
-      if (!isKnown && !(await this.#isPartOf(candidate, contents, original))) {
+      const isPart = isKnown || (await this.#isPartOf(candidate, contents, original));
+      if (isPart === null) return 'held';
+      if (!isPart) {
         if (heldEnd === undefined) continue;
         // The stream has come further since: once more.
         compressed.outdate(candidate);
@@ -149,22 +148,27 @@ export class Copies {
     candidate: Candidate,
     { place, anchor }: Contents,
     original: FollowedFile | null,
-  ): Promise<boolean> {
+  ): Promise<boolean | null> {
     if (!original || original.compressed || familyOf(original.path) !== familyOf(pathOf(candidate)))
       return false;
     const { handle, size, key } = original;
     if (place.size > size) return false;
     if (handle) return await hasAnchor(handle, place.size, anchor);
     const isPart = async (file: OpenFile) => await hasAnchor(file, place.size, anchor);
-    return (await this.#options.comparison.look(original.path, key, isPart)) ?? false;
+    const isThere = await this.#options.comparison.look(original.path, key, isPart);
+    return original.gone ? isThere === true : isThere;
   }
 
   /** Of what was read of the original, or of what it is now: it may not have been read yet, or not since it was truncated. */
-  async #isCopy(file: OpenFile, size: number, { stream, waits, path, key }: Original): Promise<boolean> {
+  async #isCopy(
+    file: OpenFile,
+    size: number,
+    { stream, waits, path, key }: Original,
+  ): Promise<boolean | null> {
     if (waits || (stream && (await isCopyOf(file, size, stream)))) return true;
     const isSame = async (other: OpenFile) =>
       (await other.stat()).size > 0 && (await beginsWith(other, file, size));
-    return (await this.#options.comparison.look(path, key, isSame)) ?? false;
+    return await this.#options.comparison.look(path, key, isSame);
   }
 
   /** The file in its place whose rotated name this would be; one that the walk has just found may not be followed yet. */

@@ -13,7 +13,8 @@ import type { Descriptors } from './descriptors.ts';
 import type { Discovery } from './discovery.ts';
 import type { FileSystem, OpenFile } from './file-system.ts';
 import { hasUnread, isQuiet, noteStat, offsetOf } from './followed-file.ts';
-import { judgeZeros, noZeros } from './holes.ts';
+import { judgeZeros, noZeros, standsBehind } from './holes.ts';
+import type { HoleVerdict } from './holes.ts';
 import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, hasAnchor, hashOf, headOf } from './identity.ts';
 import type { ReadBuffers } from './read-buffers.ts';
@@ -156,9 +157,9 @@ export class Cutter {
     if (file.unsent.length > 0) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
     if (lack) return { made: this.#cutGap(file, lack), more: true };
-    if (!hasUnread(file)) return nothing;
+    if (!hasUnread(file) || (await this.#catalog.holdsCopy(file, stat, now))) return nothing;
     if (file.zeros.seenTo > offsetOf(file) && stat.size >= file.zeros.seenTo)
-      return await this.#zeros(file, now, ending);
+      return await this.#zeros(file, lastSize, ending);
     return await this.#read(file, lastSize, ending, bytesMax);
   }
 
@@ -175,6 +176,7 @@ export class Cutter {
       bytesMax,
       cutAnywhere: hasWaited(file, now) || ending.cutAnywhere,
       zerosAreBytes: file.zeros.areBytes || file.spooled !== null,
+      behind: file.zeros.behind?.at === offsetOf(file) ? file.zeros.behind : null,
     };
     const reading = await readNext(file.handle, request, this.#buffers);
     if (reading.kind === 'rewritten') return this.#rewritten(file, lastSize);
@@ -184,7 +186,7 @@ export class Cutter {
       await this.#noteRest(file, reading.unterminatedBytes, now);
       return nothing;
     }
-    if (reading.kind === 'zeros') return await this.#zeros(file, now, ending);
+    if (reading.kind === 'zeros') return await this.#zeros(file, lastSize, ending);
     metrics.readBytes.inc(reading.bytes.length);
     const made = this.#cut(file, reading.bytes, reading.anchor);
     file.unterminatedSince = null;
@@ -198,8 +200,8 @@ export class Cutter {
   }
 
   /** Zeros behind the offset: a hole, or bytes like any other. */
-  async #zeros(file: FollowedFile, now: number, ending: Ending): Promise<Polled> {
-    const { handle, size, compressed, zeros } = file;
+  async #zeros(file: FollowedFile, lastSize: number, ending: Ending): Promise<Polled> {
+    const { handle, size, compressed, zeros, lastPolledAt: now } = file;
     if (!handle) return nothing;
     const offset = offsetOf(file);
     const verdict = await judgeZeros(handle, {
@@ -210,6 +212,9 @@ export class Cutter {
       isWhole: ending.isWhole || compressed !== null || (file.leaving && isQuiet(file, now)),
       hasWaited: hasWaited(file, now) || ending.cutAnywhere,
     });
+    const isSeen = verdict.kind === 'hole' || verdict.kind === 'unterminated';
+    if (zeros.behind && isSeen && !standsBehind(zeros.behind, verdict))
+      return this.#rewritten(file, lastSize);
     switch (verdict.kind) {
       case 'bytes':
         file.zeros = { ...noZeros(), areBytes: true };
@@ -221,14 +226,15 @@ export class Cutter {
         zeros.areHeld = true;
         return await this.#done(file);
       case 'unterminated':
-        await this.#noteRest(file, verdict.bytes, now);
+        zeros.behind = { at: verdict.end, bytes: verdict.behind };
+        await this.#noteRest(file, verdict.behind.length, now);
         return nothing;
       case 'hole':
         return { made: [this.#cutHole(file, verdict)], more: true };
     }
   }
 
-  #cutHole(file: FollowedFile, hole: { end: number; anchor: string; head: Buffer }): MadeCut {
+  #cutHole(file: FollowedFile, hole: Extract<HoleVerdict, { kind: 'hole' }>): MadeCut {
     const { clock, cutLog, logger, metrics } = this.#options;
     const state = this.begin(file, hole.head);
     file.predecessor = null;
@@ -237,8 +243,8 @@ export class Cutter {
     const observed = Math.max(clock.now(), state.observed);
     const cut: Cut = { start, end, observed, anchor, gap: 'hole', final: false };
     cutLog.cut(state, cut);
-    // An unterminated line behind it has waited with it and is cut at once: before zeros alone nothing tells of a truncation.
-    file.zeros = noZeros();
+    // An unterminated line behind it has waited with it and is cut at once, as far as there is room.
+    file.zeros = { ...noZeros(), behind: { at: end, bytes: hole.behind } };
     metrics.gapBytes.inc({ reason: 'hole' }, end - start);
     logger.warn(
       {
@@ -284,6 +290,7 @@ export class Cutter {
     const { clock, cutLog } = this.#options;
     const state = this.begin(file, bytes);
     file.predecessor = null;
+    file.zeros.behind = null;
     const observed = Math.max(clock.now(), state.observed);
     const cut: Cut = {
       start: state.end,
@@ -340,6 +347,7 @@ export class Cutter {
       'truncated or rewritten: a new stream begins',
     );
     this.#catalog.orphan(file, lastSize);
+    file.zeros = noZeros();
     file.doneSize = 0;
     file.doneMtimeMs = 0;
     file.nextPollAt = 0;

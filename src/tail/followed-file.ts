@@ -13,6 +13,8 @@ export interface FollowedFile {
   ino: string;
   /** Where it is now, as far as is known. */
   path: string;
+  /** Where it was found first. */
+  foundPath: string;
   /** The bare path of its rotation family; the catalog says which. */
   family: string;
   /** By its path, for as long as no stream of it has one; null until it is asked for. */
@@ -30,7 +32,7 @@ export interface FollowedFile {
   predecessor: FollowedFile | null;
   /** Not read before this stream, whose bytes were here before a truncation, has found a copy or is given up. */
   waitsFor: Orphan | null;
-  /** Rewritten, as it seems with a copy of a file that is in its place: not read before that is clear. */
+  /** Nothing was cut of what it holds, which seems to be a copy of a file that is in its place: not read before that is clear. */
   isHeld: boolean;
   /** Last stat. */
   size: number;
@@ -53,6 +55,8 @@ export interface FollowedFile {
   goneSince: number;
   /** Set: the file itself was let go, and what is to be had of it is in the spool. */
   spooled: SpooledFile | null;
+  /** The last walk has found a file that may be it, which could not be looked into: it is not let go before that is clear. */
+  mayBeBack: boolean;
   /** So many walks in a row have not found it. */
   missedScans: number;
   /** Known from an earlier process and not read by this one yet: what happened meanwhile is not known. */
@@ -83,6 +87,8 @@ export interface Orphan {
   scan: number;
   /** Monotonic ms: it is not given up before. */
   until: number;
+  /** To when that may be put off, while it cannot be told whether a file has the bytes. */
+  untilMax: number;
 }
 
 export function followedFile(
@@ -96,6 +102,7 @@ export function followedFile(
     dev: stat.dev,
     ino: stat.ino,
     path,
+    foundPath: path,
     family: path,
     lane: null,
     birthtimeMs: stat.birthtimeMs,
@@ -119,6 +126,7 @@ export function followedFile(
     gone: false,
     goneSince: 0,
     spooled: null,
+    mayBeBack: false,
     missedScans: 0,
     unwatched: false,
     unsent: [],
@@ -138,6 +146,11 @@ export function isDrained(file: FollowedFile): boolean {
 /** It was rewritten, and nothing of what it holds now was cut. */
 export function isToBeginAnew({ stream, previous }: FollowedFile): boolean {
   return stream === null && previous !== null;
+}
+
+/** It was found under a rotated name and nothing was cut of it: nothing tells whether it was written over with a copy meanwhile. */
+export function mayBeCopiedOver({ stream, compressed, path, foundPath, family }: FollowedFile): boolean {
+  return stream === null && compressed === null && path === foundPath && path !== family;
 }
 
 /** So many walks have not found it: one can miss a file that is merely being renamed. */

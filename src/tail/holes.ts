@@ -33,10 +33,17 @@ export interface Zeros {
   seenTo: number;
   /** The file ends in zeros, which wait. */
   areHeld: boolean;
+  /** What was seen behind the last hole, and where: no hash of zeros tells of a truncation, so this has to stand there still. */
+  behind: Behind | null;
+}
+
+export interface Behind {
+  at: number;
+  bytes: Buffer;
 }
 
 export function noZeros(): Zeros {
-  return { areBytes: false, seenTo: 0, areHeld: false };
+  return { areBytes: false, seenTo: 0, areHeld: false, behind: null };
 }
 
 /** The first run of zeros that may be a hole. */
@@ -64,15 +71,15 @@ function zerosEnd(bytes: Buffer, from: number): number {
 }
 
 export type HoleVerdict =
-  /** `head`: the first bytes of the file, if the hole is there. */
-  | { kind: 'hole'; end: number; anchor: string; head: Buffer }
+  /** `head`: the first bytes of the file, if the hole is there. `behind`: the line, as far as it is there. */
+  | { kind: 'hole'; end: number; anchor: string; head: Buffer; behind: Buffer }
   | { kind: 'bytes' }
   /** Looked through up to `end`, and not at the end of the hole. */
   | { kind: 'midway'; end: number }
   /** The file ends in these zeros. */
   | { kind: 'held' }
   /** The line behind it is not whole. */
-  | { kind: 'unterminated'; bytes: number };
+  | { kind: 'unterminated'; end: number; behind: Buffer };
 
 export interface HoleRequest {
   /** Where the zeros begin, and up to where they are known. */
@@ -85,6 +92,12 @@ export interface HoleRequest {
   isWhole: boolean;
   /** The line behind the hole does not wait for its end any longer. */
   hasWaited: boolean;
+}
+
+/** Whether what was seen behind a hole is behind this one; both as far as they go. */
+export function standsBehind({ at, bytes }: Behind, hole: { end: number; behind: Buffer }): boolean {
+  const length = Math.min(bytes.length, hole.behind.length);
+  return at === hole.end && bytes.subarray(0, length).equals(hole.behind.subarray(0, length));
 }
 
 /** Decides on a run of zeros that `zerosIn` has found at the offset. */
@@ -139,10 +152,10 @@ async function judgeEnd(
   const line = lineEnd === -1 ? behind : behind.subarray(0, lineEnd + 1);
   const mayGrow = lineEnd === -1 && behind.length < sampleBytesMax;
   if (hasControls(line, true)) return { kind: 'bytes' };
-  if (mayGrow && !isWhole && !hasWaited) return { kind: 'unterminated', bytes: behind.length };
+  if (mayGrow && !isWhole && !hasWaited) return { kind: 'unterminated', end, behind };
   const anchor = hashOf(bytes.subarray(end - from - anchorLength(end), end - from));
   const head = from === 0 ? bytes.subarray(0, headBytesMax) : zeroBlock.subarray(0, headBytesMax);
-  return { kind: 'hole', end, anchor, head };
+  return { kind: 'hole', end, anchor, head, behind: line };
 }
 
 function hasControls(bytes: Buffer, alsoZero: boolean): boolean {

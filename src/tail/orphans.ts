@@ -25,6 +25,9 @@ export interface OrphansOptions {
 export const confirmingScans = 2;
 /** A file of an earlier process may be away for so long: moved for a time, or on a volume that comes later. */
 const missingWaitMs = 10_000;
+/** When it cannot be told whether a file has the bytes: looked again after this, and at most for so long. */
+const unknownWaitMs = 1000;
+const unknownMaxMs = 60_000;
 
 export class Orphans {
   readonly #options: OrphansOptions;
@@ -73,8 +76,9 @@ export class Orphans {
     return this.#missing.get(key) ?? [];
   }
 
-  add(lost: Omit<Orphan, 'scan' | 'until'>, waitMs = 0): Orphan {
-    const orphan: Orphan = { ...lost, scan: this.#scan + confirmingScans, until: this.#walkedAt + waitMs };
+  add(lost: Omit<Orphan, 'scan' | 'until' | 'untilMax'>, waitMs = 0): Orphan {
+    const until = this.#walkedAt + waitMs;
+    const orphan = { ...lost, scan: this.#scan + confirmingScans, until, untilMax: until + unknownMaxMs };
     this.#orphans.push(orphan);
     return orphan;
   }
@@ -94,8 +98,8 @@ export class Orphans {
     }
   }
 
-  /** The one whose bytes the candidate holds. */
-  async in(candidate: Candidate, except: Orphan | null = null): Promise<Orphan | null> {
+  /** The one whose bytes the candidate holds. While that cannot be told, those that it may hold are not given up. */
+  async in(candidate: Candidate, except: Orphan | null = null): Promise<Orphan | 'unknown' | null> {
     const { compressed, stat } = candidate;
     if (compressed)
       return this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end) ?? null;
@@ -104,7 +108,7 @@ export class Orphans {
     );
     if (possible.length === 0) return null;
     let found: Orphan | null = null;
-    await this.#options.comparison.look(pathOf(candidate), stat.key, async (file) => {
+    const isKnown = await this.#options.comparison.look(pathOf(candidate), stat.key, async (file) => {
       for (const orphan of possible) {
         if (!(await holdsStream(file, orphan.stream))) continue;
         found = orphan;
@@ -112,7 +116,10 @@ export class Orphans {
       }
       return false;
     });
-    return found;
+    if (isKnown !== null) return found;
+    for (const orphan of possible)
+      orphan.until = Math.max(orphan.until, Math.min(orphan.untilMax, this.#walkedAt + unknownWaitMs));
+    return 'unknown';
   }
 
   /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */

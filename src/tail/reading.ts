@@ -1,7 +1,8 @@
 import { anchorLength, hasHead, hashOf } from './identity.ts';
 import type { KnownHead } from './identity.ts';
 import type { OpenFile } from './file-system.ts';
-import { areZeros, zerosIn } from './holes.ts';
+import { areZeros, standsBehind, zerosIn } from './holes.ts';
+import type { Behind } from './holes.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 
 /**
@@ -32,6 +33,8 @@ export interface ReadRequest {
   cutAnywhere: boolean;
   /** Zeros are bytes like any other. */
   zerosAreBytes: boolean;
+  /** What was seen behind a hole that ends at the offset. */
+  behind?: Behind | null;
 }
 
 /** The bytes of a cut are a part of one of `buffers`: give it back when they are sent. */
@@ -52,6 +55,10 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     return { kind: 'rewritten' };
   }
   const fresh = buffer.subarray(before, got);
+  if (request.behind && !standsBehind(request.behind, { end: offset, behind: fresh })) {
+    buffers.giveBack(buffer);
+    return { kind: 'rewritten' };
+  }
   const isFull = fresh.length >= bytesMax;
   const zeros = request.zerosAreBytes ? null : zerosIn(fresh, offset === 0);
   if (zeros?.start === 0) {

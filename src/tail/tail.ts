@@ -450,6 +450,7 @@ export class Tail {
         unwatched: true,
         scan: 0,
         until: 0,
+        untilMax: 0,
       });
       return;
     }
@@ -489,7 +490,7 @@ export class Tail {
     this.#nextFinishAt = now + finishIntervalMs;
     const made: MadeCut[] = [];
     for (const file of this.#catalog.files) {
-      if (!file.leaving || !isDrained(file)) continue;
+      if (!file.leaving || file.mayBeBack || !isDrained(file)) continue;
       // It holds up no other, but it may yet be read.
       if (file.complaint !== null && hasUnread(file)) continue;
       const state = file.stream;
@@ -505,7 +506,8 @@ export class Tail {
         made.push(marker);
       }
       const settled = !state || (state.final && state.pending.length === 0);
-      const quietLong = now - file.changedAt >= goneWaitMs || this.#descriptors.shortage > 0;
+      const quietMs = now - Math.max(file.changedAt, file.goneSince);
+      const quietLong = quietMs >= goneWaitMs || (!state && this.#descriptors.shortage > 0);
       const isOver =
         isLost(file) && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
       if (isOver) {

@@ -27,7 +27,7 @@ import type { SpooledFile } from './spooled-file.ts';
  * 3. parked: the descriptor is closed, earlier when descriptors are scarce. From now on it is read from the spool, by the same
  *    cuts. What did not fit into the spool is a gap.
  * 4. let go: all is acknowledged. First the cut log forgets the copy, durably, then the spool file is removed, durably, then the
- *    stream may be forgotten.
+ *    stream may be forgotten: a minute after it has gone, for it may come back (a directory that was moved).
  *
  * A start finds copied and parked files again, and parks them. A spool file of a stream that the cut log has lost brings the stream
  * back: it is removed before the stream is forgotten, so that a stream that is not known was lost, not done with.
@@ -46,7 +46,7 @@ export interface VanishedOptions {
 
 /** The transport has so long to take the rest of a file before it is copied. */
 const takeWaitMs = 1000;
-/** A deleted file's descriptor is kept for so long without a change: its writer may go on. */
+/** A deleted file's descriptor is kept for so long without a change: its writer may go on. Its stream is remembered for so long. */
 export const goneWaitMs = 60_000;
 
 /** What the spool has of a stream. `file` is null when the stream's file holds other bytes now. */
@@ -138,7 +138,7 @@ export class Vanished {
 
   /** Lets go what is acknowledged, or came back. */
   async tidy(): Promise<void> {
-    const { cutLog, catalog, descriptors, spool } = this.#options;
+    const { cutLog, descriptors, spool } = this.#options;
     for (const state of this.#adrift) if (state.pending.length === 0) this.#adrift.delete(state);
     const done = [...this.#copies].filter(([state, copy]) => isDone(state, copy));
     if (done.length === 0) return;
@@ -149,7 +149,7 @@ export class Vanished {
       this.#copies.delete(state);
       if (file?.spooled !== spooled) continue;
       await descriptors.close(file);
-      catalog.drop(file);
+      file.spooled = null;
     }
   }
 

@@ -235,6 +235,26 @@ export const regressions: Readonly<Record<string, Program>> = {
       [crash(3000)],
     ),
 
+  'a copy over an older one of which nothing was cut': program(
+    [
+      unterminated(0),
+      { at: 100, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+      { at: 101, do: 'truncate', path, size: 0 },
+      { at: 400, do: 'write', log: 0, lines: 5, shape: 'unterminated' },
+      { at: 4000, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+      { at: 4001, do: 'truncate', path, size: 0 },
+    ],
+    [],
+    { startAt: 3500 },
+  ),
+
+  'a quiet directory that is moved, and back': program([
+    write(0),
+    { at: 70_000, do: 'rename', from: '/logs', to: '/elsewhere' },
+    { at: 73_000, do: 'rename', from: '/elsewhere', to: '/logs' },
+    write(76_000),
+  ]),
+
   'a file that goes on while its final marker is refused': program(
     [write(0), { at: 5000, do: 'rename', from: path, to: `${path}.1` }, write(11_000)],
     [{ at: 4900, forMs: 9000, kind: 'refuses' }],

@@ -126,6 +126,30 @@ describe('a copy', () => {
   });
 
   it.each([
+    ['read before the truncation', 0, 300],
+    ['not read before it', 300, 0],
+  ])(
+    'that is written over an older one of which nothing was cut is not shipped again, %s',
+    async (_, ...ms) => {
+      await using t = await TailHarness.create();
+      await mkdir(t.logs, { recursive: true });
+      await appendFile(t.path('a.log'), 'older, and not whole');
+      await copyFile(t.path('a.log'), t.path('a.log.1'));
+      await truncate(t.path('a.log'), 0);
+      await appendFile(t.path('a.log'), 'one\ntwo\nthree and four');
+      await t.start();
+      await t.pass(ms[0]);
+      await copyFile(t.path('a.log'), t.path('a.log.1'));
+      await t.pass(ms[1]);
+      await truncate(t.path('a.log'), 0);
+      await t.pass(20_000);
+      expect(t.publisher.published.map(({ segment }) => segment.bytes.toString()).join('')).toBe(
+        'one\ntwo\nthree and four',
+      );
+    },
+  );
+
+  it.each([
     ['with birth times', false],
     ['without', true],
   ])(

@@ -18,7 +18,17 @@ const successor = followedFile('/logs/a.log', stat, 0);
 
 function orphan(more: Partial<Orphan> = {}): Orphan {
   const stream = stateOf([cutOf(0, 10), cutOf(10, 30)]);
-  return { stream, lastSize: 30, successor: null, unsent: [], unwatched: false, scan: 0, until: 0, ...more };
+  return {
+    stream,
+    lastSize: 30,
+    successor: null,
+    unsent: [],
+    unwatched: false,
+    scan: 0,
+    until: 0,
+    untilMax: 0,
+    ...more,
+  };
 }
 
 describe('finalMarker', () => {

@@ -101,6 +101,38 @@ describe('a hole of zeros', () => {
     expect(told(t).slice(1)).toEqual(['<hole 700>not whole', '<hole 709>after\n']);
   });
 
+  it('whose line was seen, and not read for lack of room: the line is told when a longer hole has its place', async () => {
+    await using t = await harness();
+    await using writer = await Writer.open(t.path('a.log'));
+    await writer.write('before\n'.repeat(200));
+    await truncate(t.path('a.log'), 0);
+    await writer.write('seen\n');
+    for (let i = 0; i < 12; i += 1) await writeFile(t.path(`b${i}.log`), `${'x'.repeat(999)}\n`.repeat(999));
+    t.publisher.acks = false;
+    await t.start();
+    expect(told(t, 'a.log')).toEqual(['<hole 1400>']);
+    await truncate(t.path('a.log'), 0);
+    await writer.write('after\n');
+    t.publisher.release();
+    await t.pass(8000);
+    expect(told(t, 'a.log')).toEqual(['<hole 1400><truncated 5>', '<hole 1405>after\n']);
+  });
+
+  it('whose line was seen, and not whole: the line is told when a longer hole has its place', async () => {
+    await using t = await harness();
+    await using writer = await Writer.open(t.path('a.log'));
+    await writer.write('before\n'.repeat(100));
+    await t.start();
+    await truncate(t.path('a.log'), 10);
+    await writer.write('seen');
+    await t.pass(500);
+    expect(told(t)).toEqual(['before\n'.repeat(100), 'before\nbef']);
+    await truncate(t.path('a.log'), 10);
+    await writer.write('after\n');
+    await t.pass(8000);
+    expect(told(t).slice(1)).toEqual(['before\nbef<truncated 694>', 'before\nbef<hole 694>after\n']);
+  });
+
   it('is sent again after a crash as it was', async () => {
     await using t = await harness();
     t.publisher.acks = false;

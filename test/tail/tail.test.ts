@@ -269,6 +269,49 @@ describe('Tail', () => {
     ]);
   });
 
+  it.each([0, 5000])(
+    'knows the files of a directory that was moved away for %i ms more than three seconds',
+    async (ms) => {
+      await using t = await TailHarness.create();
+      await write(t.path('run/a.log.1'), 'older\n');
+      await write(t.path('run/a.log'), 'one\n');
+      await t.start();
+      // So quiet that nothing keeps the descriptors any longer.
+      await t.pass(70_000);
+      await rename(t.path('run'), `${t.logs}-away`);
+      await t.pass(3000 + ms);
+      await rename(`${t.logs}-away`, t.path('run'));
+      await write(t.path('run/a.log'), 'two\n');
+      await t.pass(20_000);
+      expect(t.publisher.published.map(({ segment }) => segment.bytes.toString()).join('')).toBe(
+        'older\none\ntwo\n',
+      );
+    },
+  );
+
+  it('knows a file that comes back while there are no descriptors, when there are some again', async () => {
+    await using t = await TailHarness.create();
+    await write(t.path('a.log'), 'one\n');
+    await t.start();
+    const open = t.fs.open.bind(t.fs);
+    t.fs.open = async () => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    };
+    // It is let go for this one, which finds no descriptor.
+    await write(t.path('b.log'), 'another\n');
+    await rename(t.path('a.log'), t.path('away'));
+    await t.pass(3000);
+    await rename(t.path('away'), t.path('a.log'));
+    await t.pass(3000);
+    t.fs.open = open;
+    await write(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes, final }) => [bytes.toString(), final])).toEqual([
+      ['one\ntwo\n', false],
+    ]);
+    expect(t.publisher.text('b.log')).toBe('another\n');
+  });
+
   it('sends again what the transport refuses, until it takes it, and keeps the order', async () => {
     await using t = await TailHarness.create();
     t.publisher.refuse = () => new Error('no permission');
