@@ -138,21 +138,35 @@ async function request(
   actions: readonly BulkAction[],
   signal: AbortSignal,
 ): Promise<BulkResponseItem[]> {
-  const { items } = await client.bulk(
-    {
-      operations: actions.flatMap(({ lines }) => lines),
-      filter_path: [
-        'items.*.status',
-        'items.*.error.type',
-        'items.*.error.reason',
-        'items.*.error.caused_by.reason',
-      ],
-    },
+  const { items } = await client.transport.request<{ items?: Record<string, BulkResponseItem>[] }>(
+    { method: 'POST', path: '/_bulk', querystring: { filter_path: answered }, bulkBody: bodyOf(actions) },
     { signal },
   );
   // Each item is under the name of its operation: { "index": { "status": 201 } }.
-  return (items ?? []).map((item) => (Object.values(item)[0] ?? {}) as BulkResponseItem);
+  return (items ?? []).map((item) => Object.values(item)[0] ?? {});
 }
+
+/** Of the answer, what is looked at. */
+const answered = [
+  'items.*.status',
+  'items.*.error.type',
+  'items.*.error.reason',
+  'items.*.error.caused_by.reason',
+].join(',');
+
+/** The lines as they are sent: `client.bulk` would make one text of them, to be encoded again. */
+function bodyOf(actions: readonly BulkAction[]): Buffer {
+  const body = Buffer.allocUnsafe(actions.reduce((sum, { bytes }) => sum + bytes, 0));
+  let end = 0;
+  for (const { lines } of actions)
+    for (const line of lines) {
+      end += body.write(line, end);
+      body[end] = lineEnd;
+      end += 1;
+    }
+  return body;
+}
+const lineEnd = 0x0a;
 
 async function createMissing(
   context: BulkContext,

@@ -39,34 +39,40 @@ export function itemActions(item: IndexItem, prefix: string, mapped: MappedMetri
   }
 }
 
+/** What is undefined is left out of the JSON. Without spreads: an object that is put together by them takes twice as long to make. */
 function eventAction(event: LogEvent, prefix: string): BulkAction {
   const { origin, time, observed, start, end, fields } = event;
   return indexAction(`${prefix}-logs-${dayOf(observed)}`, event.id, versionOf(event), {
     '@timestamp': timestamp(time),
     message: event.message.toWellFormed(),
     run: { id: origin.run, attempt: origin.attempt },
-    ...(event.rank !== null && { rank: event.rank }),
+    rank: event.rank ?? undefined,
     log: {
-      ...(event.level && { level: event.level }),
-      ...(event.logger !== undefined && { logger: event.logger }),
-      ...(event.iostream !== undefined && { iostream: event.iostream }),
+      level: event.level ?? undefined,
+      logger: event.logger,
+      iostream: event.iostream,
       offset: start,
       file: { path: origin.path },
     },
     host: { name: origin.host },
     agent: { id: origin.source },
     event: { created: Math.round(validTime(observed)), hash: event.sum },
-    ...(Object.keys(origin.labels).length > 0 && { labels: flattenFields(origin.labels) }),
-    ...(fields && { fields: flattenFields(fields) }),
+    labels: isEmpty(origin.labels) ? undefined : flattenFields(origin.labels),
+    fields: fields && flattenFields(fields),
     caboose: {
       stream: event.stream,
       kind: event.kind,
       end,
-      ...(event.part > 0 && { part: event.part }),
-      ...(event.open && { open: true }),
+      part: event.part > 0 ? event.part : undefined,
+      open: event.open || undefined,
       time_source: event.timeSource,
     },
   });
+}
+
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false;
+  return true;
 }
 
 function pointsAction(
@@ -157,16 +163,19 @@ function indexAction(
   version: number,
   source: Record<string, unknown>,
 ): BulkAction {
-  const header = JSON.stringify({ index: { _index: index, _id: id, version, version_type: 'external_gte' } });
+  const header = headerOf('index', index, id, version);
   const body = JSON.stringify(source);
   return { index, lines: [header, body], bytes: Buffer.byteLength(header) + Buffer.byteLength(body) + 2 };
 }
 
 export function deleteAction(index: string, id: string, version: number): BulkAction {
-  const header = JSON.stringify({
-    delete: { _index: index, _id: id, version, version_type: 'external_gte' },
-  });
+  const header = headerOf('delete', index, id, version);
   return { index, lines: [header], bytes: Buffer.byteLength(header) + 1 };
+}
+
+function headerOf(operation: 'index' | 'delete', index: string, id: string, version: number): string {
+  const place = `"_index":${JSON.stringify(index)},"_id":${JSON.stringify(id)}`;
+  return `{"${operation}":{${place},"version":${version},"version_type":"external_gte"}}`;
 }
 
 /** ISO 8601 with as many digits as the time has, to the microsecond. */

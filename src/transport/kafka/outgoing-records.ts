@@ -19,6 +19,8 @@ export interface OutgoingRecord {
 
 const sendBytesMax = 900 * 1024;
 const sendRecordsMax = 1000;
+/** Encoding is synchronous: after so many encoded bytes sockets and timers get their turn. A segment has more, dozens of facts have less. */
+const turnBytes = 8 * 1024;
 
 /**
  * The records of one lane that wait to be sent, in order, and of them the next send: records of one partition, encoded, up to
@@ -57,6 +59,7 @@ export class OutgoingRecords {
   /** Makes the next send ready: the oldest waiting record, and those of the same partition that fit with it, encoded. */
   async prepare(signal: AbortSignal): Promise<void> {
     let bytes = this.#ready.reduce((sum, record) => sum + record.bytes, 0);
+    let sinceTurn = 0;
     for (let i = 0; i < this.#waiting.length && this.#ready.length < sendRecordsMax;) {
       const record = this.#waiting[i]!;
       const first = this.#ready[0] ?? record;
@@ -73,7 +76,9 @@ export class OutgoingRecords {
       bytes += record.bytes;
       this.#ready.push(record);
       this.#waiting.splice(i, 1);
-      // Compression is synchronous: sockets and timers get their turn between two segments.
+      sinceTurn += record.bytes;
+      if (sinceTurn < turnBytes) continue;
+      sinceTurn = 0;
       await nextTurn();
       if (signal.aborted) break;
     }

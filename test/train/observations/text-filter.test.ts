@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { textFilter } from '../../../src/train/observations/text-filter.ts';
 
 const word = fc.string({
-  unit: fc.constantFrom('a', 'b', 'E', 'r', ':', '\n', ' ', 'é'),
+  unit: fc.constantFrom('a', 'b', 'E', 'r', ':', '\n', ' ', 'é', '\u0142'),
   minLength: 3,
   maxLength: 8,
 });
@@ -19,4 +19,11 @@ test('finds what a search for each text finds, and nothing else', () => {
       },
     ),
   );
+});
+
+test('finds it in a text that is longer than what is looked at pair by pair', () => {
+  const holds = textFilter(['Killed']);
+  const long = 'x'.repeat(70_000);
+  expect(holds(`${long}Killed`)).toBe(true);
+  expect(holds(`${long}Kille`)).toBe(false);
 });
