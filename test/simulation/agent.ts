@@ -48,6 +48,10 @@ class SmallReads extends Budget {
   }
 }
 
+/** SIGTERM gives so long to ship what is there, and so long to close what is open. */
+const stopMs = 10_000;
+const stopLateMs = 2_000;
+
 /** Shared: making them costs more than a run. */
 const metrics = createMetrics();
 
@@ -64,6 +68,8 @@ export class Agent {
   constructor(options: AgentOptions) {
     this.#options = options;
     this.life = new Life(options.number, options.scheduler, options.settings.yieldShare);
+    this.life.onEndless = () =>
+      options.ledger.violate('endless', `life ${options.number} does not come to rest`);
     this.#view = new ModelView(options.fs, this.life);
     this.#view.onDescriptors = options.onDescriptors;
   }
@@ -83,14 +89,18 @@ export class Agent {
   /** As after SIGTERM; `done` is called when nothing of it is left. */
   stop(done: () => void): void {
     this.isStopping = true;
+    const { scheduler, ledger } = this.#options;
     const deadline = new AbortController();
-    this.#options.scheduler.after(10_000, () => deadline.abort());
+    scheduler.after(stopMs, () => deadline.abort());
+    scheduler.after(stopMs + stopLateMs, () => {
+      if (!this.life.dead) ledger.violate('stop', `it goes on ${stopLateMs} ms after its deadline`);
+    });
     const tail = this.#tail;
     if (tail === null) done();
     else
       tail.drain(deadline.signal).then(
-        () => this.#options.scheduler.after(0, done),
-        (error: unknown) => this.#options.ledger.violate('stop', String(error)),
+        () => scheduler.after(0, done),
+        (error: unknown) => ledger.violate('stop', String(error)),
       );
   }
 
@@ -171,7 +181,7 @@ export class Agent {
       fs: mutation?.fs?.(this.#view) ?? this.#view,
       watcher,
       budget: new SmallReads(life, settings.segmentBytesMax),
-      clock: life,
+      clock: mutation?.clock?.(life) ?? life,
       logger,
       metrics,
       random: () => scheduler.random.next(),

@@ -1,7 +1,10 @@
+import type { Clock } from '../../src/core/clock.ts';
 import type { Publisher } from '../../src/core/transport.ts';
 import type { CutLog } from '../../src/tail/cut-log.ts';
-import type { DirectoryEntry, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
+import type { DirectoryEntry, FileStat, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
 import type { JournalStore } from '../../src/tail/journal-store.ts';
+import type { Program } from './program.ts';
+import { deletedInAnOutage } from './regressions.ts';
 
 /** A defect, put between the tail and its models: the simulation must find it, or it is worth nothing. */
 export interface Mutation {
@@ -9,6 +12,9 @@ export interface Mutation {
   cutLog?: (cutLog: CutLog) => void;
   publisher?: (publisher: Publisher) => Publisher;
   fs?: (fs: FileSystem) => FileSystem;
+  clock?: (clock: Clock) => Clock;
+  /** Instead of the seed's own: what it does harm to is too seldom in those. */
+  program?: Program;
   /** The kind of violation that it must be found as, if only one kind shows that the rule is watched. */
   foundAs?: string;
 }
@@ -51,33 +57,15 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
 
   'a deleted file is not read to its end': {
-    fs: (fs) => ({
-      ...passedOn(fs),
-      open: async (path) => {
-        const file = await fs.open(path);
-        return file && withoutDeletedBytes(file);
-      },
-    }),
+    fs: (fs) => openedAs(fs, withoutDeletedBytes),
   },
 
   'a file ends at its first hole of zeros': {
-    fs: (fs) => ({
-      ...passedOn(fs),
-      open: async (path) => {
-        const file = await fs.open(path);
-        return file && withoutWhatIsBehindZeros(file);
-      },
-    }),
+    fs: (fs) => openedAs(fs, withoutWhatIsBehindZeros),
   },
 
   'a file that is copied up is another one': {
-    fs: (fs) => ({
-      ...passedOn(fs),
-      open: async (path) => {
-        const file = await fs.open(path);
-        return file && { ...file, realPath: async () => null };
-      },
-    }),
+    fs: (fs) => openedAs(fs, (file) => ({ ...file, realPath: async () => null })),
   },
 
   'a directory is listed once': {
@@ -117,6 +105,59 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     },
   },
 
+  'a descriptor is not closed': {
+    fs: (fs) => openedAs(fs, (file) => ({ ...file, close: async () => undefined })),
+    foundAs: 'leak',
+  },
+
+  'a segment is handed over again and again': {
+    publisher: (publisher) => ({
+      ...publisher,
+      publish: async (...segment) => {
+        await publisher.publish(...segment);
+        const again = async (): Promise<void> => await publisher.publish(...segment).then(again);
+        again().catch(() => undefined);
+      },
+    }),
+    foundAs: 'ack',
+  },
+
+  'an ack is not noted': {
+    cutLog: (cutLog) => {
+      cutLog.ack = () => undefined;
+    },
+    foundAs: 'lag',
+  },
+
+  'a sleep is over at once': {
+    clock: (clock) => ({
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      sleep: async (ms, signal) => await clock.sleep(Math.min(ms, 10), signal),
+    }),
+    foundAs: 'rest',
+  },
+
+  'the cut log is never closed': {
+    cutLog: (cutLog) => {
+      cutLog.close = async () => await new Promise<never>(() => undefined);
+    },
+    foundAs: 'stop',
+  },
+
+  'a file is opened for each look alone': {
+    fs: (fs) => ({
+      ...passedOn(fs),
+      open: async (path) => {
+        const file = await fs.open(path);
+        await file?.close();
+        return file && byPath(fs, path);
+      },
+    }),
+    program: deletedInAnOutage,
+    foundAs: 'dropped',
+  },
+
   'a stream is called final at each of its cuts': {
     cutLog: (cutLog) => {
       const cut = cutLog.cut.bind(cutLog);
@@ -132,6 +173,39 @@ function passedOn(fs: FileSystem): FileSystem {
     readDirectory: async (path) => await fs.readDirectory(path),
     realPath: async (path) => await fs.realPath(path),
     open: async (path) => await fs.open(path),
+  };
+}
+
+function openedAs(fs: FileSystem, change: (file: OpenFile) => OpenFile): FileSystem {
+  return {
+    ...passedOn(fs),
+    open: async (path) => {
+      const file = await fs.open(path);
+      return file && change(file);
+    },
+  };
+}
+
+/** Nothing is held: what its path leads to is looked at, and nothing where it leads nowhere. */
+function byPath(fs: FileSystem, path: string): OpenFile {
+  let last: FileStat | null = null;
+  const look = async <T>(at: (file: OpenFile) => Promise<T>, none: T): Promise<T> => {
+    const file = await fs.open(path);
+    if (file === null) return none;
+    last = await file.stat();
+    const found = await at(file);
+    await file.close();
+    return found;
+  };
+  return {
+    stat: async () => {
+      await look(async () => undefined, undefined);
+      if (last === null) throw new Error(`${path} was never there`);
+      return last;
+    },
+    read: async (...range) => await look(async (file) => await file.read(...range), 0),
+    realPath: async () => await fs.realPath(path),
+    close: async () => undefined,
   };
 }
 

@@ -41,6 +41,13 @@ function program(operations: Operation[], faults: Fault[] = [], changed: Partial
   return { operations, faults, paths: [path], settings: { ...settings, ...changed } };
 }
 
+/** More than the room holds is written to a file, which is then deleted; nothing is acknowledged for longer than any byte may take. */
+export const deletedInAnOutage = program(
+  [write(0), write(1000, 400), { at: 14_000, do: 'unlink', path }],
+  [{ at: 500, forMs: 16_000, kind: 'away' }],
+  { inFlightBytesMax: 8000, segmentBytesMax: 2000 },
+);
+
 export const regressions: Readonly<Record<string, Program>> = {
   'a directory that cannot be read for a moment, and a file that was quiet for a minute': program(
     [write(0), write(70_000)],
@@ -248,12 +255,17 @@ export const regressions: Readonly<Record<string, Program>> = {
     { startAt: 3500 },
   ),
 
-  'a quiet directory that is moved, and back': program([
-    write(0),
-    { at: 70_000, do: 'rename', from: '/logs', to: '/elsewhere' },
-    { at: 73_000, do: 'rename', from: '/elsewhere', to: '/logs' },
-    write(76_000),
-  ]),
+  'a quiet directory that is moved, and back': {
+    ...program([
+      write(0),
+      { at: 70_000, do: 'rename', from: '/logs/sub', to: '/elsewhere/sub' },
+      { at: 74_000, do: 'rename', from: '/elsewhere/sub', to: '/logs/sub' },
+      write(76_000),
+    ]),
+    paths: ['/logs/sub/a.log'],
+  },
+
+  'a file that is deleted while there is no room for it': deletedInAnOutage,
 
   'a file that goes on while its final marker is refused': program(
     [write(0), { at: 5000, do: 'rename', from: path, to: `${path}.1` }, write(11_000)],

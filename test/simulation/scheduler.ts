@@ -45,6 +45,10 @@ async function settled(): Promise<void> {
   });
 }
 
+/** A life takes some thousand steps at most; one that takes so many runs in a circle. */
+const stepsMax = 20_000;
+const looksAtClockMax = 50 * stepsMax;
+
 /**
  * One life of the agent, from its start to its crash. Everything that the agent waits for goes through its life: when that is over,
  * nothing of it goes on.
@@ -57,6 +61,11 @@ export class Life implements Clock {
   dead = false;
   /** Steps taken: an agent at rest takes few. */
   steps = 0;
+  /** Told once, when it has taken so many that it will come to no end. */
+  onEndless: () => void = () => undefined;
+  /** How often it has gone to sleep. */
+  sleeps = 0;
+  #looksAtClock = 0;
 
   constructor(number: number, scheduler: Scheduler, yieldShare: number) {
     this.number = number;
@@ -65,14 +74,17 @@ export class Life implements Clock {
   }
 
   now(): number {
+    this.#lookAtClock();
     return this.#scheduler.wall;
   }
 
   monotonic(): number {
+    this.#lookAtClock();
     return this.#scheduler.now;
   }
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.sleeps += 1;
     if (signal?.aborted) return;
     await new Promise<void>((resolve) => {
       const wake = () => {
@@ -86,6 +98,7 @@ export class Life implements Clock {
   /** Something that the system does for the agent: now or a little later, and never once the agent is dead. */
   async step<T>(work: () => T): Promise<T> {
     this.steps += 1;
+    if (this.steps === stepsMax) this.#end();
     if (this.dead) return await never<T>();
     if (this.#scheduler.random.chance(this.#yieldShare)) {
       await new Promise<void>((resolve) => {
@@ -95,6 +108,19 @@ export class Life implements Clock {
       });
     }
     return work();
+  }
+
+  /** A loop that waits for nothing looks at the clock, at least: that one is broken off. */
+  #lookAtClock(): void {
+    this.#looksAtClock += 1;
+    if (this.#looksAtClock === looksAtClockMax) this.#end();
+    if (this.#looksAtClock >= looksAtClockMax) throw new Error('an endless life is over');
+  }
+
+  #end(): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.onEndless();
   }
 }
 

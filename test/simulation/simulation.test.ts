@@ -74,7 +74,8 @@ describe('a defect that is put in', () => {
   const seedsToFindMax = 400;
   it.each(Object.entries(mutations))('is found: %s', async (_, mutation) => {
     for (let seed = 1; seed <= seedsToFindMax; seed += 1) {
-      const { violations } = await simulate(seed, { mutation });
+      const { program } = mutation;
+      const { violations } = await simulate(seed, { mutation, ...(program && { program }) });
       const kinds = violations.map(({ kind }) => kind);
       if (kinds.includes(mutation.foundAs ?? kinds[0] ?? 'none')) return;
     }

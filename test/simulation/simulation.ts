@@ -53,6 +53,8 @@ const patterns = compilePatterns(['/logs/**/*.log*'], [], '/');
 /** Faults are over after the program's end, and this long the agent has time. */
 const catchUpMs = 32_000;
 const restMs = 4_000;
+/** An agent that has nothing to do wakes up so often at most. */
+const sleepsMaxASecond = 20;
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Outcome> {
   return await new Simulation(seed, options).run();
@@ -72,6 +74,7 @@ class Simulation {
   readonly #ledger = new Ledger();
   readonly #documents = new Map<string, StreamDocument>();
   readonly #lifeEnds: number[] = [];
+  readonly #lifeStops: number[] = [];
   readonly #trace: string[] = [];
   #agent: Agent | null = null;
   /** Faults of the transport that are going on. */
@@ -114,7 +117,10 @@ class Simulation {
   }
 
   #outcome(): Outcome {
-    const lives = { endOf: (life: number) => this.#lifeEnds[life] ?? Infinity };
+    const lives = {
+      endOf: (life: number) => this.#lifeEnds[life] ?? Infinity,
+      stopOf: (life: number) => this.#lifeStops[life] ?? Infinity,
+    };
     this.#ledger.closesFiles = this.#program.settings.openFilesMax < openFilesAmple;
     const fates = judge(this.#fs.epochs, this.#ledger, lives, this.#scheduler.now);
     return {
@@ -173,6 +179,7 @@ class Simulation {
   #start(): void {
     const { settings } = this.#program;
     const number = this.#lifeEnds.push(Infinity) - 1;
+    this.#lifeStops.push(Infinity);
     const logger = this.#logger();
     this.#note(() => `the agent starts, life ${number}`);
     this.#agent = new Agent({
@@ -274,7 +281,9 @@ class Simulation {
     if (!agent) return () => undefined;
     this.#agent = null;
     if (agent.cutLogFailed) this.#ledger.atLeastOnce = true;
-    this.#lifeEnds[agent.life.number] = this.#scheduler.now;
+    const { number } = agent.life;
+    this.#lifeEnds[number] = this.#scheduler.now;
+    this.#lifeStops[number] = Math.min(this.#lifeStops[number] ?? Infinity, this.#scheduler.now);
     agent.kill();
     for (const store of [this.#store, this.#spoolStore]) store.crash(machine, this.#scheduler.random);
     this.#transport.crash(agent.life);
@@ -286,6 +295,7 @@ class Simulation {
     const agent = this.#agent;
     if (!agent) return () => undefined;
     if (agent.isStopping) return this.#crash(false);
+    this.#lifeStops[agent.life.number] = this.#scheduler.now;
     agent.stop(() => {
       if (this.#agent !== agent) return;
       this.#crash(false);
@@ -299,7 +309,7 @@ class Simulation {
   async #checkRest(): Promise<void> {
     const agent = this.#agent;
     if (!agent) return this.#ledger.violate('rest', 'no agent runs at the end');
-    const steps = agent.life.steps;
+    const { steps, sleeps } = agent.life;
     await this.#scheduler.run(this.#scheduler.now + restMs);
     const lag = agent.lag();
     if (lag.bytes > 0) this.#ledger.violate('lag', `${lag.bytes} bytes wait at the end`);
@@ -310,6 +320,9 @@ class Simulation {
     const taken = agent.life.steps - steps;
     const allowed = (restMs / 1000) * (20 + 8 * this.#fs.nodes.size);
     if (taken > allowed) this.#ledger.violate('rest', `${taken} system calls in ${restMs} ms of quiet`);
+    const slept = agent.life.sleeps - sleeps;
+    if (slept > (restMs / 1000) * sleepsMaxASecond)
+      this.#ledger.violate('rest', `woke ${slept} times in ${restMs} ms of quiet`);
   }
 
   #update(): void {

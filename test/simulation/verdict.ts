@@ -3,6 +3,8 @@ import type { HeldStream, Ledger } from './ledger.ts';
 
 /** So long may it take until bytes that can be read are stored by the transport. */
 export const readableMsMax = 8_000;
+/** What is only in memory, since its file was deleted, is in the spool after this: a limit that docs/GUARANTEES.md states. */
+const spooledMsMax = 2_000;
 /** What was first seen in the look during which it was truncated may be of either side of the truncation. */
 const lookMs = 30;
 /** A copy beside its original is held back for 10 s after its last change. */
@@ -34,6 +36,8 @@ export type Fates = Record<(typeof fates)[number], number>;
 export interface Lives {
   /** When this life ended, model ms; Infinity if it did not. */
   endOf(life: number): number;
+  /** When it began to stop, or was ended without that. */
+  stopOf(life: number): number;
 }
 
 /** So many bytes of it the agent is known to have seen. */
@@ -125,7 +129,9 @@ function excuse(
   }
   for (const { from, to, cause } of epoch.reachable) {
     const ms = to - Math.max(from, at);
-    if (cause === 'unlinked' && ms >= patience)
+    const wasInMemory = ledger.closesFiles && epoch.wasCut(start, end);
+    const isKilled = wasInMemory && lives.endOf(epoch.seen.life) < to + spooledMsMax;
+    if (cause === 'unlinked' && ms >= patience && !isKilled)
       ledger.violate('dropped', `${what} could be read for ${ms} ms and was not held open`);
   }
   if (told) return 'told';
@@ -186,7 +192,7 @@ function isOutOfReach({ endedAt, reachable, seen }: Epoch, { closesFiles }: Ledg
   const last = reachable.at(-1);
   if (endedAt < Infinity || last?.cause === 'crash') return true;
   if (last?.cause !== 'unlinked') return false;
-  return closesFiles || lives.endOf(seen.life) < last.to;
+  return closesFiles || lives.stopOf(seen.life) <= last.to;
 }
 
 function holdsEqual(epoch: Epoch, parts: HeldStream['parts']): boolean {
