@@ -88,9 +88,13 @@ export interface ObservationDetails {
   /** Numbers of the last collective operations of a rank. */
   enqueued?: number;
   completed?: number;
+  /** The machine that the text speaks of. */
+  host?: string;
   /** A PCI address or an index. */
   gpu?: string;
   xid?: number;
+  /** Steps that were not taken. */
+  skipped?: number;
   /** ms since epoch: where the text has no time of its own, the last time that its stream told before. */
   since?: number;
 }
@@ -100,7 +104,18 @@ export interface LifecycleBody {
   state: 'started' | 'finished' | 'failed';
 }
 
-export type FactBody = PointBody | ProgressBody | ObservationBody | LifecycleBody;
+/** Work of a run besides its steps, in which no step is to be expected. `init` is also the loading of a checkpoint. */
+export type PhaseName = 'init' | 'compile' | 'eval' | 'checkpoint';
+
+export interface PhaseBody {
+  kind: 'phase';
+  phase: PhaseName;
+  state: 'begins' | 'ends';
+  /** That the text names, if it does. */
+  step: number | null;
+}
+
+export type FactBody = PointBody | ProgressBody | ObservationBody | LifecycleBody | PhaseBody;
 export type Fact = FactBase & FactBody;
 export type PointFact = FactBase & PointBody;
 

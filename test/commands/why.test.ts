@@ -58,7 +58,10 @@ test('nothing of a run that is well; programs and settings in its directory are 
     'run/train.py',
     "raise RuntimeError('x')\n# RuntimeError: CUDA out of memory. Tried to allocate 1 GiB\nKilled\n",
   );
-  expect(await why(['run'], true)).toEqual({ code: 0, text: '{"incidents":[]}\n' });
+  expect(await why(['run'], true)).toEqual({
+    code: 0,
+    text: '{"incidents":[],"runs":[{"run":"run","ledger":null}],"blame":[]}\n',
+  });
   expect((await why(['run'])).text).toMatch(
     /^run: nothing went wrong, as far as its files tell \(1 file, 2 events\)/,
   );

@@ -2,24 +2,44 @@
 import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { adviceFor } from '../../train/incidents/advice.ts';
+import type { Blame } from '../../train/incidents/blame.ts';
 import type { RunCause } from '../../train/incidents/run-failures.ts';
+
+import { clockOf } from '../../train/incidents/timeline.ts';
 import { excerptsOf } from './excerpts.ts';
 import type { Excerpt } from './excerpts.ts';
+import { ledgerText } from './ledger-text.ts';
 import type { RunReading } from './read-run.ts';
 
 const evidenceShownMax = 3;
+/** Where the time of a shorter run went says nothing. */
+const timeToldMinMs = 60_000;
+const blamesShownMax = 8;
 const columnsMax = 160;
 
 /** `cwd`: files are named from there. */
 export async function runText(reading: RunReading, cwd: string): Promise<string> {
-  const { run, causes, files, events, ranks, dropped } = reading;
+  const { run, causes, ledger, files, events, ranks, dropped } = reading;
   const read = `${counted(files, 'file')}, ${counted(events, 'event')}${ranks > 0 ? `, ${counted(ranks, 'rank')}` : ''}`;
   const [first] = causes;
-  if (first === undefined) return `${run}: nothing went wrong, as far as its files tell (${read})\n`;
+  const time = ledger === null || ledger.totalMs < timeToldMinMs ? '' : `\n  ${ledgerText(ledger)}\n`;
+  if (first === undefined) return `${run}: nothing went wrong, as far as its files tell (${read})\n${time}`;
   const blocks = [`${run}: ${headline(first)} (${read})\n`];
-  for (const [i, cause] of causes.entries()) blocks.push(await causeText(cause, i, reading, cwd));
+  for (const [i, cause] of causes.entries()) blocks.push(await causeText(cause, i, cwd));
   if (dropped > 0) blocks.push(`\n  ${dropped} more observations were left out: there were too many\n`);
-  return blocks.join('');
+  return `${blocks.join('')}${time}`;
+}
+
+/** Machines that failed more than once; empty if there are none. */
+export function blameText(blame: readonly Blame[]): string {
+  const lines = blame
+    .filter(({ failures }) => failures > 1)
+    .slice(0, blamesShownMax)
+    .map(({ host, gpu, failures, runs, classes }) => {
+      const where = gpu === null ? host : `${host}, GPU ${gpu}`;
+      return `  ${where}: ${failures} times in ${counted(runs.length, 'run')} (${classes.join(', ')})\n`;
+    });
+  return lines.length === 0 ? '' : `\nWhere it failed first, again and again:\n${lines.join('')}`;
 }
 
 function headline(cause: RunCause): string {
@@ -28,10 +48,10 @@ function headline(cause: RunCause): string {
   return `${where}${adviceFor(cause.class, cause.details).title}`;
 }
 
-async function causeText(cause: RunCause, i: number, reading: RunReading, cwd: string): Promise<string> {
+async function causeText(cause: RunCause, i: number, cwd: string): Promise<string> {
   const { title, tries } = adviceFor(cause.class, cause.details);
   const lines: string[] = ['', `  ${i + 1}. ${cause.class}${i === 0 ? '' : `: ${title}`}`];
-  lines.push(`     ${whoAndWhen(cause, reading)}`, `     ${cause.message}`, '');
+  lines.push(`     ${whoAndWhen(cause)}`, `     ${cause.message}`, '');
   const evidence = cause.evidence.slice(0, evidenceShownMax);
   for (const [n, { path, start, end }] of evidence.entries()) {
     const [excerpt] = await excerptsOf(path, [{ start, end }]);
@@ -50,13 +70,14 @@ async function causeText(cause: RunCause, i: number, reading: RunReading, cwd: s
   return `${lines.join('\n')}\n`;
 }
 
-function whoAndWhen(cause: RunCause, { untimed }: RunReading): string {
+function whoAndWhen(cause: RunCause): string {
   const { rank, ranks, attempts, restarted, details, evidence } = cause;
   const parts = [rank === null ? 'rank unknown' : `rank ${rank}`];
   if (ranks.length > 1) parts.push(`the same on ${ranksText(ranks)}`);
   parts.push(`attempt ${attempts.join(', ')}${restarted ? ', started again since' : ''}`);
   const [first] = evidence;
-  if (first !== undefined && !untimed.has(first.id)) {
+  // Without a time of its own, only that of its file is known.
+  if (first !== undefined && clockOf(first) === 'own') {
     const time = `${new Date(cause.time).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
     parts.push(details.since === undefined ? time : `after ${time}`);
   }

@@ -1,5 +1,6 @@
 /** The files of a run, through events and facts, into the incident rules. */
 import type { Fact } from '../../core/fact.ts';
+import type { Ledger } from '../../train/incidents/goodput.ts';
 import { RunFailures } from '../../train/incidents/run-failures.ts';
 import type { RunCause } from '../../train/incidents/run-failures.ts';
 import { readFacts } from '../../train/read-facts.ts';
@@ -10,11 +11,11 @@ import type { RunFiles } from './run-folders.ts';
 export interface RunReading {
   run: string;
   causes: RunCause[];
+  /** Where its time went; null where its texts do not tell. */
+  ledger: Ledger | null;
   files: number;
   events: number;
   ranks: number;
-  /** Ids of facts of which no time is known but that of their file. */
-  untimed: ReadonlySet<string>;
   /** Observations that there was no room for. */
   dropped: number;
 }
@@ -25,7 +26,6 @@ export async function readRun(
   timeZone: string,
 ): Promise<RunReading> {
   const failures = new RunFailures();
-  const untimed = new Set<string>();
   const ranks = new Set<number>();
   let events = 0;
   for (const file of files) {
@@ -37,13 +37,17 @@ export async function readRun(
       const read = readFacts(event, memory);
       memory = read.context;
       failures.take(read.facts.map(dated));
-      if (event.timeSource === 'observed')
-        for (const fact of read.facts)
-          if (fact.kind === 'observation' && fact.details?.since === undefined) untimed.add(fact.id);
     }
   }
-  const causes = failures.causes();
-  return { run, causes, files: files.length, events, ranks: ranks.size, untimed, dropped: failures.dropped };
+  return {
+    run,
+    causes: failures.causes(),
+    ledger: failures.ledger(),
+    files: files.length,
+    events,
+    ranks: ranks.size,
+    dropped: failures.dropped,
+  };
 }
 
 /** A file is read long after it was written: of a text without a time only what its file told before is known. */

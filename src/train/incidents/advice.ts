@@ -141,7 +141,42 @@ const adviceOf: Readonly<Record<string, Advice>> = {
     title: 'the loss scale cannot be lowered any further: gradients overflow at every step',
     tries: ['use bf16 instead of fp16', 'lower the learning rate, or look for bad data'],
   },
-  spike: { title: 'the loss jumped', tries: ['watch it; go back to a checkpoint if it does not come down'] },
+  spike: {
+    title: 'the loss jumped',
+    tries: [
+      'watch it; if it does not come down, go back to a checkpoint before it, and skip those batches or lower the learning rate',
+    ],
+  },
+  hang: {
+    title: 'the run makes no steps any more',
+    tries: [
+      'look where its processes stand (py-spy dump --pid …), the rank that is behind first',
+      'look at the file system, the data source and the network; NCCL itself gives up only after 10 minutes or more',
+      'end it and restart from the last checkpoint, if they wait for each other',
+    ],
+  },
+  straggler: {
+    title: 'one rank is slower than the others, and holds them up',
+    tries: [
+      'compare its GPU with the others: clocks, temperature, throttling (nvidia-smi -q -d PERFORMANCE), other processes on it',
+      'check its data loading, its disk and its network link',
+      'take the node out if it is so in every run',
+    ],
+  },
+  slow: {
+    title: 'steps take longer than they did',
+    tries: [
+      'look at what has changed since: other jobs on the machines, the file system, throttled GPUs',
+      'longer sequences or larger batches explain it, too',
+    ],
+  },
+  'restart-storm': {
+    title: 'the run is started again and again',
+    tries: [
+      'stop restarting it: look at the first cause of its attempts',
+      'check that it finds its last checkpoint, and gets further than that',
+    ],
+  },
   sdc: {
     title: 'the same computation gave two results: the hardware may be faulty',
     tries: ['run the diagnostics of that GPU; take the node out if it happens again'],

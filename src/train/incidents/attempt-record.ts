@@ -4,6 +4,11 @@
  * the same fact twice changes nothing but a count. Bounded: what is over a bound is counted in `dropped`.
  */
 import type { Fact, FactBase, ObservationBody, PointFact } from '../../core/fact.ts';
+import { isResource } from '../../core/resources.ts';
+import { newStreamWatch, watch } from './stream-watch.ts';
+import type { StreamWatch } from './stream-watch.ts';
+import { clockOf, timeBy } from './timeline.ts';
+import type { Clock } from './timeline.ts';
 
 export type Observation = FactBase & ObservationBody;
 
@@ -14,6 +19,8 @@ export interface Kept {
   first: Observation;
   last: Observation;
   count: number;
+  /** Of a warning: how often in a row, with nothing good between. */
+  streak: number;
 }
 
 /** A step that a rank made, by what its stream says. */
@@ -38,6 +45,11 @@ export interface StreamRecord {
   summary: string | null;
   firstTime: number;
   lastTime: number;
+  /** Steps that were skipped since the last sign of a step, and the offset of what told so last. */
+  skipped: number;
+  skippedAt: number;
+  /** Offset of the last sign of steps of which at least half were taken; -1: none. */
+  takenAt: number;
 }
 
 export interface RankRecord {
@@ -48,18 +60,26 @@ const stepsMax = 4;
 const streamsMax = 64;
 const ranksMax = 65_536;
 const keptMax = 8_192;
+const scaleSearchMax = 32;
+const watchedMax = 4_096;
 
 export class AttemptRecord {
   readonly attempt: number;
   readonly ranks = new Map<number | null, RankRecord>();
   readonly kept = new Map<string, Kept>();
+  /** By rank and stream. */
+  readonly watched = new Map<string, StreamWatch>();
   dropped = 0;
+  /** The earliest fact, by each clock. */
+  readonly started: Record<Clock, FactBase | null> = { own: null, observed: null };
 
   constructor(attempt: number) {
     this.attempt = attempt;
   }
 
   take(fact: Fact): void {
+    this.#noteStart(fact);
+    this.#watch(fact);
     if (fact.kind === 'observation') this.#observe(fact);
     else if (fact.kind !== 'lifecycle') this.#advance(fact);
     else if (fact.state === 'started') this.#rank(fact.rank);
@@ -76,6 +96,9 @@ export class AttemptRecord {
     const last = stream.steps.at(-1);
     if (step === null || (last !== undefined && step === last.step)) return;
     if (last !== undefined && start <= last.start) return;
+    if (stream.skipped === 0 || (last !== undefined && stream.skipped * 2 < step - last.step))
+      stream.takenAt = start;
+    stream.skipped = 0;
     stream.steps.push({ step, start, time, kind });
     if (stream.steps.length > stepsMax) stream.steps.shift();
   }
@@ -92,12 +115,42 @@ export class AttemptRecord {
       fact.stream,
     ].join('|');
     const known = this.kept.get(key);
+    const stream = fact.role === 'warning' ? this.#stream(fact) : null;
+    if (fact.class === 'overflow' && stream !== null) noteSkipped(fact, stream);
     if (known !== undefined) {
       known.count += 1;
+      if (fact.start > known.last.start)
+        known.streak = wentWellSince(known.last, stream) ? streakStart(fact, stream) : known.streak + 1;
       if (fact.start < known.first.start) known.first = fact;
       if (fact.start > known.last.start) known.last = fact;
-    } else if (this.kept.size < keptMax) this.kept.set(key, { rank, first: fact, last: fact, count: 1 });
+    } else if (this.kept.size < keptMax)
+      this.kept.set(key, { rank, first: fact, last: fact, count: 1, streak: streakStart(fact, stream) });
     else this.dropped += 1;
+  }
+
+  #noteStart(fact: Fact): void {
+    if (fact.kind === 'point' && isResource(fact)) return;
+    // What a machine's log tells may be older than the run.
+    if (fact.kind === 'observation' && fact.rank === null) return;
+    for (const clock of ['own', 'observed'] as const) {
+      if (clock === 'own' && clockOf(fact) !== 'own') continue;
+      const known = this.started[clock];
+      const time = timeBy(clock, fact);
+      const knownTime = known === null ? Infinity : timeBy(clock, known);
+      if (time < knownTime || (time === knownTime && fact.id < (known?.id ?? ''))) this.started[clock] = fact;
+    }
+  }
+
+  #watch(fact: Fact): void {
+    if (fact.kind === 'point' && isResource(fact)) return;
+    const key = `${fact.rank} ${fact.stream}`;
+    let stream = this.watched.get(key);
+    if (stream === undefined) {
+      if (this.watched.size >= watchedMax) forgetQuietest(this.watched);
+      stream = newStreamWatch(fact);
+      this.watched.set(key, stream);
+    }
+    watch(stream, fact);
   }
 
   #rank(rank: number | null): RankRecord | null {
@@ -124,6 +177,9 @@ export class AttemptRecord {
       summary: null,
       firstTime: Infinity,
       lastTime: -Infinity,
+      skipped: 0,
+      skippedAt: -1,
+      takenAt: -1,
     };
     record.streams.set(stream, added);
     return added;
@@ -148,6 +204,34 @@ function forgetOldest(streams: Map<string, StreamRecord>): void {
       time = lastTime;
     }
   if (oldest !== null) streams.delete(oldest);
+}
+
+function noteSkipped({ start, details }: Observation, stream: StreamRecord): void {
+  if (start <= stream.skippedAt) return;
+  stream.skippedAt = start;
+  stream.skipped += details?.skipped ?? 1;
+}
+
+function wentWellSince({ class: name, start }: Observation, stream: StreamRecord | null): boolean {
+  if (stream === null) return false;
+  return name === 'overflow' ? stream.takenAt > start : stream.normAt > start;
+}
+
+/** Before the first step that is taken, the loss scale is searched for: from 2^32 down, one step after the other. */
+function streakStart({ class: name }: Observation, stream: StreamRecord | null): number {
+  return name === 'overflow' && (stream?.takenAt ?? -1) < 0 ? 1 - scaleSearchMax : 1;
+}
+
+/** A rotated log is a new stream each time. */
+function forgetQuietest(watched: Map<string, StreamWatch>): void {
+  let quietest: string | null = null;
+  let heard = Infinity;
+  for (const [key, { lastObserved }] of watched)
+    if (quietest === null || lastObserved < heard) {
+      quietest = key;
+      heard = lastObserved;
+    }
+  if (quietest !== null) watched.delete(quietest);
 }
 
 function noteNumber({ name, canonical, value, event, start }: PointFact, stream: StreamRecord): void {

@@ -7,7 +7,10 @@ import type { Fact } from '../../core/fact.ts';
 import { normalized, AttemptRecord } from './attempt-record.ts';
 import { evidenceMax, sortedRanks } from './cause.ts';
 import type { Cause } from './cause.ts';
-import { causesOf } from './verdict.ts';
+import { ledgerOf } from './goodput.ts';
+import type { Ledger } from './goodput.ts';
+import { verdictsOf } from './judge.ts';
+import type { AttemptVerdict } from './judge.ts';
 
 /** Over this, the oldest attempts but the first are forgotten. */
 const attemptsMax = 32;
@@ -40,20 +43,30 @@ export class RunFailures {
     for (const fact of facts) this.#of(fact.attempt).take(fact);
   }
 
-  /** First cause first; none of a run that is well. */
-  causes(): RunCause[] {
-    const records = [...this.#attempts.values()].sort((a, b) => a.attempt - b.attempt);
-    const last = records.at(-1)?.attempt ?? 0;
+  /** First cause first, warnings last; none of a run that is well. `now`: see judge.ts. */
+  causes(now: number | null = null): RunCause[] {
+    const verdicts = this.verdicts(now);
+    const last = verdicts.at(-1)?.attempt ?? 0;
     const causes = new Map<string, RunCause>();
-    for (const record of records)
-      for (const cause of causesOf(record)) {
+    for (const { attempt, causes: found } of verdicts)
+      for (const cause of found) {
         const key = [cause.class, cause.rank, normalized(cause.message)].join('|');
         const known = causes.get(key);
         if (known === undefined)
-          causes.set(key, { ...cause, attempts: [record.attempt], restarted: record.attempt < last });
-        else add(known, cause, record.attempt, last);
+          causes.set(key, { ...cause, attempts: [attempt], restarted: attempt < last });
+        else add(known, cause, attempt, last);
       }
-    return [...causes.values()];
+    return [...causes.values()].sort((a, b) => weightOf(a) - weightOf(b));
+  }
+
+  /** Of each attempt that is remembered, the first one first. `now`: see judge.ts. */
+  verdicts(now: number | null): AttemptVerdict[] {
+    return verdictsOf(this.#records(), now);
+  }
+
+  /** Where the time of the run went; null where its texts do not tell. `now`: see judge.ts. */
+  ledger(now: number | null = null): Ledger | null {
+    return ledgerOf(this.#records(), now);
   }
 
   /** Of a run that is under way: each attempt that is remembered by itself, the first one first. */
@@ -77,6 +90,10 @@ export class RunFailures {
     return [...this.#attempts.values()].reduce((sum, { dropped }) => sum + dropped, 0);
   }
 
+  #records(): AttemptRecord[] {
+    return [...this.#attempts.values()].sort((a, b) => a.attempt - b.attempt);
+  }
+
   #of(attempt: number): AttemptRecord {
     const known = this.#attempts.get(attempt);
     if (known !== undefined) return known;
@@ -88,6 +105,10 @@ export class RunFailures {
     }
     return record;
   }
+}
+
+function weightOf({ role }: Cause): number {
+  return role === 'root' ? 0 : 1;
 }
 
 function add(known: RunCause, cause: Cause, attempt: number, last: number): void {

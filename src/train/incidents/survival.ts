@@ -12,7 +12,7 @@ const outputBufferBytes = 8192;
 /** Steps of others, or in another file, this much later. */
 const laterMs = 1_000;
 const nodeLaterMs = 120_000;
-/** A warning that is given so often, with nothing good behind it, is what went wrong. */
+/** A warning that is given so often in a row, with nothing good behind it, is what went wrong. */
 const streakOf: Readonly<Record<string, number>> = { overflow: 10, nan: 3 };
 
 export function survived(kept: Kept, record: AttemptRecord): boolean {
@@ -32,8 +32,8 @@ export function survived(kept: Kept, record: AttemptRecord): boolean {
 }
 
 /** Of a warning: it is no longer one. */
-export function isStreak({ last, count }: Kept): boolean {
-  return last.role === 'warning' && count >= (streakOf[last.class] ?? Infinity);
+export function isStreak({ last, streak }: Kept): boolean {
+  return last.role === 'warning' && streak >= (streakOf[last.class] ?? Infinity);
 }
 
 function becameNumber({ last }: Kept, stream: StreamRecord | undefined): boolean {

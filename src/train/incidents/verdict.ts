@@ -22,10 +22,15 @@ const echoMax = 16;
 const beforeRunMs = 600_000;
 const afterRunMs = 7_200_000;
 
-export function causesOf(record: AttemptRecord): Cause[] {
-  const live = [...record.kept.values()]
+/** What was observed and not survived, in its order. */
+export function liveOf(record: AttemptRecord): Kept[] {
+  return [...record.kept.values()]
     .filter((kept) => !survived(kept, record) && isOfRun(kept, record))
     .sort((a, b) => compare(a.first, b.first));
+}
+
+/** `live`: of the same record. */
+export function causesOf(record: AttemptRecord, live: readonly Kept[]): Cause[] {
   const suspects = absorb(suspectsOf(live));
   const roots = merged(suspects).sort(bySeverityAndTime);
   const cascades = live.filter(({ first }) => first.role === 'cascade');

@@ -10,13 +10,13 @@ interface ExitForm {
   pattern: RegExp;
 }
 
-/** Groups: rank, ranks, localRank (which is the rank on a single machine), pid, code, signal (a number, a name, or the shell's words). */
+/** Groups: host, rank, ranks, localRank (which is the rank on a single machine), pid, code, signal (a number, a name, or the shell's words). */
 const forms: readonly ExitForm[] = [
   {
     // torch/distributed/elastic/multiprocessing/errors/__init__.py
     hints: ['exitcode  : '],
     pattern:
-      /^\s{0,16}rank {1,8}: (?<rank>\d{1,8}) \(local_rank: \d{1,8}\)\s{1,16}exitcode {1,8}: (?<code>-?\d{1,5}) \(pid: (?<pid>\d{1,10})\)/m,
+      /^(?:\s{0,16}host {1,8}: (?<host>\S{1,200})\n)?\s{0,16}rank {1,8}: (?<rank>\d{1,8}) \(local_rank: \d{1,8}\)\s{1,16}exitcode {1,8}: (?<code>-?\d{1,5}) \(pid: (?<pid>\d{1,10})\)/m,
   },
   {
     hints: ['failed (exitcode: '],
@@ -44,13 +44,13 @@ const forms: readonly ExitForm[] = [
     // Slurm, src/srun/libsrun/task_state.c: tasks are ranks.
     hints: ['srun: error: '],
     pattern:
-      /srun: error: \S{1,200}: tasks? (?<ranks>[\d,-]{1,400}): (?:Exited with exit code (?<code>\d{1,5})|(?<signal>[A-Z][A-Za-z ]{3,30}))/,
+      /srun: error: (?<host>\S{1,200}): tasks? (?<ranks>[\d,-]{1,400}): (?:Exited with exit code (?<code>\d{1,5})|(?<signal>[A-Z][A-Za-z ]{3,30}))/,
   },
   {
     // Open MPI, PRRTE
     hints: [' noticed that process rank '],
     pattern:
-      /noticed that process rank (?<rank>\d{1,8}) with PID (?<pid>\d{1,10}) on node \S{1,200} exited on signal (?<signal>\d{1,2})/,
+      /noticed that process rank (?<rank>\d{1,8}) with PID (?<pid>\d{1,10}) on node (?<host>\S{1,200}) exited on signal (?<signal>\d{1,2})/,
   },
   {
     // MPICH's Hydra
@@ -151,6 +151,7 @@ function exitOf(groups: Record<string, string | undefined>): ObservationBody | n
   const ranks = ranksOf(groups['rank'] ?? groups['ranks'] ?? '');
   if (ranks.length > 0) details.ranks = ranks;
   if (groups['pid'] !== undefined) details.pid = Number(groups['pid']);
+  if (groups['host'] !== undefined && groups['host'] !== 'localhost') details.host = groups['host'];
   if (code !== undefined) details.exitCode = code;
   if (signal !== null) details.signal = signal;
   if (groups['signal'] === 'Out Of Memory')

@@ -89,11 +89,18 @@ function observeMegatron(
   if (norm !== null && Number.isNaN(norm.value))
     return observation('nan-hidden', 'the gradient norm is NaN, while no NaN iteration is counted', norm);
   // Without a step that was taken there is no loss to print, either.
-  const allSkipped = Number(skipped.exec(message)?.[1] ?? 0) >= interval;
+  const skips = Number(skipped.exec(message)?.[1] ?? 0);
+  const allSkipped = skips >= interval;
   if (loss === null && hadLoss && !allSkipped)
     return observation('nan-hidden', 'the loss is left out of the line, as Megatron-LM does when it is NaN', {
       step,
     });
+  if (allSkipped) {
+    const body = observation('overflow', `all ${skips} iterations since the last line were skipped`, {
+      step,
+    });
+    return { ...body, role: 'warning', details: { skipped: skips } };
+  }
   return null;
 }
 

@@ -9,6 +9,7 @@
  */
 import type { LogEvent } from '../../core/event.ts';
 import type { FactBody, ObservationBody, ObservationDetails } from '../../core/fact.ts';
+import { phaseHints, readPhase } from '../phases.ts';
 import { exceptionKinds } from './exceptions.ts';
 import { exitHints, ranksOf, readExit } from './exits.ts';
 import { observeNumbers } from './not-a-number.ts';
@@ -44,6 +45,7 @@ const tells = textFilter([
   ...new Set([
     ...signatures.flatMap(({ hints }) => hints),
     ...exitHints,
+    ...phaseHints,
     'Traceback (most recent',
     'exc_type',
     '\n\tat ',
@@ -61,8 +63,11 @@ export function readObservations(
   for (const body of observeNumbers(event, bodies, memory)) found.push(body);
   if (event.kind !== 'progress' && event.part === 0) {
     const before = found.length;
-    for (const body of observeText(event, memory)) found.push(body);
+    const isTelling = event.kind !== 'traceback' && tells(event.message);
+    for (const body of observeText(event, isTelling, memory)) found.push(body);
     if (found.length === before) noteGoingOn(event, memory, found);
+    const phase = isTelling ? readPhase(event, bodies) : null;
+    if (phase !== null) found.push(phase);
   }
   if (event.timeSource === 'event') memory.time = event.time;
   else if (memory.time !== undefined)
@@ -77,18 +82,18 @@ function noteRank(rank: number, memory: FailureMemory, found: FactBody[]): void 
   found.push({ kind: 'lifecycle', state: 'started' });
 }
 
-function observeText(event: LogEvent, memory: FailureMemory): ObservationBody[] {
+function observeText(event: LogEvent, isTelling: boolean, memory: FailureMemory): ObservationBody[] {
   if (event.kind === 'traceback') return observeException(event, event.message, memory);
   const { message } = event;
   if (event.kind === 'record') {
-    if (event.fields === undefined || !(tells(message) || isGrave(event))) return [];
+    if (event.fields === undefined || !(isTelling || isGrave(event))) return [];
     return observeRecord(event, event.fields, memory);
   }
   if (memory.cut !== undefined) {
     const raised = observeCutEnd(event, memory, memory.cut);
     if (raised !== null) return [raised];
   }
-  if (!tells(message)) return [];
+  if (!isTelling) return [];
   return observeLine(message.slice(0, textMax), memory);
 }
 

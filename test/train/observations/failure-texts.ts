@@ -329,6 +329,11 @@ export const failureTexts: readonly FailureText[] = [
     role: 'evidence',
     text: "{'train_runtime': 0.3994, 'train_samples_per_second': 600.923, 'train_loss': 6.2, 'epoch': 0.6}",
   },
+  {
+    class: 'done',
+    role: 'evidence',
+    text: '[titan] 2026-11-23 10:00:00,000 - root - INFO - Training completed',
+  },
   { class: 'recovered', role: 'evidence', text: '[ 995.2] nfs: server 10.0.0.5 OK' },
   // ---- exceptions without a class of their own
   {
