@@ -22,16 +22,10 @@ export interface RunCause extends Cause {
   restarted: boolean;
 }
 
-/** What went wrong in one attempt, first cause first. */
-export interface AttemptVerdict {
-  attempt: number;
-  causes: Cause[];
-}
-
-/** When, and beside what, a run that is under way is looked at. */
+/** When, and beside what, a run is looked at. */
 export interface Moment {
-  /** ms since epoch */
-  now: number;
+  /** See judge.ts. Absent: there is no more than what is there. */
+  now?: number | null;
   /** Facts of events that may yet grow: they count as they stand, and are not kept. */
   open?: readonly Fact[];
 }
@@ -43,9 +37,9 @@ export class RunFailures {
     for (const fact of facts) this.#of(fact.attempt).take(fact);
   }
 
-  /** First cause first, warnings last; none of a run that is well. `now`: see judge.ts. */
-  causes(now: number | null = null): RunCause[] {
-    const verdicts = this.verdicts(now);
+  /** First cause first, warnings last; none of a run that is well. */
+  causes(moment: Moment = {}): RunCause[] {
+    const verdicts = this.verdicts(moment);
     const last = verdicts.at(-1)?.attempt ?? 0;
     const causes = new Map<string, RunCause>();
     for (const { attempt, causes: found } of verdicts)
@@ -59,30 +53,14 @@ export class RunFailures {
     return [...causes.values()].sort((a, b) => weightOf(a) - weightOf(b));
   }
 
-  /** Of each attempt that is remembered, the first one first. `now`: see judge.ts. */
-  verdicts(now: number | null): AttemptVerdict[] {
-    return verdictsOf(this.#records(), now);
+  /** Of each attempt that is remembered, the first one first. */
+  verdicts({ now = null, open = [] }: Moment = {}): AttemptVerdict[] {
+    return verdictsOf(this.#records(open), now);
   }
 
-  /** Where the time of the run went; null where its texts do not tell. `now`: see judge.ts. */
-  ledger(now: number | null = null): Ledger | null {
-    return ledgerOf(this.#records(), now);
-  }
-
-  /** Of a run that is under way: each attempt that is remembered by itself, the first one first. */
-  verdicts({ open = [] }: Moment): AttemptVerdict[] {
-    const records = new Map(this.#attempts);
-    const forked = new Map<number, AttemptRecord>();
-    for (const fact of open) {
-      const { attempt } = fact;
-      const record = forked.get(attempt) ?? records.get(attempt)?.fork() ?? new AttemptRecord(attempt);
-      forked.set(attempt, record);
-      records.set(attempt, record);
-      record.take(fact);
-    }
-    return [...records.values()]
-      .sort((a, b) => a.attempt - b.attempt)
-      .map((record) => ({ attempt: record.attempt, causes: causesOf(record) }));
+  /** Where the time of the run went; null where its texts do not tell. */
+  ledger({ now = null, open = [] }: Moment = {}): Ledger | null {
+    return ledgerOf(this.#records(open), now);
   }
 
   /** Observations that were not kept, because there were too many. */
@@ -90,8 +68,15 @@ export class RunFailures {
     return [...this.#attempts.values()].reduce((sum, { dropped }) => sum + dropped, 0);
   }
 
-  #records(): AttemptRecord[] {
-    return [...this.#attempts.values()].sort((a, b) => a.attempt - b.attempt);
+  /** By attempt; those that the open events speak of as forks that have taken these. */
+  #records(open: readonly Fact[]): AttemptRecord[] {
+    const records = new Map(this.#attempts);
+    for (const [attempt, facts] of Map.groupBy(open, (fact) => fact.attempt)) {
+      const record = this.#attempts.get(attempt)?.fork() ?? new AttemptRecord(attempt);
+      for (const fact of facts) record.take(fact);
+      records.set(attempt, record);
+    }
+    return [...records.values()].sort((a, b) => a.attempt - b.attempt);
   }
 
   #of(attempt: number): AttemptRecord {

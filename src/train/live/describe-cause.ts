@@ -3,7 +3,7 @@ import { incidentId } from '../../core/ids.ts';
 import type { Incident, IncidentEvidence } from '../../core/incident.ts';
 import type { Observation } from '../incidents/attempt-record.ts';
 import type { Cause } from '../incidents/cause.ts';
-import type { AttemptVerdict } from '../incidents/run-failures.ts';
+import type { AttemptVerdict } from '../incidents/judge.ts';
 
 export interface FoundCause {
   attempt: number;

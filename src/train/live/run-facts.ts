@@ -9,7 +9,7 @@
  */
 import type { Fact } from '../../core/fact.ts';
 import { RunFailures } from '../incidents/run-failures.ts';
-import type { AttemptVerdict } from '../incidents/run-failures.ts';
+import type { AttemptVerdict } from '../incidents/judge.ts';
 import { Pace } from './pace.ts';
 
 interface OpenEvent {

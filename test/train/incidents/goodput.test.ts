@@ -9,7 +9,7 @@ const minute = 60_000;
 function ledger(trainings: readonly Training[], now: number | null = null): Ledger {
   const failures = new RunFailures();
   for (const { facts } of trainings) failures.take(facts);
-  const found = failures.ledger(now);
+  const found = failures.ledger({ now });
   expect(found).not.toBeNull();
   return found ?? ({} as Ledger);
 }
@@ -114,7 +114,7 @@ test('without times of their own: nothing from files, the times of the reader un
   const failures = new RunFailures();
   failures.take(training.facts);
   expect(failures.ledger()).toBeNull();
-  expect(failures.ledger(training.time)).toMatchObject({ productiveMs: 99_000, totalMs: 99_000 });
+  expect(failures.ledger({ now: training.time })).toMatchObject({ productiveMs: 99_000, totalMs: 99_000 });
 });
 
 test('the parts make up the whole, which is the time from the first sign to the last', () => {

@@ -8,7 +8,7 @@ const minute = 60_000;
 function told(trainings: readonly Training[], now: number | null): RunCause[] {
   const failures = new RunFailures();
   for (const { facts } of trainings) failures.take(facts);
-  return failures.causes(now);
+  return failures.causes({ now });
 }
 
 function hangs(trainings: readonly Training[], now: number | null): string[] {

@@ -9,7 +9,7 @@ import { start, Training } from './training.ts';
 function told(trainings: readonly Training[], now: number | null = null): RunCause[] {
   const failures = new RunFailures();
   for (const { facts } of trainings) failures.take(facts);
-  return failures.causes(now);
+  return failures.causes({ now });
 }
 
 function ofText(text: string): string[] {
