@@ -23,6 +23,14 @@ export const statementReader: FactReader = {
   read: ({ event, line }) => (event.kind === 'line' ? readStatements(line) : []),
 };
 
+const settings =
+  /Namespace\(|\b(?:args|arguments|config|hparams|hyper-?parameters|settings|options)[ \t]{0,2}[:=]/i;
+
+/** Numbers of a line that tells the run's settings are no points. */
+export function statesSettings(line: string): boolean {
+  return settings.test(line);
+}
+
 /** The step that a line states, or null. */
 export function stepOf(line: string): number | null {
   const found = stepStatement.exec(line);
@@ -32,19 +40,24 @@ export function stepOf(line: string): number | null {
 export function readStatements(text: string): FactBody[] {
   const line = text.length > lineMax ? text.slice(0, lineMax) : text;
   const step = stepOf(line);
-  if (step === null) return [];
+  if (step === null || statesSettings(line)) return [];
   const values = new Map<string, number>();
   for (const [name, value] of statementsIn(line))
     if (isMetricName(name) && !values.has(name)) values.set(name, value);
   if (![...values.keys()].some((name) => canonicalName(name) !== null)) return [];
-  return [...values].map(([name, value]) => point(step, name, value));
+  // torchtitan: `validate step: 10  loss:  6.0`.
+  const isValidation = line.includes('validate step');
+  return [...values].map(([name, value]) => {
+    const stated = point(step, name, value);
+    return isValidation ? { ...stated, canonical: canonicalName(`val_${name}`) } : stated;
+  });
 }
 
 const valueAt =
   /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(?=[\s,;|)\]}]|$)/iy;
 
 /** All statements of numbers in a line, from left to right. One pass: names are read backwards from `=` and `:`. */
-function statementsIn(line: string): [name: string, value: number][] {
+export function statementsIn(line: string): [name: string, value: number][] {
   const found: [string, number][] = [];
   let nameStart = -1;
   for (let i = 0; i < line.length && found.length < statementsMax; i += 1) {
@@ -56,6 +69,8 @@ function statementsIn(line: string): [name: string, value: number][] {
     }
     const name = nameStart < 0 ? '' : line.slice(nameStart, i);
     nameStart = -1;
+    // `__main__:train:12`: a place in the code.
+    if (line.charCodeAt(i - name.length - 1) === 58) continue;
     if (!/^[A-Za-z_]/.test(name) || name.length > 128 || /\.(?:py|cc|cpp|cu|java|go|rs|js)$/.test(name))
       continue;
     let at = i + 1;
