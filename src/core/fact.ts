@@ -45,6 +45,8 @@ export interface ProgressBody {
   total: number | null;
   /** Steps per second. */
   rate: number | null;
+  /** How long it will still take, where the bar says so. */
+  etaMs?: number;
   /** What the bar says in front, if anything. */
   label: string | null;
 }

@@ -7,6 +7,7 @@ import { epochTime, fractionMs, yearlessTime } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
 import { isDigit, readIsoTime } from './iso-time.ts';
 import { readKernelHead } from './kernel-head.ts';
+import { readSlashTime } from './slash-time.ts';
 
 export interface LineHead {
   /** ms since epoch */
@@ -90,6 +91,10 @@ export function readHead(text: string, near: number, offset: ZoneOffset): LineHe
   const lead = leadOf(head);
   const found = lead === null ? null : readIsoTime(head, lead.length, offset);
   if (lead !== null && found !== null) return readAfterTime(head, lead, found);
+  if (head.charCodeAt(first === 91 ? 3 : 2) === 47) {
+    const slash = readSlashTime(head, near, offset);
+    if (slash !== null) return readAfterTime(head, '', slash);
+  }
   if (mayBeKernel(head, first)) {
     const kernel = readKernelHead(head, near, offset);
     if (kernel !== null) return { ...kernel, logger: null };

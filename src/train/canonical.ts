@@ -1,7 +1,26 @@
 /** One name for what frameworks call by many: the gauge `caboose_train_<canonical>`, and what search and charts join on. */
 const namesOf = {
-  loss: ['loss', 'train_loss', 'training_loss', 'lm_loss', 'train_lm_loss', 'total_loss', 'train_train_loss'],
-  validation_loss: ['val_loss', 'eval_loss', 'valid_loss', 'validation_loss', 'test_loss', 'dev_loss'],
+  loss: [
+    'loss',
+    'train_loss',
+    'training_loss',
+    'lm_loss',
+    'train_lm_loss',
+    'total_loss',
+    'train_train_loss',
+    'loss_train',
+    'avg_loss',
+  ],
+  validation_loss: [
+    'val_loss',
+    'eval_loss',
+    'valid_loss',
+    'validation_loss',
+    'test_loss',
+    'dev_loss',
+    'val_total_loss',
+    'loss_val',
+  ],
   learning_rate: ['lr', 'learning_rate', 'train_lr', 'train_learning_rate', 'learningrate'],
   grad_norm: [
     'grad_norm',
@@ -13,9 +32,25 @@ const namesOf = {
     'total_norm',
   ],
   accuracy: ['accuracy', 'acc', 'train_accuracy', 'train_acc'],
-  validation_accuracy: ['val_accuracy', 'val_acc', 'eval_accuracy', 'eval_acc', 'test_accuracy', 'test_acc'],
+  validation_accuracy: [
+    'val_accuracy',
+    'val_acc',
+    'valid_accuracy',
+    'valid_acc',
+    'eval_accuracy',
+    'eval_acc',
+    'test_accuracy',
+    'test_acc',
+  ],
   perplexity: ['ppl', 'perplexity', 'train_ppl', 'train_perplexity', 'lm_loss_ppl'],
-  validation_perplexity: ['val_ppl', 'val_perplexity', 'eval_ppl', 'eval_perplexity'],
+  validation_perplexity: [
+    'val_ppl',
+    'val_perplexity',
+    'valid_ppl',
+    'valid_perplexity',
+    'eval_ppl',
+    'eval_perplexity',
+  ],
   tokens_per_second: [
     'tokens_per_second',
     'tokens_per_sec',
@@ -88,7 +123,7 @@ export function isStepName(name: string): boolean {
 
 /** Coordinates, clocks and what loggers say about themselves: numbers that are no training points. */
 const nonMetrics =
-  /^(?:.*[._/])?(?:epochs?|seq|pid|process|process_?id|thread|thread_?id|tid|line|lineno|line_number|levelno|level|no|created|msecs|relativecreated|v|version|ts|time|times?tamp|wall_?time|_?runtime|elapsed.*|eta|duration|seed|rank|local_rank|world_size|node_rank|node|port|attempt|retry|max_steps|total_steps|num_epochs|batch_?size|micro_step|skipped|mom|consumed.*|num_workers|size|count|total|id)$/i;
+  /^(?:.*[._/])?(?:epochs?|seq|pid|process|process_?id|thread|thread_?id|tid|line|lineno|line_number|levelno|level|no|created|msecs|relativecreated|v|version|ts|time|times?tamp|wall_?time|_?runtime|elapsed.*|eta|duration|seed|rank|local_rank|world_size|node_rank|node|port|attempt|retry|memory|max_mem|batch|episodes?|update|wall|train_wall|gb_free|max_steps|total_steps|num_epochs|batch_?size|micro_step|skipped|mom|consumed.*|num_workers|size|count|total|id)$/i;
 
 export function isMetricName(name: string): boolean {
   return kindOf(name).isMetric;

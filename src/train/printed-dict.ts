@@ -34,7 +34,7 @@ export const printedDictReader: FactReader = {
 };
 
 /** Flat pairs only: a dict that holds more is a configuration. */
-function readPairs(line: string): [name: string, text: string][] | null {
+export function readPairs(line: string): [name: string, text: string][] | null {
   const pairs: [string, string][] = [];
   pair.lastIndex = 1;
   while (pair.lastIndex < line.length && pairs.length < pairsMax) {

@@ -1,7 +1,9 @@
 /**
- * tqdm's progress bars: `label:  50%|███  | 30/60 [00:00<00:00, 139.44it/s, …]` (tqdm/std.py, format_meter). The numbers
+ * Progress bars, one a row: tqdm's `label:  50%|███  | 30/60 [00:00<00:00, 139.44it/s, …]` (tqdm/std.py, format_meter) and enlighten's, which are
+ * alike, and rich's with a count, `Epoch 0/2 ━━━━━ 20/60 0:00:01 • 0:00:02 34.20it/s …` (rich/progress.py; the columns of Lightning's). The numbers
  * behind the rate are running means, not points.
  */
+import type { FactBody } from '../core/fact.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 
 export interface Bar {
@@ -10,17 +12,23 @@ export interface Bar {
   total: number | null;
   /** Steps per second. */
   rate: number | null;
+  etaMs: number | null;
 }
 
 const counter =
-  /(\d{1,12})(?:\/(\d{1,12}|\?)|it) \[(?:\d{1,4}:)?\d{1,2}:\d{2}(?:<[^,\]]{0,24})?(?:, {0,4}([\d.]{1,12}|\?)(it|s)\/(?:s|it))?/;
+  /(\d{1,12})(?:\/(\d{1,12}|\?)|it) \[(?:\d{1,4}:)?\d{1,2}:\d{2}(?:<([^,\]]{0,24}))?(?:, {0,4}([\d.]{1,12}|\?) ?(it|s)\/(?:s|it))?/;
 const labelled = /^\s*([^|\d%][^|]{0,120}?):\s*(?:\d{1,3}%\|)?/;
 
+const richBar =
+  /^(.{0,120}?) {0,4}[━╸╺]{2,400} {1,8}(\d{1,12})\/(\d{1,12})(?: {1,4}[\d:]{4,12} • ([\d:]{4,12}|[-:]{4,12}))?(?: {1,4}([\d.]{1,12})it\/s)?/;
+const rowMax = 2048;
+
 export function readBar(text: string): Bar | null {
+  if (text.includes('━')) return readRichBar(text.slice(0, rowMax));
   if (!text.includes(' [')) return null;
-  const found = counter.exec(text.slice(0, 2048));
+  const found = counter.exec(text.slice(0, rowMax));
   if (found === null) return null;
-  const [, done, total, rate, unit] = found;
+  const [, done, total, left = '', rate, unit] = found;
   const speed = rate === undefined || rate === '?' ? null : Number(rate);
   return {
     label: labelled.exec(text.slice(0, found.index))?.[1]?.trim() ?? null,
@@ -28,20 +36,53 @@ export function readBar(text: string): Bar | null {
     total: total === undefined || total === '?' ? null : Number(total),
     rate:
       speed === null || Number.isNaN(speed) ? null : unit === 's' ? (speed === 0 ? null : 1 / speed) : speed,
+    etaMs: durationMs(left),
   };
 }
 
+function readRichBar(text: string): Bar | null {
+  const [, label = '', done, total, left = '', rate] = richBar.exec(text) ?? [];
+  if (done === undefined) return null;
+  const speed = Number(rate ?? NaN);
+  return {
+    label: label.trim() || null,
+    done: Number(done),
+    total: Number(total),
+    rate: speed > 0 ? speed : null,
+    etaMs: durationMs(left),
+  };
+}
+
+/** `1:02:03`, `02:03`, `1 day, …`: the first two only. */
+function durationMs(text: string): number | null {
+  const found = /^(?:(\d{1,5}):)?(\d{1,2}):(\d{2})$/.exec(text.trim());
+  if (found === null) return null;
+  const [, hours = '0', minutes, seconds] = found;
+  return ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1000;
+}
+
+/** What a bar tells of the progress. */
+export function progressOf({ done, total, rate, label, etaMs }: Bar): FactBody {
+  return { kind: 'progress', step: done, total, rate, label, ...(etaMs !== null && { etaMs }) };
+}
+
+/** A display has a row for each bar. */
+const rowsMax = 48;
 const barsMax = 8;
 
 export const progressBarReader: FactReader = {
-  format: 'tqdm',
+  format: 'tqdm, enlighten, rich',
   kinds: ['progress'],
   matches: () => true,
-  read({ line }, context) {
-    const bar = readBar(line);
-    if (bar === null) return [];
-    if (bar.total !== null) remember(context, bar.total, bar.done);
-    return [{ kind: 'progress', step: bar.done, total: bar.total, rate: bar.rate, label: bar.label }];
+  read({ event }, context) {
+    const facts: FactBody[] = [];
+    for (const row of event.message.split('\n', rowsMax)) {
+      const bar = readBar(row);
+      if (bar === null) continue;
+      if (bar.total !== null) remember(context, bar.total, bar.done);
+      facts.push(progressOf(bar));
+    }
+    return facts;
   },
 };
 

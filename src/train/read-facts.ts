@@ -9,8 +9,13 @@ import type { EventKind, LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
 import { holdsResources } from '../core/resources.ts';
 import type { Origin } from '../core/segment.ts';
+import { columnTableReader } from './column-tables.ts';
+import { epochLineReader, epochSummaryReader } from './epoch-lines.ts';
+import { indexedLineReader } from './indexed-lines.ts';
 import { iterationLineReader } from './iteration-lines.ts';
 import { kerasReader } from './keras.ts';
+import { keyValueTableReader } from './key-value-table.ts';
+import { loggedDictReader } from './logged-dict.ts';
 import { megatronReader } from './megatron.ts';
 import { mlflowReader } from './mlflow.ts';
 import { printedDictReader } from './printed-dict.ts';
@@ -19,6 +24,7 @@ import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
+import { separatedStatementReader } from './separated-statements.ts';
 import { statementReader } from './statements.ts';
 import { tensorboardReader } from './tensorboard.ts';
 import { trainerStateReader } from './trainer-state.ts';
@@ -30,6 +36,7 @@ const readers: readonly FactReader[] = [
   mlflowReader,
   wandbSummaryReader,
   kerasReader,
+  columnTableReader,
   progressBarReader,
   trainerStateReader,
   tensorboardReader,
@@ -38,7 +45,13 @@ const readers: readonly FactReader[] = [
   recordReader,
   printedDictReader,
   megatronReader,
+  keyValueTableReader,
+  indexedLineReader,
+  epochLineReader,
+  loggedDictReader,
   iterationLineReader,
+  separatedStatementReader,
+  epochSummaryReader,
   statementReader,
 ];
 

@@ -15,6 +15,14 @@ export interface TrainContext {
   bars?: Record<string, number>;
   /** Keras: the epoch that has begun and not ended, from 1 on. */
   epoch?: number;
+  /** The last line that counted iterations within epochs: see epoch-lines.ts. */
+  epochs?: { first: number; epoch: number; done: number; total: number; goesOn: boolean | null };
+  /** The header of a table by columns, its last row's number, and the columns of Ultralytics' validation. */
+  columns?: string[];
+  row?: number;
+  classes?: string[];
+  /** The rows so far of a table of names and values. */
+  table?: { section: string; rows: [name: string, value: string][] };
 }
 
 /** An event with its first line, on which every text format keeps a statement. */

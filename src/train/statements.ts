@@ -24,6 +24,14 @@ export const statementReader: FactReader = {
   read: ({ line }) => readStatements(line),
 };
 
+const settings =
+  /Namespace\(|\b(?:args|arguments|config|hparams|hyper-?parameters|settings|options)[ \t]{0,2}[:=]/i;
+
+/** Numbers of a line that tells the run's settings are no points. */
+export function statesSettings(line: string): boolean {
+  return settings.test(line);
+}
+
 /** The step that a line states, or null. */
 export function stepOf(line: string): number | null {
   const found = stepStatement.exec(line);
@@ -33,19 +41,24 @@ export function stepOf(line: string): number | null {
 export function readStatements(text: string): FactBody[] {
   const line = text.length > lineMax ? text.slice(0, lineMax) : text;
   const step = stepOf(line);
-  if (step === null) return [];
+  if (step === null || statesSettings(line)) return [];
   const values = new Map<string, number>();
   for (const [name, value] of statementsIn(line))
     if (isMetricName(name) && !values.has(name)) values.set(name, value);
   if (![...values.keys()].some((name) => canonicalName(name) !== null)) return [];
-  return [...values].map(([name, value]) => point(step, name, value));
+  // torchtitan: `validate step: 10  loss:  6.0`.
+  const isValidation = line.includes('validate step');
+  return [...values].map(([name, value]) => {
+    const stated = point(step, name, value);
+    return isValidation ? { ...stated, canonical: canonicalName(`val_${name}`) } : stated;
+  });
 }
 
 const valueAt =
   /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(?=[\s,;|)\]}]|$)/iy;
 
 /** All statements of numbers in a line, from left to right. One pass: names are read backwards from `=` and `:`. */
-function statementsIn(line: string): [name: string, value: number][] {
+export function statementsIn(line: string): [name: string, value: number][] {
   const found: [string, number][] = [];
   let behindLast = 0;
   let [colon, equals] = [line.indexOf(':'), line.indexOf('=')];
@@ -73,6 +86,8 @@ function nameBefore(line: string, mark: number, from: number): string | null {
   let start = mark;
   while (start > from && isNameCode(line.charCodeAt(start - 1))) start -= 1;
   if (mark - start > nameMax || !startsName(line.charCodeAt(start))) return null;
+  // `__main__:train:12`: a place in the code.
+  if (line.charCodeAt(start - 1) === 58) return null;
   const name = line.slice(start, mark);
   return sourceFile.test(name) ? null : name;
 }

@@ -95,6 +95,12 @@ describe('tracebacks', () => {
     expect(found[0]?.message).toMatch(/RuntimeError: failed to load shard 9 on rank 1$/);
   });
 
+  test('Spark: the stack belongs to the record that announces it', () => {
+    const text =
+      '24/06/01 12:00:02 ERROR Executor: Exception in task 1.0\norg.apache.spark.SparkException: a\n\tat a.B.c(B.scala:1)\nCaused by: java.io.IOException: b\n\t... 1 more\n24/06/01 12:00:03 INFO DAGScheduler: on\n';
+    expect(eventsOf(text)).toMatchObject([{ kind: 'traceback', level: 'error' }, { level: 'info' }]);
+  });
+
   test('Java: causes and suppressed exceptions', () => {
     const text =
       '2026-11-23 10:16:30,422 - WARN  [main:A@1] - x\njava.io.IOException: a\n\tat a.B.c(B.java:1)\nCaused by: java.lang.Error: b\n\t... 1 more\n';
@@ -113,6 +119,10 @@ describe('heads', () => {
     ['[rank1]:[E1123 10:26:25.084000 ProcessGroupNCCL.cpp:607] x', 'error'],
     ['2026-11-23 10:26:25,084,INFO,[dist_train.py:12] x', 'info'],
     ['2026-11-23T11:26:25.084+01:00 DEBUG x', 'debug'],
+    ['26/11/23 10:26:25.084 INFO SparkContext: x', 'info'],
+    ['11/23/2026 10:26:25.084 - WARNING - __main__ - x', 'warn'],
+    ['[11/23 10:26:25.084 d2.utils.events]: x', null],
+    ['11/23 10:26:25.084 - mmengine - ERROR - x', 'error'],
     ['2026-11-23 10:26:25,084 [myid:] - FATAL [main:A@42] - x', 'fatal'],
     ['2026-11-23 10:26:25.084000: W tensorflow/core/util/port.cc:110] x', 'warn'],
     ['{"asctime": "2026-11-23 10:26:25,084", "levelname": "WARNING", "x": NaN}', 'warn'],

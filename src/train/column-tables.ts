@@ -1,0 +1,77 @@
+/**
+ * Tables whose header names metrics and whose first column counts: Ultralytics (`Epoch  GPU_mem  box_loss …`, utils/torch trainer's progress
+ * string; a row is a bar, whose last state counts), skorch (`epoch    train_loss    valid_acc     dur`), fastai, scikit-learn's gradient boosting
+ * (`Iter       Train Loss   Remaining Time`). Columns are told apart by two spaces or more. The validation rows of Ultralytics
+ * (`all  64  200  0.612 …`) are points of the epoch before them.
+ */
+import type { FactBody } from '../core/fact.ts';
+import { isMetricName } from './canonical.ts';
+import { namesMetric } from './metric-words.ts';
+import { readNumber } from './numbers.ts';
+import { progressOf, readBar } from './progress-bar.ts';
+import { point } from './reader.ts';
+import type { FactReader, TrainContext } from './reader.ts';
+
+const lineMax = 1024;
+const columnsMax = 64;
+const rowsMax = 4096;
+const headMax = 4096;
+const startsRow =
+  /^ {0,24}(?:(?:epoch|iter|iteration|round|step) {2,24}[a-z]|\d{1,9}(?:\/\d{1,9})? {2,24}[\d.+-]|Class {2}|all {2,24}\d|-{4,24}(?: {2,4}-{4,24}){1,48} *$)/i;
+const headerBehind = /\n {0,24}(?:epoch|iter|iteration|round) {2,24}[a-z]/i;
+const barBehind = /: {1,4}\d{1,3}%\|.*$/;
+const counter = /^(?:epoch|iter|iteration|step|round)$/i;
+const classes = /^\s{0,32}Class {1,24}Images {1,24}(?:Instances|Labels) {1,24}(.{1,200}?):?$/;
+const allRow = /^\s{0,40}all {1,24}\d{1,12} {1,24}\d{1,12} {1,24}([\d. ena-]{1,200})$/;
+
+export const columnTableReader: FactReader = {
+  format: 'columns',
+  kinds: ['line', 'progress'],
+  matches: ({ event, line }) =>
+    (event.kind === 'line' && (startsRow.test(line) || headerBehind.test(event.message.slice(0, headMax)))) ||
+    (event.kind === 'progress' && startsRow.test(line)),
+  read({ line, event }, context) {
+    const bar = event.kind === 'progress' ? readBar(line) : null;
+    if (bar !== null) return [progressOf(bar), ...readRow(line, context)];
+    // Rows that are indented more than what is before them go with it.
+    return event.message.split('\n', rowsMax).flatMap((row) => readRow(row, context));
+  },
+};
+
+function readRow(row: string, context: TrainContext): FactBody[] {
+  if (row.length > lineMax) return [];
+  const line = row.replace(barBehind, '');
+  const classColumns = classes.exec(line)?.[1];
+  if (classColumns !== undefined) {
+    context.classes = classColumns.trim().split(/ +/, columnsMax).map(classColumn);
+    return [];
+  }
+  const all = allRow.exec(line)?.[1];
+  if (all !== undefined && context.classes !== undefined)
+    return cellsOf(context.classes, all.trim().split(/ +/, columnsMax), context.row ?? null);
+  const cells = line.trim().split(/ {2,}/, columnsMax);
+  const [first = ''] = cells;
+  if (counter.test(first)) {
+    if (cells.length > 1 && cells.some((cell) => namesMetric(cell)) && !/\d/.test(first))
+      context.columns = cells;
+    return [];
+  }
+  const { columns } = context;
+  const number = /^(\d{1,9})(?:\/\d{1,9})?$/.exec(first)?.[1];
+  if (columns === undefined || number === undefined || cells.length !== columns.length) return [];
+  context.row = Number(number);
+  const metrics = columns.map((name) => (namesMetric(name) ? name : ''));
+  return cellsOf(metrics.slice(1), cells.slice(1), context.row);
+}
+
+/** `Box(P          R      mAP50  mAP50-95):`: the parentheses are around all columns of a task. */
+function classColumn(text: string): string {
+  return text.includes('(') ? text : text.replace(/\):?$/, '');
+}
+
+function cellsOf(columns: readonly string[], cells: readonly string[], step: number | null): FactBody[] {
+  return columns.flatMap((name, i) => {
+    const value = readNumber(cells[i] ?? '');
+    return value === null || !isMetricName(name) ? [] : [point(step, name, value)];
+  });
+}

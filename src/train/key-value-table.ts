@@ -1,0 +1,45 @@
+/**
+ * Tables of names and values between two rules: stable-baselines3 (common/logger.py, HumanOutputFormat), where a row `| train/ | |` names what
+ * the indented rows below it belong to, and OpenAI's baselines before it. The step is `time/total_timesteps`, which is not the first row: so
+ * the points are those of the rule that ends the table.
+ */
+import type { FactBody } from '../core/fact.ts';
+import { readNumber } from './numbers.ts';
+import { point } from './reader.ts';
+import type { FactReader, TrainContext } from './reader.ts';
+
+const rule = /^-{16,200}$/;
+const row = /^\|( {1,12})([\w./@-]{1,100}) {0,100}\| ?(\S{0,40}) {0,100}\|$/;
+const rowsMax = 256;
+const stepName = /^(?:time\/)?total_timesteps$/;
+
+export const keyValueTableReader: FactReader = {
+  format: 'stable-baselines3',
+  kinds: ['line'],
+  matches: ({ line }) => (line.startsWith('| ') ? row.test(line) : rule.test(line)),
+  read({ line }, context) {
+    if (!line.startsWith('|')) return endTable(context);
+    if (context.table === undefined) return [];
+    const [, indent = '', name = '', text = ''] = row.exec(line) ?? [];
+    const table = { ...context.table };
+    if (name.endsWith('/') && text === '') table.section = name;
+    else if (table.rows.length < rowsMax)
+      table.rows = [...table.rows, [indent.length > 1 ? table.section + name : name, text]];
+    context.table = table;
+    return [];
+  },
+};
+
+function endTable(context: TrainContext): FactBody[] {
+  const rows = context.table?.rows ?? [];
+  // A rule may end one table and begin the next.
+  context.table = { section: '', rows: [] };
+  const step = readNumber(rows.find(([name]) => stepName.test(name))?.[1] ?? '');
+  if (step === null) return [];
+  return rows.flatMap(([name, text]) => {
+    const value = readNumber(text);
+    return value === null || name.startsWith('time/') || stepName.test(name)
+      ? []
+      : [point(step, name, value)];
+  });
+}

@@ -1,0 +1,16 @@
+/** Words by which the name of a metric is known where nothing else tells that a number is one. */
+const words: ReadonlySet<string> = new Set(
+  (
+    'loss lr learningrate rate acc accuracy top1 top5 error err merror auc aucpr logloss mlogloss rmse rmsle mae mse mape mphe l1 l2 ndcg map map50 ' +
+    'precision recall f1 iou miou dice bleu rouge wer cer ppl perplexity bpb bpc nll elbo kl reward return score entropy norm gnorm ' +
+    'gradnorm deviance crossentropy r2 mcc kappa psnr ssim fid'
+  ).split(' '),
+);
+
+/** Does the name's last part, without digits that count, name a metric? `train-rmse`, `valid_0's l2`, `loss_cls`, `mAP50-95`. */
+export function namesMetric(name: string): boolean {
+  const parts = name.toLowerCase().split(/[^a-z0-9]+/, 16);
+  return parts.some(
+    (part) => words.has(part) || words.has(part.replace(/\d{1,4}$/, '')) || part.endsWith('loss'),
+  );
+}

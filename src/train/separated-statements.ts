@@ -1,0 +1,79 @@
+/**
+ * Statements that are separated, `name value` or `name = value` or with names of several words, on a line that names its step: loguru loops
+ * (`step 10 | loss 2.5012 | lr 1.00e-04 | grad norm 1.25`), fairseq (`epoch 001 | loss 10.5 | … | num_updates 500`), absl
+ * (`step 100, loss = 2.345`), scikit-learn (`Iteration 1, loss = 2.30`), litgpt (`Epoch 1 | iter 100 step 25 | loss train: 2.431, val: 2.5 | …`).
+ * What statements.ts finds on the line is found here, too.
+ */
+import type { FactBody, PointBody } from '../core/fact.ts';
+import { canonicalName, isMetricName } from './canonical.ts';
+import { namesMetric } from './metric-words.ts';
+import { readNumber } from './numbers.ts';
+import { point } from './reader.ts';
+import type { FactReader } from './reader.ts';
+import { statementsIn, statesSettings, stepOf } from './statements.ts';
+
+const lineMax = 4096;
+const piecesMax = 128;
+const separator = /[|;\t]|, ?| - |: (?=[a-z]{2,16} (?:loss|acc))/;
+const statement =
+  /^([A-Za-z][\w./@%-]{0,60}(?: [A-Za-z][\w./@-]{0,40}){0,2})( ?[:=] ?| {1,4})([+-]?(?:\d[\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|nan|inf))$/i;
+/** Behind a value, its mean so far: `Loss 6.9 (7.0)`. */
+const mean = / \([ \d.eE+-]{1,24}\)$/;
+const updates = /\bnum_updates[= ](\d{1,12})(?=[\s,|]|$)/;
+const sides = /^(?:train|val|valid|test)$/;
+const validation = /\| (?:valid|test)\w{0,16} \||\bvalid(?:ate|ation)? (?:step|iter)/i;
+
+export const separatedStatementReader: FactReader = {
+  format: 'name value',
+  kinds: ['line'],
+  matches: ({ line }) => line.length <= lineMax && hasStep.test(line) && readSeparated(line).length > 0,
+  read: ({ line }) => readSeparated(line),
+};
+
+const hasStep = /step|iter|num_updates/i;
+
+function readSeparated(line: string): FactBody[] {
+  const update = updates.exec(line)?.[1];
+  const step = update === undefined ? stepOf(line) : Number(update);
+  if (step === null || statesSettings(line)) return [];
+  const named = separatedIn(line);
+  if (named.size === 0) return [];
+  const taken = new Set([...named.keys()].flatMap((name) => [name, name.slice(name.lastIndexOf(' ') + 1)]));
+  for (const [name, value] of statementsIn(line))
+    if (!taken.has(name) && isMetricName(name) && !updates.test(`${name} 0`)) named.set(name, value);
+  return pointsOf(named, step, validation.test(line));
+}
+
+/** The points of these statements; of a validation, where names do not tell so, `loss` is its loss. */
+export function pointsOf(
+  named: Iterable<[string, number]>,
+  step: number | null,
+  isValidation: boolean,
+): PointBody[] {
+  return [...named].map(([name, value]) => {
+    const stated = point(step, name, value);
+    const isOfTraining = isValidation && stated.canonical?.startsWith('validation_') === false;
+    return isOfTraining ? { ...stated, canonical: canonicalName(`val_${name}`) } : stated;
+  });
+}
+
+/** The statements between separators; none if no name among them is known as a metric's. */
+export function separatedIn(line: string): Map<string, number> {
+  const named = new Map<string, number>();
+  let side = '';
+  let isKnown = false;
+  for (const piece of line.split(separator, piecesMax)) {
+    const [, name = '', sign = '', text = ''] = statement.exec(piece.trim().replace(mean, '')) ?? [];
+    const value = readNumber(text);
+    const isSide = side !== '' && sides.test(name);
+    // litgpt: `loss train: 2.4, val: 2.5`.
+    side = /^loss (?:train|val)$/.test(name) ? 'loss ' : isSide ? side : '';
+    const full = isSide ? side + name : name;
+    if (value === null || named.has(full) || !isMetricName(full) || updates.test(`${full} 0`)) continue;
+    const isSigned = sign.trim() !== '';
+    const isMetric = canonicalName(full) !== null || namesMetric(full);
+    isKnown ||= canonicalName(full) !== null || (isMetric && isSigned);
+    if (isMetric || (isSigned && !full.includes(' '))) named.set(full, value);
+  }
+  return isKnown ? named : new Map();
+}
