@@ -121,7 +121,9 @@ export class Catalog {
    * Then it waits, as one that is new. `now` is monotonic ms.
    */
   async holdsCopy(file: FollowedFile, stat: FileStat, now: number): Promise<boolean> {
-    if (!mayBeCopiedOver(file)) return false;
+    if (stat.size === 0 || !mayBeCopiedOver(file)) return false;
+    // It was there before the one of which it would be a copy.
+    for (const other of this.files.membersOf(file.family)) if (other.predecessor === file) return false;
     file.isHeld = (await this.#copies.judge({ paths: [file.path], stat }, now, bornAt(file))) === 'held';
     return file.isHeld;
   }

@@ -15,6 +15,7 @@ import { ModelView } from './model-view.ts';
 import type { Mutation } from './mutations.ts';
 import type { Settings } from './program.ts';
 import { Life } from './scheduler.ts';
+import { isState } from './states.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export interface AgentOptions {
@@ -144,13 +145,13 @@ export class Agent {
     });
     const cut = cutLog.cut.bind(cutLog);
     cutLog.cut = (state, made) => {
-      ledger.cut(state.record.id, made, this.#view.readOf(made));
+      if (!state.record.snapshot) ledger.cut(state.record.id, made, this.#view.readOf(made));
       if (made.final && made.gap === null) this.#options.onFinal(state.record.id, made.end);
       cut(state, made);
     };
     const register = cutLog.register.bind(cutLog);
     cutLog.register = (record, observed) => {
-      ledger.begin(record.id, this.#view.lastRead);
+      if (!record.snapshot) ledger.begin(record.id, this.#view.lastRead);
       return register(record, observed);
     };
     mutation?.cutLog?.(cutLog);
@@ -165,7 +166,7 @@ export class Agent {
       source: 's',
       host: 'h',
       patterns,
-      isSnapshot: () => false,
+      isSnapshot: isState,
       laneOf: (path) => (path.includes('err') ? 'fast' : 'bulk'),
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher: mutation?.publisher?.(publisher) ?? publisher,

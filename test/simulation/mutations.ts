@@ -4,7 +4,7 @@ import type { CutLog } from '../../src/tail/cut-log.ts';
 import type { DirectoryEntry, FileStat, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
 import type { JournalStore } from '../../src/tail/journal-store.ts';
 import type { Program } from './program.ts';
-import { deletedInAnOutage } from './regressions.ts';
+import { deletedInAnOutage, rewrittenFile } from './regressions.ts';
 
 /** A defect, put between the tail and its models: the simulation must find it, or it is worth nothing. */
 export interface Mutation {
@@ -156,6 +156,15 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     }),
     program: deletedInAnOutage,
     foundAs: 'dropped',
+  },
+
+  'what a state adds up to is not kept': {
+    cutLog: (cutLog) => {
+      const cut = cutLog.cut.bind(cutLog);
+      cutLog.cut = (state, made) => cut(state, made.sum === undefined ? made : { ...made, sum: 0 });
+    },
+    program: rewrittenFile,
+    foundAs: 'state',
   },
 
   'a stream is called final at each of its cuts': {

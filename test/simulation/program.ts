@@ -17,7 +17,19 @@ export type Operation = { at: number } & (
   /** One step of a copy, which first empties what another one has left there. */
   | { do: 'copy'; from: string; to: string; bytes: number; stays: boolean }
   | { do: 'link' | 'symlink'; path: string; to: string }
+  | StateOperation
 );
+
+/**
+ * A file that is written anew as a whole: `replace` by a rename; `begin` in its place, with the first part of what it will be, and `rest`
+ * with the other one; `append` adds whole lines.
+ */
+export interface StateOperation {
+  do: 'state';
+  path: string;
+  how: 'replace' | 'begin' | 'rest' | 'append';
+  rows: number;
+}
 
 /** `head`: the line that all files begin with; `torn`: the last line comes in two writes; `progress`: frames that end in `\r`. */
 export type Shape = 'whole' | 'torn' | 'progress' | 'head' | 'unterminated';
@@ -66,6 +78,7 @@ export function programOf(seed: number): Program {
   const operations: Operation[] = [];
   for (const [log, path] of paths.entries())
     operations.push(...writerOf(random, stylesOf(seed), { log, path }, lengthMs));
+  if (seed >= statesSinceSeed) operations.push(...statesOf(new Random(seed ^ 0x57a7e), settings, lengthMs));
   operations.sort((a, b) => a.at - b.at);
   const copies = operations.some(
     (operation) => operation.do === 'copyUp' || (operation.do === 'copy' && !operation.stays),
@@ -73,6 +86,33 @@ export function programOf(seed: number): Program {
   const faults = faultsOf(random, paths, lengthMs).filter((fault) => !copies || !confusesCopies(fault));
   if (copies) settings.openFilesMax = openFilesAmple;
   return { operations, faults, paths, settings };
+}
+
+/** Earlier seeds stay the programs that they were. */
+const statesSinceSeed = 4_000_000;
+
+/** One file in three programs is written anew as a whole, again and again. */
+function statesOf(random: Random, settings: Settings, lengthMs: number): Operation[] {
+  if (!random.chance(0.3)) return [];
+  // Each cut of a state is a segment of full size.
+  settings.segmentBytesMax = Math.max(settings.segmentBytesMax, 5000);
+  settings.inFlightBytesMax = Math.max(settings.inFlightBytesMax, 4 * settings.segmentBytesMax);
+  const path = random.pick(['/logs/metrics.log.csv', '/logs/state.log.json']);
+  const pauseMs = random.pick([100, 700, 3000]);
+  const ways = random.pick([['replace'], ['begin'], ['append'], ['replace', 'begin', 'append']] as const);
+  const operations: Operation[] = [];
+  for (
+    let at = random.below(3000);
+    at < lengthMs && operations.length < 30;
+    at += random.below(2 * pauseMs)
+  ) {
+    const how = random.pick(ways);
+    operations.push({ at, do: 'state', path, how, rows: random.pick([1, 5, 40]) });
+    if (how !== 'begin') continue;
+    at += random.pick([0, 1, 300, 2000]) + 0.001;
+    operations.push({ at, do: 'state', path, how: 'rest', rows: 0 });
+  }
+  return operations;
 }
 
 /** Where a copy or its original cannot be opened, or it seems to be older than its original, it is a file of its own: a limit that docs/GUARANTEES.md states. */

@@ -1,4 +1,4 @@
-import type { Fault, Operation, Program, Settings } from './program.ts';
+import type { Fault, Operation, Program, Settings, StateOperation } from './program.ts';
 
 /** Programs that once broke a promise, shrunk. */
 const settings: Settings = {
@@ -40,6 +40,27 @@ const stop = (at: number): Fault => ({ at, forMs: 4000, kind: 'stop' });
 function program(operations: Operation[], faults: Fault[] = [], changed: Partial<Settings> = {}): Program {
   return { operations, faults, paths: [path], settings: { ...settings, ...changed } };
 }
+
+const state = (at: number, how: StateOperation['how'], rows: number): Operation => ({
+  at,
+  do: 'state',
+  path: '/logs/metrics.log.csv',
+  how,
+  rows,
+});
+
+/** A file that is written anew as a whole, by a rename and in its place, and appended to; and a crash. */
+export const rewrittenFile = program(
+  [
+    state(0, 'replace', 5),
+    state(4000, 'begin', 40),
+    state(4300, 'rest', 0),
+    state(9000, 'append', 3),
+    state(14_000, 'replace', 2),
+    state(14_100, 'replace', 9),
+  ],
+  [crash(5500), crash(9900)],
+);
 
 /** More than the room holds is written to a file, which is then deleted; nothing is acknowledged for longer than any byte may take. */
 export const deletedInAnOutage = program(
@@ -266,6 +287,8 @@ export const regressions: Readonly<Record<string, Program>> = {
   },
 
   'a file that is deleted while there is no room for it': deletedInAnOutage,
+
+  'a file that is written anew': rewrittenFile,
 
   'a file that goes on while its final marker is refused': program(
     [write(0), { at: 5000, do: 'rename', from: path, to: `${path}.1` }, write(11_000)],

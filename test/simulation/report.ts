@@ -52,7 +52,9 @@ export function reportText(report: Report, seconds: number): string {
     fates.map((fate) => `${fate} ${report.fates[fate]}`).join(', '),
     ...failed
       .slice(0, failuresShownMax)
-      .map(({ seed, kind, detail }) => `failed: seed ${seed}: ${kind}: ${detail}`),
-    ...failed.slice(0, 1).map(({ seed }) => `again: npm run soak -- simulation --seed ${seed} --verbose`),
+      .flatMap(({ seed, kind, detail }) => [
+        `failed: seed ${seed}: ${kind}: ${detail}`,
+        `again: npm run soak -- simulation --seed ${seed} --verbose`,
+      ]),
   ].join('\n');
 }

@@ -16,6 +16,7 @@ import type { Fault, Program } from './program.ts';
 import { Random } from './random.ts';
 import { Readability } from './readability.ts';
 import { Scheduler } from './scheduler.ts';
+import { States, stateLog } from './states.ts';
 import { judge, seenBytes } from './verdict.ts';
 import type { Fates } from './verdict.ts';
 import { Writers } from './writers.ts';
@@ -70,6 +71,7 @@ class Simulation {
   readonly #spoolStore = new ModelJournalStore();
   readonly #transport: ModelTransport;
   readonly #writers: Writers;
+  readonly #states: States;
   readonly #readability: Readability;
   readonly #ledger = new Ledger();
   readonly #documents = new Map<string, StreamDocument>();
@@ -92,6 +94,7 @@ class Simulation {
     this.#transport = new ModelTransport(this.#scheduler);
     this.#transport.duplicateShare = settings.duplicateShare;
     this.#writers = new Writers(this.#fs, random.fork(), paths);
+    this.#states = new States(this.#fs, new Random(seed ^ 0x57a7e5), this.#ledger);
     this.#readability = new Readability(this.#fs, patterns);
     this.#connect();
   }
@@ -103,7 +106,8 @@ class Simulation {
     for (const operation of operations) {
       this.#scheduler.after(operation.at, () => {
         this.#note(() => JSON.stringify(operation));
-        this.#writers.perform(operation);
+        if (operation.do === 'state') this.#states.perform(operation);
+        else this.#writers.perform(operation);
         this.#update();
       });
     }
@@ -122,13 +126,15 @@ class Simulation {
       stopOf: (life: number) => this.#lifeStops[life] ?? Infinity,
     };
     this.#ledger.closesFiles = this.#program.settings.openFilesMax < openFilesAmple;
-    const fates = judge(this.#fs.epochs, this.#ledger, lives, this.#scheduler.now);
+    const epochs = this.#fs.epochs.filter(({ log }) => log !== stateLog);
+    const fates = judge(epochs, this.#ledger, lives, this.#scheduler.now);
+    this.#states.judge();
     return {
       seed: this.#seed,
       program: this.#program,
       violations: this.#ledger.violations,
       fates,
-      bytesWritten: this.#writers.bytesWritten,
+      bytesWritten: this.#writers.bytesWritten + this.#states.bytesWritten,
       streams: this.#ledger.streams.size,
       lives: this.#lifeEnds.length,
       trace: this.#trace,
@@ -148,7 +154,8 @@ class Simulation {
     this.#transport.onStored = (segment, lane) => {
       this.#note(() => `stored ${about(segment)}`);
       this.#takeIn(segment, lane);
-      this.#ledger.take(segment);
+      if (segment.snapshot) this.#states.take(segment);
+      else this.#ledger.take(segment);
     };
   }
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Inode, ModelFileSystem } from './model-file-system.ts';
-import type { Operation, Shape } from './program.ts';
+import type { Operation, Shape, StateOperation } from './program.ts';
 import type { Random } from './random.ts';
 
 /** The writers of a program: each writes lines that carry log, sequence and checksum, and goes on writing to a file that was renamed or deleted. */
@@ -18,7 +18,7 @@ export class Writers {
     this.#paths = paths;
   }
 
-  perform(operation: Operation): void {
+  perform(operation: Exclude<Operation, StateOperation>): void {
     const fs = this.#fs;
     switch (operation.do) {
       case 'open':

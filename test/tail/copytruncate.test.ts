@@ -149,6 +149,24 @@ describe('a copy', () => {
     },
   );
 
+  it('is not seen in an empty file that was rotated away: it does not hold up its successor', async () => {
+    await using t = await TailHarness.create();
+    withoutBirthTimes(t);
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log.1'), '');
+    const open = t.fs.open.bind(t.fs);
+    t.fs.open = async () => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    };
+    await t.start();
+    await appendFile(t.path('a.log'), '');
+    await t.pass(1500);
+    t.fs.open = open;
+    await appendFile(t.path('a.log'), 'one\n');
+    await t.pass(3000);
+    expect(t.publisher.text()).toBe('one\n');
+  });
+
   it.each([
     ['with birth times', false],
     ['without', true],
