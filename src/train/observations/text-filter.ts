@@ -4,8 +4,8 @@
  */
 
 /** Hashes of three characters; older ones are shifted out. */
-const hashBits = 15;
-const shift = 5;
+const hashBits = 18;
+const shift = 6;
 const mask = (1 << hashBits) - 1;
 const keyLength = 3;
 
