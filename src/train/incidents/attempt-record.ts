@@ -70,6 +70,8 @@ export class AttemptRecord {
   /** By rank and stream. */
   readonly watched = new Map<string, StreamWatch>();
   dropped = 0;
+  /** Facts of one stream mostly come together. */
+  #current: { rank: number | null; id: string; watch: StreamWatch } | null = null;
   /** The earliest fact, by each clock. */
   readonly started: Record<Clock, FactBase | null> = { own: null, observed: null };
 
@@ -132,25 +134,26 @@ export class AttemptRecord {
     if (fact.kind === 'point' && isResource(fact)) return;
     // What a machine's log tells may be older than the run.
     if (fact.kind === 'observation' && fact.rank === null) return;
-    for (const clock of ['own', 'observed'] as const) {
-      if (clock === 'own' && clockOf(fact) !== 'own') continue;
-      const known = this.started[clock];
-      const time = timeBy(clock, fact);
-      const knownTime = known === null ? Infinity : timeBy(clock, known);
-      if (time < knownTime || (time === knownTime && fact.id < (known?.id ?? ''))) this.started[clock] = fact;
-    }
+    const { started } = this;
+    if (isEarlier(fact, started.observed, 'observed')) started.observed = fact;
+    if (clockOf(fact) === 'own' && isEarlier(fact, started.own, 'own')) started.own = fact;
   }
 
   #watch(fact: Fact): void {
     if (fact.kind === 'point' && isResource(fact)) return;
+    if (this.#current?.rank !== fact.rank || this.#current.id !== fact.stream)
+      this.#current = { rank: fact.rank, id: fact.stream, watch: this.#watchOf(fact) };
+    watch(this.#current.watch, fact);
+  }
+
+  #watchOf(fact: Fact): StreamWatch {
     const key = `${fact.rank} ${fact.stream}`;
-    let stream = this.watched.get(key);
-    if (stream === undefined) {
-      if (this.watched.size >= watchedMax) forgetQuietest(this.watched);
-      stream = newStreamWatch(fact);
-      this.watched.set(key, stream);
-    }
-    watch(stream, fact);
+    const known = this.watched.get(key);
+    if (known !== undefined) return known;
+    if (this.watched.size >= watchedMax) forgetQuietest(this.watched);
+    const created = newStreamWatch(fact);
+    this.watched.set(key, created);
+    return created;
   }
 
   #rank(rank: number | null): RankRecord | null {
@@ -204,6 +207,12 @@ function forgetOldest(streams: Map<string, StreamRecord>): void {
       time = lastTime;
     }
   if (oldest !== null) streams.delete(oldest);
+}
+
+function isEarlier(fact: FactBase, known: FactBase | null, clock: Clock): boolean {
+  if (known === null) return true;
+  const by = timeBy(clock, fact) - timeBy(clock, known);
+  return by < 0 || (by === 0 && fact.id < known.id);
 }
 
 function noteSkipped({ start, details }: Observation, stream: StreamRecord): void {

@@ -4,7 +4,7 @@
  * it was. Plain data, bounded; fed in the order of a stream.
  */
 import type { FactBase } from '../../core/fact.ts';
-import { keep, median, spread } from './robust.ts';
+import { median, spread } from './robust.ts';
 
 export interface Jump {
   since: FactBase;
@@ -18,6 +18,8 @@ export interface Jump {
 
 export interface LossWatch {
   window: number[];
+  /** Of the window. */
+  highest: number;
   /** The latest values above, with the fact of the first. */
   above: { count: number; since: FactBase; step: number | null; peak: number; below: number } | null;
   jump: Jump | null;
@@ -34,7 +36,7 @@ const ranges = 3;
 const riseShareMin = 0.5;
 
 export function newLossWatch(): LossWatch {
-  return { window: [], above: null, jump: null, lastStep: null, lastStart: -1 };
+  return { window: [], highest: -Infinity, above: null, jump: null, lastStep: null, lastStart: -1 };
 }
 
 export interface LossValue {
@@ -51,6 +53,7 @@ export function watchLoss(watch: LossWatch, { fact, step, value, isRaised }: Los
   if (step !== null && watch.lastStep !== null && step < watch.lastStep) {
     // A checkpoint was loaded, or another count began.
     watch.window = [];
+    watch.highest = -Infinity;
     watch.above = null;
     if (watch.jump !== null && watch.jump.recovered === null) watch.jump.recovered = fact;
   }
@@ -59,9 +62,9 @@ export function watchLoss(watch: LossWatch, { fact, step, value, isRaised }: Los
   const isOpen = watch.jump !== null && watch.jump.recovered === null;
   if (isRaised && !isOpen) {
     watch.above = null;
-    return keep(watch.window, value, windowMax);
+    return remember(watch, value);
   }
-  if (watch.window.length < windowMin || !isFar(value, watch.window)) return settle(watch, value, fact);
+  if (watch.window.length < windowMin || !isFar(value, watch)) return settle(watch, value, fact);
   if (above === null) {
     watch.above = { count: 1, since: fact, step, peak: value, below: 0 };
     return;
@@ -80,8 +83,7 @@ export function watchLoss(watch: LossWatch, { fact, step, value, isRaised }: Los
 }
 
 /** From all that the window holds. */
-function isFar(value: number, window: readonly number[]): boolean {
-  const highest = Math.max(...window);
+function isFar(value: number, { window, highest }: LossWatch): boolean {
   if (value <= highest) return false;
   const middle = median(window);
   const isSigned = Math.min(...window) <= 0;
@@ -100,9 +102,15 @@ function settle(watch: LossWatch, value: number, fact: FactBase): void {
     above.below += 1;
     if (above.below < (isOpen ? belowMin : 1)) return;
     // What turned out to be an outlier is part of the noise.
-    if (!isOpen) keep(watch.window, above.peak, windowMax);
+    if (!isOpen) remember(watch, above.peak);
     watch.above = null;
   }
   if (isOpen) jump.recovered = fact;
-  keep(watch.window, value, windowMax);
+  remember(watch, value);
+}
+
+function remember(watch: LossWatch, value: number): void {
+  watch.window.push(value);
+  const forgotten = watch.window.length > windowMax ? watch.window.shift() : undefined;
+  watch.highest = forgotten === watch.highest ? Math.max(...watch.window) : Math.max(watch.highest, value);
 }

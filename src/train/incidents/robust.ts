@@ -2,12 +2,12 @@
 
 /** `share` from 0 to 1; the lower neighbour, so that it is one of the values. */
 export function quantile(values: readonly number[], share: number): number {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = new Float64Array(values).sort();
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
 }
 
 export function median(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
+  const sorted = new Float64Array(values).sort();
   const upper = sorted.length >> 1;
   if (sorted.length % 2 === 1) return sorted[upper] ?? NaN;
   return ((sorted[upper - 1] ?? NaN) + (sorted[upper] ?? NaN)) / 2;

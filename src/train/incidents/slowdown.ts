@@ -10,18 +10,21 @@ export interface Slowdown {
   values: number[];
   facts: FactBase[];
   fed: number;
+  /** What was usual, and what nine of ten do not reach, as it was last worked out. */
+  past: { usual: number; high: number } | null;
   slow: { since: FactBase; usual: number; now: number } | null;
 }
 
 const recentCount = 24;
 const pastMin = 48;
 const valuesMax = 256;
-const lookEvery = 8;
+const lookEvery = 12;
+const pastEvery = 60;
 const slowFactor = 1.6;
 const recoveredFactor = 1.25;
 
 export function newSlowdown(): Slowdown {
-  return { values: [], facts: [], fed: 0, slow: null };
+  return { values: [], facts: [], fed: 0, past: null, slow: null };
 }
 
 /** `value`: larger is slower, above 0. */
@@ -37,10 +40,17 @@ export function feed(slowdown: Slowdown, value: number, fact: FactBase): void {
     else slowdown.slow.now = now;
     return;
   }
-  const past = slowdown.values.slice(0, -recentCount);
-  const usual = median(past);
-  const isSlow =
-    now > slowFactor * usual && quantile(recent, 0.2) > Math.max(1.3 * usual, quantile(past, 0.9));
-  const since = slowdown.facts[0];
-  if (isSlow && since !== undefined) slowdown.slow = { since, usual, now };
+  const past = pastOf(slowdown);
+  if (now <= slowFactor * past.usual) return;
+  const [since] = slowdown.facts;
+  if (since !== undefined && quantile(recent, 0.2) > Math.max(1.3 * past.usual, past.high))
+    slowdown.slow = { since, usual: past.usual, now };
+}
+
+/** Without the latest ones, which may be slow already. */
+function pastOf(slowdown: Slowdown): { usual: number; high: number } {
+  if (slowdown.past !== null && slowdown.fed % pastEvery !== 0) return slowdown.past;
+  const values = slowdown.values.slice(0, -recentCount);
+  slowdown.past = { usual: median(values), high: quantile(values, 0.9) };
+  return slowdown.past;
 }

@@ -1,6 +1,6 @@
 /**
  * A rank that is slower than the others, for long. Ranks that wait for each other in every step all take as long as the slowest one, so there
- * are three signs, and each compares a rank with the median of the others:
+ * are three signs, and each compares a rank with what is usual among all:
  *
  * - the rate that it states of its own work (tokens or samples a second) is lower;
  * - its steps take longer, and it stands behind, where ranks do not wait for each other;
@@ -17,6 +17,7 @@ import { causeOfFact } from './warning.ts';
 import { durationText } from './words.ts';
 
 const samplesMin = 24;
+const stepsComparedMax = 32;
 const ranksMin = 3;
 const ranksMax = 4_096;
 const slowerFactor = 1.25;
@@ -104,13 +105,13 @@ function slowestOf(
 function byDelay(runners: readonly Runner[]): Found | null {
   if (runners.some(({ line }) => line.clock !== 'own')) return null;
   const times = runners.map(({ line }) => new Map(line.recent.map(({ step, time }) => [step, time])));
-  const common = [...(times[0]?.keys() ?? [])].filter((step) => times.every((each) => each.has(step)));
+  const common = [...(times[0]?.keys() ?? [])]
+    .filter((step) => times.every((each) => each.has(step)))
+    .slice(-stepsComparedMax);
   if (common.length < samplesMin) return null;
-  const delays = times.map((each, i) =>
-    common.map((step) => {
-      const others = times.filter((_, j) => j !== i).map((other) => other.get(step) ?? NaN);
-      return (each.get(step) ?? NaN) - median(others);
-    }),
+  const usualTimes = common.map((step) => median(times.map((each) => each.get(step) ?? NaN)));
+  const delays = times.map((each) =>
+    common.map((step, i) => (each.get(step) ?? NaN) - (usualTimes[i] ?? NaN)),
   );
   const middles = delays.map(median);
   const late = Math.max(...middles);

@@ -66,7 +66,7 @@ const gapsMax = 128;
 const recentMax = 64;
 /** Steps are known after so many gaps, and worked out anew each so many. */
 const gapsKnown = 8;
-const gapsAgain = 16;
+const gapsAgain = 64;
 /** A gap of so many times the usual has held something else. */
 const longFactor = 3;
 
@@ -167,9 +167,9 @@ function gap(line: Timeline, now: Moment): number | null {
   keep(line.stepMs, ms / steps, gapsMax);
   keep(line.beatMs, ms, gapsMax);
   const known = line.stepMs.length;
-  if (known === gapsKnown || (known > gapsKnown && line.ticks % gapsAgain === 0) || line.usualMs === null) {
-    line.usualMs = known < gapsKnown ? null : median(line.stepMs);
-    line.stride = Math.max(1, Math.round(median(line.beatMs) / Math.max(median(line.stepMs), 1e-9)));
+  if (known === gapsKnown || (known > gapsKnown && line.ticks % gapsAgain === 0)) {
+    line.usualMs = median(line.stepMs);
+    line.stride = Math.max(1, Math.round(median(line.beatMs) / Math.max(line.usualMs, 1e-9)));
   }
   return ms / steps;
 }

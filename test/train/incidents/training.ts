@@ -11,6 +11,8 @@ export interface TrainingOptions {
   from?: number;
   /** The texts tell their time; else only the reader's is known. */
   isDated?: boolean;
+  /** Of texts that tell their time: so many ms later they are read. Absent: all at once, long after, as files are. */
+  delayMs?: number;
 }
 
 export const start = Date.UTC(2026, 10, 23, 10);
@@ -21,15 +23,17 @@ export class Training {
   readonly facts: Fact[] = [];
   readonly #base: Pick<FactBase, 'run' | 'attempt' | 'rank' | 'host' | 'stream' | 'path'>;
   readonly #isDated: boolean;
+  readonly #delayMs: number | null;
   time: number;
   step = 0;
   #offset = 0;
 
   constructor(options: TrainingOptions = {}) {
-    const { rank = null, attempt = 0, host = 'n1', from = start, isDated = true } = options;
+    const { rank = null, attempt = 0, host = 'n1', from = start, isDated = true, delayMs = null } = options;
     const stream = options.stream ?? `stream-${attempt}-${rank ?? 'x'}`;
     this.#base = { run: 'run', attempt, rank, host, stream, path: `/logs/${stream}.log` };
     this.#isDated = isDated;
+    this.#delayMs = delayMs;
     this.time = from;
   }
 
@@ -37,7 +41,7 @@ export class Training {
     const begin = this.#offset;
     this.#offset += 100;
     const event = `${this.#base.stream}-${begin}`;
-    const observed = this.#isDated ? readAt : this.time;
+    const observed = !this.#isDated ? this.time : this.#delayMs === null ? readAt : this.time + this.#delayMs;
     for (const [i, body] of bodies.entries())
       this.facts.push({
         ...this.#base,
