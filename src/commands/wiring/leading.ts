@@ -10,6 +10,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import { unwatched } from '../../telemetry/stalls.ts';
 import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { openItems } from './reading.ts';
+import type { ReadingOptions } from './reading.ts';
 
 /**
  * What must be done once, by the leader: retention, and incidents that no single stream can see. Every act asks first whether
@@ -27,6 +28,8 @@ export interface LeadingOptions {
   silentAfterMs: number;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** Of the user's own line formats. */
+  ownReaders?: ReadingOptions['ownReaders'];
   /** Work that only the leader does besides: ends when its signal aborts. */
   whileLeading?: (signal: AbortSignal, tenure: Tenure) => Promise<void>;
   /** Told of each turn, so that one that does not end is noticed. */
@@ -126,11 +129,11 @@ class Leadership {
    * stream goes on, perhaps for ever. The stream documents hold it.
    */
   async #indexLeftOpen(): Promise<void> {
-    const { clock, index, timeZone } = this.#options;
+    const { clock, index, timeZone, ownReaders } = this.#options;
     const until = clock.now() - leftOpenAfterMs;
     const items: IndexItem[] = [];
     for await (const document of index.streams({ openSince: this.#leftOpenSince })) {
-      if (document.observed <= until) items.push(...openItems(document, { timeZone }));
+      if (document.observed <= until) items.push(...openItems(document, { timeZone, ownReaders }));
     }
     if (!this.#mayAct()) return;
     if (items.length > 0) await index.write(items, this.#tenure.signal);
