@@ -9,6 +9,8 @@ import { CabooseError, errorText } from '../core/errors.ts';
 import type { LogEvent } from '../core/event.ts';
 import type { Origin } from '../core/segment.ts';
 import { readFileEvents } from '../events/read-file.ts';
+import { ownReaders } from '../train/own-patterns.ts';
+import type { FactReader } from '../train/reader.ts';
 import type { CommandContext } from './command.ts';
 import { fileMatcher } from './wiring/file-matcher.ts';
 import { encodingLabeller } from './wiring/origin.ts';
@@ -23,16 +25,26 @@ export interface DryRunFile {
   isSnapshot: boolean;
 }
 
-/** What the config's `source` says of files. */
+/** What the config says of files. */
 export interface ReadingRules {
   timeZone: string;
   encodings: NonNullable<Config['source']>['encodings'];
   snapshots: readonly string[];
+  /** Of `train`: the user's own line formats. */
+  own: readonly FactReader[];
 }
 
 export async function readingRules(context: CommandContext): Promise<ReadingRules> {
-  const { source } = await context.loadConfig();
-  return source ?? { timeZone: 'UTC', encodings: [], snapshots: snapshotsDefault };
+  return readingRulesOf(await context.loadConfig());
+}
+
+export function readingRulesOf({ source, train }: Config): ReadingRules {
+  const { timeZone, encodings, snapshots } = source ?? {
+    timeZone: 'UTC',
+    encodings: [],
+    snapshots: snapshotsDefault,
+  };
+  return { timeZone, encodings, snapshots, own: ownReaders(train.patterns) };
 }
 
 /**

@@ -48,7 +48,7 @@ async function printRead(
     let memory: Record<string, unknown> = {};
     for await (const event of eventsOf(context, file, rules.timeZone)) {
       if (context.signal.aborted) return;
-      const read = readFacts(event, memory);
+      const read = readFacts(event, memory, rules.own);
       memory = read.context;
       for (const fact of read.facts)
         if (fact.kind === 'point') await output.add(line(context, args, { ...fact, path: file.path }));

@@ -1,3 +1,4 @@
+import { ownReaders } from '../train/own-patterns.ts';
 import type { Clock } from '../core/clock.ts';
 import { letterId } from '../core/dead-letters.ts';
 import { CabooseError, errorCode, errorText } from '../core/errors.ts';
@@ -36,6 +37,7 @@ export const command: Command = {
     const logger = quietLogger(context, config);
     const { clock, signal, stdout } = context;
     const timeZone = config.source?.timeZone ?? 'UTC';
+    const own = ownReaders(config.train.patterns);
     const transport = await openTransport(config, { clock, logger });
     const index = await openIndex(config, { clock, logger });
     try {
@@ -72,6 +74,7 @@ export const command: Command = {
         const { snapshot, previous } = carried.segment;
         const reading = readSegment(documents.get(stream) ?? null, carried, {
           timeZone,
+          ownReaders: own,
           now: clock.now(),
           indexPrefixOf,
           previous: snapshot ? documents.get(previous ?? '') : undefined,
@@ -83,7 +86,8 @@ export const command: Command = {
         counts.points += reading.facts.filter(({ kind }) => kind === 'point').length;
         if (waiting.length >= itemsMax) await write(waiting.splice(0));
       }
-      for (const document of documents.values()) waiting.push(...openItems(document, { timeZone }));
+      for (const document of documents.values())
+        waiting.push(...openItems(document, { timeZone, ownReaders: own }));
       await write(waiting);
       await write([...documents.values()].map((document) => ({ kind: 'stream', document })));
       await tellLetters(transport.deadLetters, run, letters, { clock, logger, signal });

@@ -2,8 +2,11 @@
 import { resolve } from 'node:path';
 import { loadConfig } from '../config/load.ts';
 import { ConfigError, problemText } from '../config/problems.ts';
-import type { SectionName } from '../config/schema.ts';
-import { exitCodes, flag, text, texts, usageError, type Command } from './command.ts';
+import type { Config, SectionName } from '../config/schema.ts';
+import { exitCodes, flag, text, texts, usageError } from './command.ts';
+import type { Command, CommandArguments, CommandContext, ExitCode } from './command.ts';
+import { eventsOf, filesUnder, readingRulesOf } from './dry-run.ts';
+import { testJson, testPatterns, testText } from './validate/test-patterns.ts';
 
 /** What each long-running command needs. */
 export const neededSections = {
@@ -14,10 +17,12 @@ export const neededSections = {
 
 export const command: Command = {
   name: 'validate',
-  usage: 'caboose validate FILE [--for agent|indexer|up] [--json]',
+  usage: 'caboose validate FILE [--for agent|indexer|up] [--test LOG] [--json]',
   help: `Checks a config file: YAML, unknown keys, types and bounds, environment variables, and what must hold between keys.
 Prints every error with its line; exit code 0 if there is none, else 2. With --for it also checks that the sections
-which that command needs are there. Nothing is started and no server is asked.`,
+which that command needs are there. Nothing is started and no server is asked.
+With --test it shows what the patterns of train.patterns find in a log file: for each how many lines, the first ones with their
+points, and the lines of which nobody makes points; exit code 1 if a pattern finds nothing.`,
   options: {
     for: {
       type: 'string',
@@ -25,6 +30,7 @@ which that command needs are there. Nothing is started and no server is asked.`,
       value: 'COMMAND',
       help: 'agent, indexer or up; may be given more than once',
     },
+    test: { type: 'string', value: 'LOG', help: 'a log file on which to try the patterns of train.patterns' },
   },
   async run(context, args) {
     const file = args.positionals[0] ?? text(args, 'config');
@@ -34,12 +40,15 @@ which that command needs are there. Nothing is started and no server is asked.`,
         throw usageError(`--for: "${name}" has no sections of its own`, 'write agent, indexer or up');
       return [...neededSections[name]];
     });
-    const problems = await problemsOf({
+    const loaded = await load({
       file,
       cwd: context.cwd,
       env: context.env,
       needs: [...new Set(needs)],
     });
+    const problems = 'problems' in loaded ? loaded.problems : [];
+    const log = text(args, 'test');
+    if (!('problems' in loaded) && log !== undefined) return await tryPatterns(context, args, loaded, log);
     if (flag(args, 'json')) {
       await context.stdout.write(
         `${JSON.stringify({ file: resolve(context.cwd, file), valid: problems.length === 0, problems })}\n`,
@@ -50,12 +59,34 @@ which that command needs are there. Nothing is started and no server is asked.`,
   },
 };
 
-async function problemsOf(options: Parameters<typeof loadConfig>[0]) {
+async function tryPatterns(
+  context: CommandContext,
+  args: CommandArguments,
+  config: Config,
+  log: string,
+): Promise<ExitCode> {
+  const { patterns } = config.train;
+  if (patterns.length === 0)
+    throw usageError('--test: the config has no train.patterns', 'docs/CONFIG.md has an example');
+  const rules = readingRulesOf(config);
+  const files = await filesUnder(context, [log], rules);
+  const [file] = files;
+  if (files.length !== 1 || file === undefined) throw usageError('--test takes one file', 'name a log file');
+  const test = await testPatterns(patterns, eventsOf(context, file, rules.timeZone));
+  const shown = flag(args, 'json')
+    ? `${JSON.stringify({ file: file.path, ...testJson(test) })}\n`
+    : testText(log, test);
+  await context.stdout.write(shown);
+  return test.patterns.every(({ lines }) => lines > 0) ? exitCodes.ok : exitCodes.found;
+}
+
+async function load(
+  options: Parameters<typeof loadConfig>[0],
+): Promise<Config | Pick<ConfigError, 'problems'>> {
   try {
-    await loadConfig(options);
-    return [];
+    return await loadConfig(options);
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof ConfigError) return error;
     throw error;
   }
 }

@@ -32,9 +32,9 @@ gpu, failures, runs, classes }] }.`,
     if (args.positionals.length === 1 && only !== undefined && (await kindOf(context, only)) === null)
       return await storedIncidents(context, only, flag(args, 'json'));
     const readings: RunReading[] = [];
-    const { timeZone } = await readingRules(context);
+    const rules = await readingRules(context);
     for (const run of await runsOf(context, args.positionals))
-      readings.push(await readRun(context, run, timeZone));
+      readings.push(await readRun(context, run, rules));
     return await tell(context, readings, flag(args, 'json'));
   },
 };

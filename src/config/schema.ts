@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { ownLabelPrefix } from '../core/resources.ts';
+import { PatternError, compilePattern } from '../core/linear-pattern.ts';
 import { compilePathPattern } from './path-pattern.ts';
 
 const text = z.string().min(1, 'must not be empty').max(4096);
@@ -119,6 +120,26 @@ const source = z.strictObject({
   timeZone: timeZone.default('UTC'),
   redact: z.enum(['source', 'index', 'off']).default('off'),
 });
+
+/** The user's own line formats; see train/own-patterns.ts. */
+const linePattern = z
+  .strictObject({
+    match: text.max(1_024),
+    points: z.record(z.string().regex(/^\S(?:.{0,126}\S)?$/), text.max(128)).optional(),
+  })
+  .superRefine(({ match, points }, context) => {
+    const groups = groupsOf(match);
+    const problem = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (typeof groups === 'string') return problem(['match'], groups);
+    if (groups.every((name) => name === 'step'))
+      return problem(
+        ['match'],
+        'names no number: write a group as (?P<loss>\\S+); (?P<step>\\d+) is the step',
+      );
+    for (const [name, group] of Object.entries(points ?? {}))
+      if (!groups.includes(group))
+        problem(['points', name], `there is no group ${group} in the pattern; it has ${groups.join(', ')}`);
+  });
 
 const sasl = z.strictObject({
   mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']),
@@ -271,6 +292,7 @@ export const configSchema = z.strictObject({
       planIntervalMs: count(10_000, 86_400_000).default(300_000),
     })
     .prefault({}),
+  train: z.strictObject({ patterns: z.array(linePattern).max(100).default([]) }).prefault({}),
   retention: z.strictObject({ logsDays: days.default(30), metricsDays: days.default(365) }).prefault({}),
   incidents: z
     .strictObject({
@@ -304,6 +326,16 @@ export const localDefaults = {
   index: { local: {} },
   lease: { inProcess: {} },
 } as const satisfies RawConfig;
+
+/** The names of a pattern's groups, or what is wrong with it. */
+function groupsOf(match: string): readonly string[] | string {
+  try {
+    return compilePattern(match).groups;
+  } catch (error) {
+    if (error instanceof PatternError) return `not a pattern of RE2: ${error.message}`;
+    throw error;
+  }
+}
 
 function isEncoding(name: string): boolean {
   try {

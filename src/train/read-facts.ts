@@ -60,23 +60,26 @@ const lineMax = 64 * 1024;
 
 /**
  * The facts of a closed event, and `context.train` as it is after it. Give each stream's events in their order; open ones
- * are not read. `context` is not changed.
+ * are not read. `context` is not changed. `own`: readers that are asked before those of known formats.
  */
 export function readFacts(
   event: LogEvent,
   context: Record<string, unknown>,
+  own: readonly FactReader[] = noReaders,
 ): { facts: Fact[]; context: Record<string, unknown> } {
   const before: TrainContext = context;
   const after: TrainContext & Record<string, unknown> = { ...before, failures: { ...before.failures } };
-  const bodies = readBodies(event, after);
+  const bodies = readBodies(event, after, own);
   const observed = holdsResources(event.origin) ? [] : readObservations(event, bodies, after.failures ?? {});
   const all = observed.length === 0 ? bodies : [...bodies, ...observed];
   return { facts: all.length === 0 ? noFacts : factsOf(event, all), context: after };
 }
 
-function readBodies(event: LogEvent, context: TrainContext): readonly FactBody[] {
+function readBodies(event: LogEvent, context: TrainContext, own: readonly FactReader[]): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
   const readable = { event, line: firstLine(event.message) };
+  const ownReader = own.find((reader) => reader.matches(readable));
+  if (ownReader !== undefined) return ownReader.read(readable, context);
   for (const reader of readersFor(event)) if (reader.matches(readable)) return reader.read(readable, context);
   return noBodies;
 }
@@ -98,6 +101,7 @@ function readersFor({ origin, kind }: LogEvent): readonly FactReader[] {
 
 const noBodies: readonly FactBody[] = [];
 const noFacts: Fact[] = [];
+const noReaders: readonly FactReader[] = [];
 
 /** Gives the bodies their ids: the event's, a dash, the ordinal. */
 export function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {

@@ -6,6 +6,7 @@ import type { RunCause } from '../../train/incidents/run-failures.ts';
 import { readFacts } from '../../train/read-facts.ts';
 import type { CommandContext } from '../command.ts';
 import { eventsOf } from '../dry-run.ts';
+import type { ReadingRules } from '../dry-run.ts';
 import type { RunFiles } from './run-folders.ts';
 
 export interface RunReading {
@@ -23,7 +24,7 @@ export interface RunReading {
 export async function readRun(
   context: CommandContext,
   { run, files }: RunFiles,
-  timeZone: string,
+  { timeZone, own }: Pick<ReadingRules, 'timeZone' | 'own'>,
 ): Promise<RunReading> {
   const failures = new RunFailures();
   const ranks = new Set<number>();
@@ -34,7 +35,7 @@ export async function readRun(
       if (context.signal.aborted) break;
       events += 1;
       if (event.rank !== null) ranks.add(event.rank);
-      const read = readFacts(event, memory);
+      const read = readFacts(event, memory, own);
       memory = read.context;
       failures.take(read.facts.map(dated));
     }

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/schema.ts';
+import { ownReaders } from '../../train/own-patterns.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { EventIndex } from '../../core/event-index.ts';
 import type { Lease } from '../../core/lease.ts';
@@ -75,6 +76,7 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
     webhook: config.incidents.webhook ?? null,
     excuse,
     timeZone: config.source?.timeZone ?? 'UTC',
+    ownReaders: ownReaders(config.train.patterns),
     watched: stalls.part('leader', { excuse }),
     clock,
     logger,
@@ -148,6 +150,7 @@ function indexingOptions(
     facts: transport.facts,
     deadLetters: transport.deadLetters,
     timeZone: config.source?.timeZone ?? 'UTC',
+    ownReaders: ownReaders(config.train.patterns),
     provisionalAfterMs: config.indexer.provisionalAfterMs,
     refusedInARowMax: config.indexer.refusedInARowMax,
     clock,

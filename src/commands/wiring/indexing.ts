@@ -54,6 +54,8 @@ export interface IndexingOptions {
   onRevoked: (streams: Iterable<string>) => void;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** Of the user's own line formats. */
+  ownReaders?: ReadingOptions['ownReaders'];
   /** Where a stream that begins goes in the index. */
   indexPrefixOf?: ReadingOptions['indexPrefixOf'];
   provisionalAfterMs: number;
@@ -208,13 +210,13 @@ export class Indexing {
     storing: Storing,
     signal: AbortSignal,
   ): Promise<Taken | null> {
-    const { clock, timeZone, indexPrefixOf, metrics } = this.#options;
+    const { clock, timeZone, indexPrefixOf, ownReaders, metrics } = this.#options;
     const pieces = piecesOf(before, carried);
     let taken: Taken | null = null;
     for (const piece of pieces) {
       await this.#turnstile.pass(carried.lane, piece.segment.bytes.length);
       signal.throwIfAborted();
-      const options = { timeZone, now: clock.now(), previous, indexPrefixOf };
+      const options = { timeZone, now: clock.now(), previous, indexPrefixOf, ownReaders };
       const reading = readSegment(taken?.document ?? before, piece, options);
       metrics.takenInBytes.inc({ lane: carried.lane }, reading.takenBytes);
       await storing.add(reading);

@@ -15,6 +15,7 @@ import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { RunKeeper } from '../../train/live/run-keeper.ts';
 import { IncidentBook } from './incident-book.ts';
 import { openFacts, openItems } from './reading.ts';
+import type { ReadingOptions } from './reading.ts';
 import { appendFacts } from './storing.ts';
 import { watchRuns } from './watching.ts';
 
@@ -44,6 +45,8 @@ export interface LeadingOptions {
   excuse?: () => string | null;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** Of the user's own line formats. */
+  ownReaders?: ReadingOptions['ownReaders'];
   /** Work that only the leader does besides: ends when its signal aborts. */
   whileLeading?: (signal: AbortSignal, tenure: Tenure) => Promise<void>;
   /** Told of each turn, so that one that does not end is noticed. */
@@ -180,14 +183,14 @@ class Leadership {
    * stream goes on, perhaps for ever. The stream documents hold it.
    */
   async #indexLeftOpen(): Promise<void> {
-    const { clock, index, timeZone } = this.#options;
+    const { clock, index, timeZone, ownReaders } = this.#options;
     const until = clock.now() - leftOpenAfterMs;
     const items: IndexItem[] = [];
     const facts: Fact[] = [];
     for await (const document of index.streams({ openSince: this.#leftOpenSince })) {
       if (document.observed > until) continue;
-      items.push(...openItems(document, { timeZone }));
-      facts.push(...openFacts(document, { timeZone }).filter((fact) => this.#isUntold(fact)));
+      items.push(...openItems(document, { timeZone, ownReaders }));
+      facts.push(...openFacts(document, { timeZone, ownReaders }).filter((fact) => this.#isUntold(fact)));
     }
     if (!this.#book.mayAct()) return;
     if (items.length > 0) await index.write(items, this.#tenure.signal);

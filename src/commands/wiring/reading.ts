@@ -6,6 +6,7 @@ import type { CarriedSegment, Segment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter } from '../../core/transport.ts';
 import { isTorn, openEvents, takeIn } from '../../events/take-in.ts';
+import type { FactReader } from '../../train/reader.ts';
 import { readFacts } from '../../train/read-facts.ts';
 
 /** What one segment adds to its stream: events, and what they say about training. Pure. */
@@ -26,6 +27,8 @@ export interface SegmentReading {
 export interface ReadingOptions {
   timeZone: string;
   now: number;
+  /** Of the user's own line formats. */
+  ownReaders?: readonly FactReader[] | undefined;
   /** Of a rewritten file's first segment: the document of the state before, if it is known. */
   previous?: StreamDocument | undefined;
   /** Where the events of a stream that begins go; absent: to the index's own indices. */
@@ -42,7 +45,7 @@ export function readSegment(
   const facts: Fact[] = [];
   let context = taken.document.context.train;
   for (const event of taken.closed) {
-    const read = readFacts(event, context);
+    const read = readFacts(event, context, options.ownReaders);
     facts.push(...read.facts);
     ({ context } = read);
   }
@@ -59,7 +62,7 @@ export function readSegment(
     closed: hasEvents ? taken.closed : [],
     facts,
     open: hasEvents ? taken.open : [],
-    openFacts: hasEvents ? openFactsOf(taken.open, document) : [],
+    openFacts: hasEvents ? openFactsOf(taken.open, document, options.ownReaders) : [],
     outcome: taken.outcome,
     takenBytes:
       taken.outcome === 'taken' && segment.gap === null ? Math.max(0, document.end - (before?.end ?? 0)) : 0,
@@ -90,15 +93,21 @@ function placeOf(
 }
 
 /** What the index is to hold of a document's open events. */
-export function openItems(document: StreamDocument, options: { timeZone: string }): IndexItem[] {
+export function openItems(
+  document: StreamDocument,
+  options: Pick<ReadingOptions, 'timeZone' | 'ownReaders'>,
+): IndexItem[] {
   const events = holdsResources(document.origin) ? [] : openEvents(document, options);
-  return itemsOf(events, openFactsOf(events, document), document.indexPrefix);
+  return itemsOf(events, openFactsOf(events, document, options.ownReaders), document.indexPrefix);
 }
 
 /** The facts of a document's open events, as the log of facts holds them. */
-export function openFacts(document: StreamDocument, options: { timeZone: string }): Fact[] {
+export function openFacts(
+  document: StreamDocument,
+  options: Pick<ReadingOptions, 'timeZone' | 'ownReaders'>,
+): Fact[] {
   if (holdsResources(document.origin)) return [];
-  return asOpen(openFactsOf(openEvents(document, options), document));
+  return asOpen(openFactsOf(openEvents(document, options), document, options.ownReaders));
 }
 
 export function asOpen(facts: readonly Fact[]): Fact[] {
@@ -106,9 +115,13 @@ export function asOpen(facts: readonly Fact[]): Fact[] {
 }
 
 /** None while the last line is torn. */
-function openFactsOf(events: readonly LogEvent[], document: StreamDocument): Fact[] {
+function openFactsOf(
+  events: readonly LogEvent[],
+  document: StreamDocument,
+  own: readonly FactReader[] | undefined,
+): Fact[] {
   if (isTorn(document)) return [];
-  return events.flatMap((event) => readFacts(event, document.context.train).facts);
+  return events.flatMap((event) => readFacts(event, document.context.train, own).facts);
 }
 
 /** Events, and their points: those of one event and step are one item. */

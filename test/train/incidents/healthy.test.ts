@@ -12,7 +12,7 @@ function toldUnderWay(facts: readonly Fact[]): string[] {
   const failures = new RunFailures();
   const told = new Set<string>();
   const look = (now: number) => {
-    for (const { class: name, message } of failures.causes(now)) told.add(`${name}: ${message}`);
+    for (const { class: name, message } of failures.causes({ now })) told.add(`${name}: ${message}`);
   };
   let before = 0;
   for (const [i, fact] of facts.toSorted((a, b) => a.observed - b.observed).entries()) {
