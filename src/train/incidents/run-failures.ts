@@ -25,14 +25,6 @@ export interface AttemptVerdict {
   causes: Cause[];
 }
 
-/** When, and beside what, a run that is under way is looked at. */
-export interface Moment {
-  /** ms since epoch */
-  now: number;
-  /** Facts of events that may yet grow: they count as they stand, and are not kept. */
-  open?: readonly Fact[];
-}
-
 export class RunFailures {
   readonly #attempts = new Map<number, AttemptRecord>();
 
@@ -42,7 +34,7 @@ export class RunFailures {
 
   /** First cause first; none of a run that is well. */
   causes(): RunCause[] {
-    const records = [...this.#attempts.values()].sort((a, b) => a.attempt - b.attempt);
+    const records = this.#records([]);
     const last = records.at(-1)?.attempt ?? 0;
     const causes = new Map<string, RunCause>();
     for (const record of records)
@@ -56,25 +48,33 @@ export class RunFailures {
     return [...causes.values()];
   }
 
-  /** Of a run that is under way: each attempt that is remembered by itself, the first one first. */
-  verdicts({ open = [] }: Moment): AttemptVerdict[] {
-    const records = new Map(this.#attempts);
-    const forked = new Map<number, AttemptRecord>();
-    for (const fact of open) {
-      const { attempt } = fact;
-      const record = forked.get(attempt) ?? records.get(attempt)?.fork() ?? new AttemptRecord(attempt);
-      forked.set(attempt, record);
-      records.set(attempt, record);
-      record.take(fact);
-    }
-    return [...records.values()]
-      .sort((a, b) => a.attempt - b.attempt)
-      .map((record) => ({ attempt: record.attempt, causes: causesOf(record) }));
+  /**
+   * Each attempt that is remembered by itself, the first one first. `now`: ms since epoch, up to when what the run has said is known. `open`:
+   * facts of events that may yet grow; they count as they stand, and are not kept.
+   */
+  verdicts(_now: number | null, open: readonly Fact[] = []): AttemptVerdict[] {
+    return this.#records(open).map((record) => ({ attempt: record.attempt, causes: causesOf(record) }));
   }
 
   /** Observations that were not kept, because there were too many. */
   get dropped(): number {
     return [...this.#attempts.values()].reduce((sum, { dropped }) => sum + dropped, 0);
+  }
+
+  /** By attempt; those that `open` speaks of are copies that have taken it. */
+  #records(open: readonly Fact[]): AttemptRecord[] {
+    const records = new Map(this.#attempts);
+    const copied = new Set<number>();
+    for (const fact of open) {
+      const { attempt } = fact;
+      const known = records.get(attempt);
+      const record = known !== undefined && copied.has(attempt) ? known : known?.fork();
+      const taking = record ?? new AttemptRecord(attempt);
+      copied.add(attempt);
+      records.set(attempt, taking);
+      taking.take(fact);
+    }
+    return [...records.values()].sort((a, b) => a.attempt - b.attempt);
   }
 
   #of(attempt: number): AttemptRecord {
