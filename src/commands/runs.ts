@@ -1,5 +1,6 @@
 /** `caboose runs`: the runs that the index knows. */
 import type { RunSummary } from '../core/event-index.ts';
+import type { Incident } from '../core/incident.ts';
 import { exitCodes, flag, type Command } from './command.ts';
 import { openIndex } from './wiring/index.ts';
 import { quietLogger } from './wiring/logger.ts';
@@ -8,15 +9,19 @@ export const command: Command = {
   name: 'runs',
   usage: 'caboose runs [--json]',
   help: `Lists the runs of the index, the last active first: attempt, ranks, hosts, streams, bytes, events, first and last
-sign of life, and bytes that could not be had. Without --config it reads ./caboose-data/index.`,
+sign of life, bytes that could not be had, and what went wrong (caboose why RUN says more). Without --config it reads ./caboose-data/index.`,
   options: {},
   async run(context, args) {
     const config = await context.loadConfig({ needs: ['index'] });
     const index = await openIndex(config, { clock: context.clock, logger: quietLogger(context, config) });
     try {
       const runs = (await index.runs()).sort((a, b) => b.last - a.last);
-      if (flag(args, 'json')) for (const run of runs) await context.stdout.write(`${JSON.stringify(run)}\n`);
-      else await context.stdout.write(runs.length === 0 ? 'no runs\n' : runTable(runs, context.clock.now()));
+      const incidents = await index.incidents();
+      if (flag(args, 'json'))
+        for (const run of runs)
+          await context.stdout.write(`${JSON.stringify(withIncidents(run, incidents))}\n`);
+      else if (runs.length === 0) await context.stdout.write('no runs\n');
+      else await context.stdout.write(runTable(runs, context.clock.now(), incidents));
       return exitCodes.ok;
     } finally {
       await index.close();
@@ -24,7 +29,11 @@ sign of life, and bytes that could not be had. Without --config it reads ./caboo
   },
 };
 
-export function runTable(runs: readonly RunSummary[], now: number): string {
+export function runTable(
+  runs: readonly RunSummary[],
+  now: number,
+  incidents: readonly Incident[] = [],
+): string {
   const head = [
     'RUN',
     'ATTEMPT',
@@ -36,6 +45,7 @@ export function runTable(runs: readonly RunSummary[], now: number): string {
     'FIRST (UTC)',
     'LAST',
     'MISSING',
+    'WRONG',
   ];
   const rows = runs.map((run) => [
     run.run,
@@ -48,6 +58,7 @@ export function runTable(runs: readonly RunSummary[], now: number): string {
     new Date(run.first).toISOString().slice(0, 19).replace('T', ' '),
     `${ageText(now - run.last)} ago`,
     run.gapBytes === 0 ? '-' : byteText(run.gapBytes),
+    wrongText(openOf(run, incidents)),
   ]);
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)));
   const line = (row: readonly string[]) =>
@@ -56,6 +67,36 @@ export function runTable(runs: readonly RunSummary[], now: number): string {
       .join('  ')
       .trimEnd();
   return `${[head, ...rows].map(line).join('\n')}\n`;
+}
+
+/** Open incidents of the run, failures first, each newest first. */
+function openOf({ run }: RunSummary, incidents: readonly Incident[]): Incident[] {
+  return incidents
+    .filter((incident) => incident.run === run && incident.resolved === null)
+    .sort((a, b) => Number(a.role === 'warning') - Number(b.role === 'warning') || b.opened - a.opened);
+}
+
+function withIncidents(run: RunSummary, incidents: readonly Incident[]): unknown {
+  const open = openOf(run, incidents);
+  return {
+    ...run,
+    incidents: open.map(({ id, class: name, role, rank, attempt, message, opened }) => ({
+      id,
+      class: name,
+      role,
+      rank,
+      attempt,
+      message,
+      opened,
+    })),
+  };
+}
+
+/** `failed: cuda-oom, rank 3`; a warning by its class alone; `-` while nothing is wrong. */
+function wrongText([first, ...more]: readonly Incident[]): string {
+  if (first === undefined) return '-';
+  const what = `${first.class}${first.rank === null ? '' : `, rank ${first.rank}`}`;
+  return `${first.role === 'root' ? 'failed: ' : ''}${what}${more.length > 0 ? `, +${more.length}` : ''}`;
 }
 
 /** `0-7,9`; `-` where no rank is known. */

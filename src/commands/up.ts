@@ -3,6 +3,7 @@ import type { RawConfig } from '../config/schema.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { StallWatch } from '../telemetry/stalls.ts';
 import { parseSearch } from '../sinks/query.ts';
+import { adviceFor } from '../train/incidents/advice.ts';
 import { createWeb } from '../web/web.ts';
 import { untilAborted } from './agent.ts';
 import { exitCodes } from './command.ts';
@@ -63,7 +64,14 @@ export const command: Command = {
         stalls,
         connections: [() => transport.state(), () => index.state()],
         beforeScrape: measure,
-        handler: createWeb({ index, parseQuery: parseSearch, clock, logger, following: asked.following }),
+        handler: createWeb({
+          index,
+          parseQuery: parseSearch,
+          advise: adviceFor,
+          clock,
+          logger,
+          following: asked.following,
+        }),
       });
       const { health } = http;
       health.addReadiness('tail', () => tail.notReady);

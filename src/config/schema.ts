@@ -222,6 +222,8 @@ const webhook = z.strictObject({
       z.string().regex(/^[\t\x20-\x7e]{0,4096}$/, 'may hold printable ASCII'),
     )
     .default({}),
+  /** Beside failures. */
+  warnings: z.boolean().default(false),
   timeoutMs: count(100, 300_000).default(10_000),
   attemptsMax: count(1, 100).default(10),
 });

@@ -23,10 +23,11 @@ export async function answerApi(url: URL, options: WebOptions): Promise<string> 
   if (noun === 'search' && parts.length === 1) return JSON.stringify(await search(url.searchParams, options));
   if (noun === 'runs' && parts.length === 3 && run !== undefined) {
     if (question === 'names') return JSON.stringify(await names(run, options.index));
+    if (question === 'incidents') return JSON.stringify(await incidents(run, options));
     if (question === 'points') return JSON.stringify(await points(run, url.searchParams, options.index));
   }
   throw new CabooseError('NOT_FOUND', `There is no ${url.pathname} here.`, {
-    hint: 'There are /api/runs, /api/runs/RUN/names, /api/runs/RUN/points?name=NAME and /api/search?q=QUERY.',
+    hint: 'There are /api/runs, /api/runs/RUN/names, /api/runs/RUN/points?name=NAME, /api/runs/RUN/incidents and /api/search?q=QUERY.',
   });
 }
 
@@ -57,6 +58,25 @@ function describeRun(summary: RunSummary, incidents: readonly IncidentDocument[]
         opened,
       })),
     incidentCount: open.length,
+  };
+}
+
+/** Open ones first, failures before warnings, each newest first. */
+async function incidents(run: string, { index, advise, clock }: WebOptions) {
+  const found = (await index.incidents(run)).sort(
+    (a, b) =>
+      Number(a.resolved !== null) - Number(b.resolved !== null) ||
+      Number(a.role === 'warning') - Number(b.role === 'warning') ||
+      b.opened - a.opened,
+  );
+  return {
+    run,
+    now: clock.now(),
+    incidents: found.slice(0, incidentsPerRunMax).map(({ token: _token, told: _told, ...incident }) => ({
+      ...incident,
+      ...advise(incident.class, incident.details),
+    })),
+    incidentCount: found.length,
   };
 }
 

@@ -5,6 +5,7 @@
  *     GET /api/runs                all runs with their state and open incidents
  *     GET /api/runs/RUN/names      the names of the run's metrics
  *     GET /api/runs/RUN/points?name=loss
+ *     GET /api/runs/RUN/incidents  what went wrong in it, with what it means and what to try
  *     GET /api/search?q=&run=&rank=&level=&since=&until=&limit=&order=
  *
  * The page asks again every second: polling needs no state here and heals by itself after a restart. Equal questions
@@ -15,6 +16,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { CabooseError, errorText } from '../core/errors.ts';
 import type { EventIndex } from '../core/event-index.ts';
+import type { ObservationDetails } from '../core/fact.ts';
 import { silentLogger } from '../core/logger.ts';
 import type { Logger } from '../core/logger.ts';
 import type { SearchClause } from '../core/search-query.ts';
@@ -26,6 +28,11 @@ export interface WebOptions {
   index: EventIndex;
   /** Of the query language of `search`. Throws CabooseError QUERY_INVALID. */
   parseQuery: (text: string) => readonly SearchClause[];
+  /** What an incident means, and what to try. */
+  advise: (
+    className: string,
+    details: ObservationDetails | undefined,
+  ) => { title: string; tries: readonly string[] };
   clock: Clock;
   /** What is followed, for the page to say while there is no run. */
   following?: readonly string[];

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { byteText, rankText, runTable } from '../../src/commands/runs.ts';
+import type { Incident } from '../../src/core/incident.ts';
 import { hitText } from '../../src/commands/search.ts';
 
 it.each([
@@ -16,6 +17,21 @@ it.each([
   [880 * 1024, '880 KiB'],
   [5e15, '4.4 PiB'],
 ])('%d bytes are shown as %s', (bytes, expected) => expect(byteText(bytes)).toBe(expected));
+
+function incident(run: string, name: string, role: 'root' | 'warning', rank: number | null): Incident {
+  return {
+    id: name,
+    run,
+    attempt: 0,
+    rank,
+    class: name,
+    role,
+    message: '',
+    evidence: [],
+    opened: 1,
+    resolved: null,
+  };
+}
 
 it('lines the table up', () => {
   const now = Date.UTC(2026, 10, 23, 12);
@@ -35,12 +51,17 @@ it('lines the table up', () => {
       { run: 'b', gapBytes: 3, ...run },
     ],
     now,
+    [
+      incident('b', 'silent', 'warning', null),
+      incident('b', 'cuda-oom', 'root', 3),
+      { ...incident('a-long-name', 'python', 'root', 0), resolved: 2 },
+    ],
   );
   expect(table).toBe(
     [
-      'RUN          ATTEMPT  RANKS  HOSTS  STREAMS  BYTES    EVENTS  FIRST (UTC)          LAST      MISSING',
-      'a-long-name  1        0-1    1      4        2.0 KiB  7       2026-11-23 10:00:00  60 s ago  -',
-      'b            1        0-1    1      4        2.0 KiB  7       2026-11-23 10:00:00  60 s ago  3 B',
+      'RUN          ATTEMPT  RANKS  HOSTS  STREAMS  BYTES    EVENTS  FIRST (UTC)          LAST      MISSING  WRONG',
+      'a-long-name  1        0-1    1      4        2.0 KiB  7       2026-11-23 10:00:00  60 s ago  -        -',
+      'b            1        0-1    1      4        2.0 KiB  7       2026-11-23 10:00:00  60 s ago  3 B      failed: cuda-oom, rank 3, +1',
       '',
     ].join('\n'),
   );

@@ -985,6 +985,9 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
         await expect.poll(() => index.incidents('incident'), patience(index)).toEqual([incident(7, 'seven')]);
         expect(await index.writeIncident(incident(7, 'again'))).toBe('stored');
         await expect.poll(() => index.incidents('incident'), patience(index)).toEqual([incident(7, 'again')]);
+        expect(await index.writeIncident(incident(8, 'eight'))).toBe('stored');
+        await index.refresh();
+        expect(await index.incidents('incident')).toEqual([incident(8, 'eight')]);
         expect(await index.incidents('other')).toEqual([]);
         expect((await index.incidents()).map(({ id }) => id)).toContain('e'.repeat(32));
       });

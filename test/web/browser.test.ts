@@ -31,7 +31,23 @@ it.skipIf(chromium === undefined)(
       message: `${attack} step=${step}`,
     }));
     await addRun(index, `run ${attack}`, lines, Date.now());
-    const web = createWeb({ index, clock: systemClock, parseQuery: () => [] });
+    const place = { path: `/logs/${attack}`, stream: 's', start: 0, end: 9, message: attack };
+    await index.writeIncident({
+      id: 'i',
+      run: `run ${attack}`,
+      attempt: 0,
+      rank: 3,
+      class: 'cuda-oom',
+      role: 'root',
+      message: `out of memory ${attack}`,
+      evidence: [place],
+      echo: [{ class: 'collective-timeout', ranks: [0, 1, 2], message: attack, evidence: place }],
+      opened: Date.now(),
+      resolved: null,
+      token: 1,
+    });
+    const advise = () => ({ title: 'the GPU had no memory left', tries: ['a smaller batch'] });
+    const web = createWeb({ index, clock: systemClock, parseQuery: () => [], advise });
     const server = createServer((request, response) => {
       void web(request, response, new URL(request.url ?? '/', 'http://localhost')).then((answered) => {
         if (!answered) response.writeHead(404).end();
@@ -58,6 +74,12 @@ it.skipIf(chromium === undefined)(
       expect(stdout).toContain('<title>Caboose</title>');
       expect(stdout).toContain('live · 1 run');
       expect(stdout).toMatch(/<path class="series color-0"[^>]* d="M[\d.]+ [\d.]+L/);
+      expect(stdout).toContain('failed: cuda-oom, rank 3');
+      expect(stdout).toContain('<h3>Rank 3: the GPU had no memory left</h3>');
+      expect(stdout).toContain('<li>a smaller batch</li>');
+      expect(stdout).toContain(
+        '<summary>Only its echo on other ranks</summary><ul><li>collective-timeout on ranks 0–2',
+      );
       expect(stdout.match(/&lt;img src=x onerror=/g)?.length).toBeGreaterThanOrEqual(4);
       expect(stdout).not.toContain('<img src="x"');
     } finally {

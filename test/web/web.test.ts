@@ -21,10 +21,12 @@ function parseQuery(text: string): SearchClause[] {
   return text === '' ? [] : [{ negated: false, field: 'message', words: text.split(' '), phrase: false }];
 }
 
+const advise: WebOptions['advise'] = (name) => ({ title: `about ${name}`, tries: ['look'] });
+
 async function start(options: Partial<WebOptions> = {}) {
   const index = new FakeEventIndex();
   const clock = new FakeClock();
-  const web = createWeb({ index, clock, parseQuery, ...options });
+  const web = createWeb({ index, clock, parseQuery, advise, ...options });
   const server = createServer((request, response) => {
     void web(request, response, new URL(request.url ?? '/', 'http://localhost')).then((answered) => {
       if (!answered) response.writeHead(418).end();
@@ -116,6 +118,43 @@ describe('the API', () => {
           incidents: [{ class: 'silent', message: 'no line' }],
         },
       ],
+    });
+  });
+
+  it('tells what went wrong in a run, open failures first, with what it means; no token', async () => {
+    const { index, clock, get } = await start();
+    const incident = { run: 'r', attempt: 0, rank: 3, message: 'no memory', evidence: [], token: 7 };
+    const write = async (id: string, role: 'root' | 'warning', opened: number, resolved: number | null) =>
+      await index.writeIncident({ ...incident, id, class: id, role, opened, resolved, told: ['opened'] });
+    await write('old', 'root', 9, 10);
+    await write('silent', 'warning', 5, null);
+    await write('oom', 'root', 2, null);
+    await write('later', 'root', 3, null);
+    await index.writeIncident({
+      ...incident,
+      id: 'x',
+      class: 'x',
+      role: 'root',
+      opened: 1,
+      resolved: null,
+      run: 'other',
+    });
+    const answer = (await get('/api/runs/r/incidents')).json() as { incidents: { id: string }[] };
+    expect(answer).toMatchObject({ run: 'r', now: clock.now(), incidentCount: 4 });
+    expect(answer.incidents.map(({ id }) => id)).toEqual(['later', 'oom', 'silent', 'old']);
+    expect(answer.incidents[1]).toEqual({
+      id: 'oom',
+      class: 'oom',
+      run: 'r',
+      attempt: 0,
+      rank: 3,
+      role: 'root',
+      message: 'no memory',
+      evidence: [],
+      opened: 2,
+      resolved: null,
+      title: 'about oom',
+      tries: ['look'],
     });
   });
 

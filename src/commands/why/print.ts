@@ -89,7 +89,7 @@ function place(excerpt: Excerpt | undefined): string {
 }
 
 /** `rank 3`, `ranks 0–6, 8`. */
-function ranksText(ranks: readonly number[]): string {
+export function ranksText(ranks: readonly number[]): string {
   const spans: [number, number][] = [];
   for (const rank of ranks) {
     const last = spans.at(-1);
@@ -107,7 +107,7 @@ function counted(count: number, noun: string): string {
 // oxlint-disable-next-line no-control-regex
 const controls = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
 
-function printable(line: string): string {
+export function printable(line: string): string {
   const text = stripVTControlCharacters(line).replaceAll(controls, '\uFFFD');
   return text.length > columnsMax ? `${text.slice(0, columnsMax)}…` : text;
 }

@@ -5,7 +5,7 @@
  *
  * Every write asks first whether the lease is trusted. A write that the index refuses by its token ends all writing of this tenure.
  *
- * Which states the webhook has been told of is stored in the incident, after the delivery: who leads next tells the rest. Warnings are not told.
+ * Which states the webhook has been told of is stored in the incident, after the delivery: who leads next tells the rest.
  */
 import type { Clock } from '../../core/clock.ts';
 import type { EventIndex } from '../../core/event-index.ts';
@@ -24,6 +24,8 @@ export interface IncidentBookOptions {
   incidents: IncidentLog;
   /** Resolved ones that are older than this are not remembered, and nobody is told of them. */
   rememberMs: number;
+  /** Whether it is told of warnings, too. */
+  tellsWarnings: boolean;
   /** Takes what the webhook is to be told; null: there is none. */
   offer: ((delivery: Delivery) => void) | null;
   clock: Clock;
@@ -108,7 +110,7 @@ export class IncidentBook {
     if (before?.resolved !== document.resolved) {
       const { run, attempt, rank, class: name, message, resolved, resolution } = document;
       const state = resolved === null ? 'opened' : (resolution ?? 'resolved');
-      logger.info({ run, attempt, rank, class: name, state, message }, 'incident');
+      logger.info({ run, attempt, rank, class: name, state, what: message }, 'incident');
     }
     this.#tell(document);
   }
@@ -141,9 +143,9 @@ export class IncidentBook {
   }
 
   #tell(incident: IncidentDocument): void {
-    const { offer, clock, rememberMs } = this.#options;
+    const { offer, tellsWarnings, clock, rememberMs } = this.#options;
     const { id, role, opened, resolved, told = [] } = incident;
-    if (offer === null || role !== 'root' || clock.now() - opened > rememberMs) return;
+    if (offer === null || (role !== 'root' && !tellsWarnings) || clock.now() - opened > rememberMs) return;
     const states: IncidentState[] = resolved === null ? ['opened'] : ['opened', 'resolved'];
     for (const state of states) {
       const key = `${id}:${state}`;

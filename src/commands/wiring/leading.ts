@@ -40,7 +40,8 @@ export interface LeadingOptions {
   /** What goes wrong in runs: see train/live/incidents-of-run.ts, and run-keeper.ts. */
   rules: { settleMs: number; endedAfterMs: number; runsMax: number };
   /** Told of failures; null: nobody is. */
-  webhook: Pick<WebhookOptions, 'url' | 'headers' | 'timeoutMs' | 'attemptsMax'> | null;
+  webhook:
+    (Pick<WebhookOptions, 'url' | 'headers' | 'timeoutMs' | 'attemptsMax'> & { warnings: boolean }) | null;
   /** Why nothing can be heard of the runs now; null while it can. */
   excuse?: () => string | null;
   /** Zone of times that are written without one. */
@@ -103,7 +104,13 @@ class Leadership {
     const mayAct = () => this.#book.mayAct();
     this.#webhook = webhook && new Webhook({ ...webhook, mayAct, clock, logger, metrics });
     const offer = this.#webhook?.offer.bind(this.#webhook) ?? null;
-    this.#book = new IncidentBook({ ...options, tenure, offer, rememberMs: rules.endedAfterMs });
+    this.#book = new IncidentBook({
+      ...options,
+      tenure,
+      offer,
+      tellsWarnings: webhook?.warnings ?? false,
+      rememberMs: rules.endedAfterMs,
+    });
     this.#since = clock.now() - rules.endedAfterMs;
     const onEvicted = () => metrics.evictedRuns.inc();
     this.#keeper = new RunKeeper({ ...rules, heldSince: this.#since, onEvicted, clock });
@@ -209,19 +216,29 @@ class Leadership {
   }
 
   async #watchSilence(): Promise<void> {
-    const { clock, index } = this.#options;
+    const { clock, index, rules } = this.#options;
     const now = clock.now();
+    const gone = this.#book.openRuns();
     for (const run of await index.runs()) {
+      gone.delete(run.run);
       const incidents = this.#book.of(run.run);
-      const open = incidents.find(({ class: name, resolved }) => name === silent && resolved === null);
+      const open = openSilence(incidents);
       // It may have gone on and fallen silent again since it was looked at: that is another silence.
       if (open && open.id !== silenceId(run)) await this.#book.write({ ...open, resolved: run.last });
-      else if (open && now - run.last > this.#options.rules.endedAfterMs)
-        await this.#book.write({ ...open, resolved: now, resolution: 'ended' });
+      else if (open && now - run.last > rules.endedAfterMs) await this.#end(open, now);
       else if (open) continue;
       if (this.#isNews(run, now - run.last) && !incidents.some(({ id }) => id === silenceId(run)))
         await this.#book.write({ ...silentIncident(run, now - run.last), opened: now, resolved: null });
     }
+    // The index holds nothing of these any more.
+    for (const run of gone) {
+      const open = openSilence(this.#book.of(run));
+      if (open && now - open.opened > rules.endedAfterMs) await this.#end(open, now);
+    }
+  }
+
+  async #end(incident: Incident, now: number): Promise<void> {
+    await this.#book.write({ ...incident, resolved: now, resolution: 'ended' });
   }
 
   /** A run that has failed, or says that it has come to its end, is silent for that reason. */
@@ -235,6 +252,10 @@ class Leadership {
 }
 
 const silent = 'silent';
+
+function openSilence(incidents: readonly Incident[]): Incident | undefined {
+  return incidents.find(({ class: name, resolved }) => name === silent && resolved === null);
+}
 
 /** A silence is known by what was last observed before it. */
 function silenceId({ run, attempt, last }: RunSummary): string {

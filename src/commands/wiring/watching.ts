@@ -43,10 +43,10 @@ const overlapMs = 600_000;
 export async function watchRuns(options: WatchingOptions, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
   const both = AbortSignal.any([signal, over.signal]);
-  let isCaughtUp = false;
-  const reading = readFacts(options, both, () => (isCaughtUp = true));
+  const state = { isCaughtUp: false };
+  const reading = readFacts(options, both, state);
   try {
-    await look(options, both, () => isCaughtUp);
+    await look(options, both, state);
   } finally {
     over.abort();
     await reading;
@@ -57,11 +57,13 @@ export async function watchRuns(options: WatchingOptions, signal: AbortSignal): 
 async function readFacts(
   { facts, keeper, since, clock, logger }: WatchingOptions,
   signal: AbortSignal,
-  onCaughtUp: () => void,
+  state: { isCaughtUp: boolean },
 ): Promise<void> {
   let from = since;
+  const onCaughtUp = () => void (state.isCaughtUp = true);
   const read = async (): Promise<void> => {
-    for await (const some of facts.read({ since: from, follow: true, signal, onCaughtUp })) keeper.take(some);
+    for await (const some of facts.read({ since: from, follow: true, signal, onCaughtUp }))
+      keeper.take(some, state.isCaughtUp);
     if (!signal.aborted) throw new Error('the log of facts ended');
   };
   try {
@@ -71,6 +73,7 @@ async function readFacts(
       signal,
       onFailure: (error) => {
         from = Math.max(since, clock.now() - overlapMs);
+        state.isCaughtUp = false;
         logger.warn({ reason: errorText(error) }, 'the facts of the runs cannot be read: tried again');
       },
     });
@@ -82,13 +85,14 @@ async function readFacts(
 async function look(
   { book, keeper, excuse, watched, clock, logger, metrics }: WatchingOptions,
   signal: AbortSignal,
-  isCaughtUp: () => boolean,
+  state: { readonly isCaughtUp: boolean },
 ): Promise<void> {
-  const startedAt = clock.monotonic();
+  let behindSince = clock.monotonic();
   while (!signal.aborted && book.mayAct()) {
     await clock.sleep(turnIntervalMs, signal);
     metrics.watchedRuns.set(keeper.size);
-    if (!isCaughtUp() && clock.monotonic() - startedAt < catchUpMsMax) continue;
+    if (state.isCaughtUp) behindSince = clock.monotonic();
+    else if (clock.monotonic() - behindSince < catchUpMsMax) continue;
     if (excuse() !== null) {
       keeper.startAgain();
       continue;

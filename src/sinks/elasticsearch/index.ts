@@ -285,7 +285,7 @@ class ElasticsearchIndex implements EventIndex {
   }
 
   async refresh(): Promise<void> {
-    const index = [...this.#dated('logs'), this.#index('streams')];
+    const index = [...this.#dated('logs'), this.#index('streams'), this.#index('incidents')];
     try {
       await this.#client.indices.refresh({ index, ignore_unavailable: true });
     } catch (error) {

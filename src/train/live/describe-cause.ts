@@ -65,20 +65,40 @@ export function idOf(run: string, { attempt, cause }: FoundCause): string {
   return incidentId(run, attempt, cause.class, cause.evidence[0]?.event ?? cause.message);
 }
 
-/** Of those that are stored, the one that is about this cause: by id, else by shared evidence, else by its rank. Open ones come first. */
-export function matchOf(run: string, found: FoundCause, stored: Iterable<Incident>): Incident | null {
-  const { attempt, cause } = found;
-  const alike = [...stored]
-    .filter((each) => each.attempt === attempt && each.class === cause.class && each.role === cause.role)
-    .sort((a, b) => Number(a.resolved !== null) - Number(b.resolved !== null));
-  const id = idOf(run, found);
-  const told = new Set(cause.evidence.map(placeKey));
-  return (
-    alike.find((each) => each.id === id) ??
-    alike.find(({ evidence }) => evidence.some((place) => told.has(placeKey(place)))) ??
-    alike.find(({ rank }) => rank === cause.rank) ??
-    null
-  );
+/**
+ * To each cause the stored incident that is about it: by id, else by shared evidence, else by its rank. Open ones come first, and each is
+ * about one cause.
+ */
+export function matches(
+  run: string,
+  found: readonly FoundCause[],
+  stored: readonly Incident[],
+): Map<FoundCause, Incident> {
+  const matched = new Map<FoundCause, Incident>();
+  const free = new Set(stored.toSorted((a, b) => Number(a.resolved !== null) - Number(b.resolved !== null)));
+  const isAlike: ((each: FoundCause, incident: Incident) => boolean)[] = [
+    (each, { id }) => id === idOf(run, each),
+    ({ cause }, { evidence }) => {
+      const places = new Set(cause.evidence.map(placeKey));
+      return evidence.some((place) => places.has(placeKey(place)));
+    },
+    ({ cause }, { rank }) => rank === cause.rank,
+  ];
+  for (const alike of isAlike)
+    for (const each of found) {
+      if (matched.has(each)) continue;
+      for (const incident of free) {
+        if (!isOfKind(each, incident) || !alike(each, incident)) continue;
+        matched.set(each, incident);
+        free.delete(incident);
+        break;
+      }
+    }
+  return matched;
+}
+
+function isOfKind({ attempt, cause }: FoundCause, incident: Incident): boolean {
+  return incident.attempt === attempt && incident.class === cause.class && incident.role === cause.role;
 }
 
 /** A rewritten file has another stream in each of its states: a place is where in the file. */

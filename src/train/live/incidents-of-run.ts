@@ -13,7 +13,7 @@
  * evidence, or by its rank. What was stored of a time of which no facts are held is left as it is, until it is old.
  */
 import type { Incident, Resolution } from '../../core/incident.ts';
-import { describeCause, foundIn, idOf, isSame, matchOf } from './describe-cause.ts';
+import { describeCause, foundIn, idOf, isSame, matches } from './describe-cause.ts';
 import type { FoundCause } from './describe-cause.ts';
 import type { RunFacts } from './run-facts.ts';
 import { patienceMsMax, settlesAt } from './settling.ts';
@@ -72,20 +72,22 @@ export class IncidentsOfRun {
       opened: new Map(),
       waiting: new Set(),
     };
+    const found = verdicts.flatMap(foundIn);
+    const matched = matches(this.#run, found, look.known);
     const free = new Set(look.known);
     const since = this.#since;
     this.#since = new Map();
     const changes: Incident[] = [];
-    for (const found of verdicts.flatMap(foundIn)) {
-      const known = matchOf(this.#run, found, free);
+    for (const each of found) {
+      const known = matched.get(each) ?? null;
       if (known !== null) free.delete(known);
       if (known?.resolution === 'restarted' || known?.resolution === 'ended') continue;
       const isOpen = known?.resolved === null;
-      if (!isOpen && !this.#stands(found, facts, since, look.at)) {
-        if (found.cause.role === 'root') roots.waiting.add(found.attempt);
+      if (!isOpen && !this.#stands(each, facts, since, look.at)) {
+        if (each.cause.role === 'root') roots.waiting.add(each.attempt);
         continue;
       }
-      const incident = this.#incident(found, known, facts, look.now);
+      const incident = this.#incident(each, known, facts, look.now);
       const resolution = this.#overAs(incident, roots, facts, look.now);
       const next = resolution === null ? incident : { ...incident, resolved: look.now, resolution };
       if (known === null || !isSame(known, next)) changes.push(next);

@@ -38,6 +38,8 @@ export class RunFacts {
   readonly heldSince: number;
   /** ms since epoch: `observed` of the newest fact. */
   heard = 0;
+  /** How late the newest fact came, by the clocks of two machines. */
+  delayMs = 0;
 
   constructor(heldSince: number) {
     this.heldSince = heldSince;
@@ -54,9 +56,10 @@ export class RunFacts {
     return true;
   }
 
+  /** `now`: ms since epoch. Up to then, or as much before as news come late, what the run has said is known. */
   verdicts(now: number): AttemptVerdict[] {
     const open = [...this.#open.values()].flatMap(({ facts }) => [...facts.values()]);
-    return this.#failures.verdicts({ now, open });
+    return this.#failures.verdicts({ now: now - Math.max(0, this.delayMs), open });
   }
 
   /** Of a rank that is known, else of all ranks of the attempt. */

@@ -65,16 +65,18 @@ export class RunKeeper {
     if (kept !== undefined) kept.isDirty = true;
   }
 
-  /** How many were new. Facts of runs that ended long ago are left out. */
-  take(facts: readonly Fact[]): number {
+  /** How many were new. Facts of runs that ended long ago are left out. `isNews`: they come as they are told, not from the past. */
+  take(facts: readonly Fact[], isNews: boolean): number {
     const { clock, endedAfterMs } = this.#options;
     const at = clock.monotonic();
-    const oldest = clock.now() - endedAfterMs;
+    const now = clock.now();
+    const oldest = now - endedAfterMs;
     let taken = 0;
     for (const fact of facts) {
       if (fact.observed < oldest) continue;
       const kept = this.#of(fact.run);
       if (!kept.facts.take(fact, at)) continue;
+      kept.facts.delayMs = isNews ? now - fact.observed : 0;
       kept.isDirty = true;
       taken += 1;
     }

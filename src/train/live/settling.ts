@@ -6,6 +6,7 @@
  * - else: without another step of the rank for as long as three of its steps take, at most ten minutes, at least `settleMs`; and if it
  *   has made steps for a minute since, it has not died of it. Six times `settleMs` where no steps are known and nothing says that an
  *   exception was not caught: a server may well log one;
+ * - where what the run says comes late, what takes the cause back may be as late: longer by that, at most ten minutes;
  * - what is the matter with a run that lives (a loss that is no number): as long as three steps take, whether it makes any or not.
  */
 import type { Cause } from '../incidents/cause.ts';
@@ -21,8 +22,16 @@ const survivedMsMin = 60_000;
 const readLaterMs = 5_000;
 const ofLivingRun: ReadonlySet<string> = new Set(['nan', 'nan-hidden', 'overflow']);
 
+/** Clocks of machines differ, and agents and indexers take their time. */
+const lateMsMin = 30_000;
+
 /** Monotonic ms, as `since`, when the cause was first found; Infinity while the rank goes on. */
 export function settlesAt(cause: Cause, since: number, facts: RunFacts, settleMs: number): number {
+  const lateMs = facts.delayMs < lateMsMin ? 0 : Math.min(patienceMsMax, facts.delayMs);
+  return settlesInTime(cause, since, facts, settleMs) + lateMs;
+}
+
+function settlesInTime(cause: Cause, since: number, facts: RunFacts, settleMs: number): number {
   const [evidence] = cause.evidence;
   if (evidence === undefined || cause.evidence.some(hasEnded)) return since + settleMs;
   const paces = facts.paces(cause.attempt, evidence.rank);

@@ -19,7 +19,18 @@ export function createLog(host, { older, onScrolledUp, onScrolledDown }) {
   let following = true;
   let mayHaveOlder = false;
 
+  // When what stands above grows, the end of the log moves out of sight: nobody has scrolled.
+  let height = host.clientHeight;
+  const resized = () => {
+    if (host.clientHeight === height) return false;
+    height = host.clientHeight;
+    if (following) host.scrollTop = host.scrollHeight;
+    return true;
+  };
+  new ResizeObserver(resized).observe(host);
+
   host.addEventListener('scroll', () => {
+    if (resized()) return;
     const atEnd = host.scrollHeight - host.scrollTop - host.clientHeight < 24;
     if (!atEnd && following) onScrolledUp();
     if (atEnd && !following) onScrolledDown();

@@ -5,11 +5,13 @@
 import { createChart } from './chart.js';
 import { byId, el, setOptions } from './dom.js';
 import { createLog, pageLines } from './log.js';
-import { showIncidents, showRuns } from './runs.js';
+import { showIncidents } from './incidents.js';
+import { showRuns } from './runs.js';
 
 const pollMs = 1000;
 const pollMsMax = 30_000;
 const namesEvery = 5;
+const incidentsEvery = 2;
 const timeoutMs = 20_000;
 
 const choice = readAddress();
@@ -31,10 +33,9 @@ const loops = {
     runs = await ask('api/runs');
     // The address may name a run that is not there yet: its other choices hold for the first one that is.
     if (choice.run === '' && runs.runs.length > 0)
-      choose({ run: runs.runs[0].run }, 'names', 'points', 'log');
+      choose({ run: runs.runs[0].run }, 'names', 'incidents', 'points', 'log');
     showRuns(byId('runs'), runs, choice.run, chooseRun);
     const run = runs.runs.find((candidate) => candidate.run === choice.run);
-    showIncidents(byId('incidents'), run);
     setOptions(byId('rank'), rankOptions(run), choice.rank);
     connection('live', `live · ${runs.runs.length === 1 ? '1 run' : `${runs.runs.length} runs`}`);
   }),
@@ -48,6 +49,12 @@ const loops = {
     }
     setOptions(byId('metric-name'), options, choice.name);
   }, namesEvery * pollMs),
+  incidents: poll(async () => {
+    if (choice.run === '') return;
+    const answer = await ask(`api/runs/${encodeURIComponent(choice.run)}/incidents`);
+    if (answer.run === choice.run)
+      showIncidents(byId('incidents'), answer, (rank) => chooseLog({ rank: String(rank), q: '', level: '' }));
+  }, incidentsEvery * pollMs),
   points: poll(async () => {
     if (choice.run === '') return chart.explain('Once a run writes metrics, they are drawn here.');
     const name = choice.name || 'loss';
@@ -77,7 +84,7 @@ byId('query').addEventListener(
 byId('follow').addEventListener('click', () => follow(!log.following));
 
 function chooseRun(run) {
-  choose({ run, rank: '', name: '' }, 'runs', 'names', 'points');
+  choose({ run, rank: '', name: '' }, 'runs', 'names', 'incidents', 'points');
   drawn.data = null;
   chooseLog({});
 }

@@ -36,13 +36,22 @@ function row(run, now, chosen, choose) {
       { class: 'run-facts' },
       `${ranks} · ${formatBytes(run.bytes)} · ${formatCount(run.events, 'event')}`,
     ),
-    run.incidentCount > 0
-      ? el('span', { class: 'run-facts bad' }, formatCount(run.incidentCount, 'open incident'))
-      : null,
+    wrong(run),
     run.gapBytes > 0
       ? el('span', { class: 'run-facts bad' }, `${formatBytes(run.gapBytes)} could not be had`)
       : null,
   );
+}
+
+/** The failure, in short; how many warnings there are besides. */
+function wrong({ incidents, incidentCount }) {
+  if (incidentCount === 0) return null;
+  const root = incidents.find(({ role }) => role === 'root');
+  if (root === undefined)
+    return el('span', { class: 'run-facts warn' }, formatCount(incidentCount, 'warning'));
+  const rank = root.rank === null ? '' : `, rank ${root.rank}`;
+  const more = incidentCount > 1 ? `, +${incidentCount - 1}` : '';
+  return el('span', { class: 'run-facts bad' }, `failed: ${root.class}${rank}${more}`);
 }
 
 function ageText(run, now) {
@@ -61,19 +70,5 @@ function noRun(following) {
     `No run yet.${what} To follow another directory, start `,
     el('code', {}, 'caboose up DIR'),
     ' with the directory that your training writes to.',
-  );
-}
-
-/** The open incidents of a run, worst first. */
-export function showIncidents(host, run) {
-  const incidents = run?.incidents ?? [];
-  if (!hasChanged(host, incidents)) return;
-  host.replaceChildren(
-    ...incidents
-      .toSorted((a, b) => Number(b.role === 'root') - Number(a.role === 'root') || a.opened - b.opened)
-      .slice(0, 3)
-      .map(({ class: name, role, rank, message }) =>
-        el('p', { class: role }, `${name}${rank === null ? '' : `, rank ${rank}`}: ${message}`),
-      ),
   );
 }

@@ -1,5 +1,3 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { lead } from '../../../src/commands/wiring/leading.ts';
 import type { LeadingOptions } from '../../../src/commands/wiring/leading.ts';
@@ -13,6 +11,7 @@ import { FakeClock, settle, until } from '../../fakes/clock.ts';
 import { FakeEventIndex } from '../../fakes/event-index.ts';
 import { FakeFactLog } from '../../fakes/fact-log.ts';
 import { carried, segmentOf } from '../../fakes/segments.ts';
+import { webhookService } from '../../scenario/webhook-service.ts';
 import { LiveRun, outOfMemory, step, timedOut, uncaught } from '../../train/live/live-run.ts';
 
 const observed = Date.UTC(2026, 10, 23, 10);
@@ -134,6 +133,28 @@ describe('the leader', () => {
     expect(next.incidents).toEqual(next.published);
   });
 
+  it('resolves the silence of a run that has ended, also of one of which nothing is held any more', async () => {
+    await using bench = new Bench();
+    await bench.write('one\n', 0, observed);
+    await bench.lead(7);
+    await bench.clock.advance(70_000);
+    const [silence] = bench.incidents;
+    expect(silence).toMatchObject({ class: 'silent', resolved: null });
+    bench.clock.leap(86_400_000);
+    await bench.clock.advance(5_000);
+    expect(bench.incidents).toMatchObject([{ class: 'silent', resolution: 'ended' }]);
+    const told = bench.published.length;
+    await bench.clock.advance(60_000);
+    expect(bench.published).toHaveLength(told);
+
+    await using next = new Bench(bench.clock.now());
+    if (silence) next.index.verdicts.set(silence.id, silence);
+    await next.lead(8);
+    next.clock.leap(86_400_000);
+    await next.clock.advance(5_000);
+    expect(next.incidents).toMatchObject([{ class: 'silent', resolution: 'ended' }]);
+  });
+
   it('stops acting when the index refuses its token', async () => {
     await using bench = new Bench();
     await bench.write('one\n', 0, observed);
@@ -171,28 +192,8 @@ describe('the leader', () => {
   });
 });
 
-/** A service behind a webhook, that answers as it is told. */
-async function service(status: () => number) {
-  const news: { key: string; state: string; incident: { id: string; class: string; rank: number } }[] = [];
-  const server = createServer((request, response) => {
-    let body = '';
-    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-    request.on('end', () => {
-      const code = status();
-      if (code === 200) news.push({ key: request.headers['idempotency-key'], ...JSON.parse(body) });
-      response.writeHead(code).end();
-    });
-  });
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    news,
-    webhook: { url: `http://127.0.0.1:${port}/`, headers: {}, timeoutMs: 5_000, attemptsMax: 10 },
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => void server.close(() => resolve()));
-    },
-  };
+function hookOf({ url }: { url: string }): NonNullable<LeadingOptions['webhook']> {
+  return { url, headers: {}, warnings: false, timeoutMs: 5_000, attemptsMax: 10 };
 }
 
 /** Four ranks that train, of which the last one runs out of memory. */
@@ -233,16 +234,16 @@ describe('the leader of a run that fails', () => {
   });
 
   it('tells the webhook once, whoever leads, and the resolution behind it', async () => {
-    await using hook = await service(() => 200);
+    await using hook = await webhookService();
     const bench = new Bench();
-    bench.webhook = hook.webhook;
+    bench.webhook = hookOf(hook);
     await bench.facts.append(failing(bench).facts);
     await bench.lead(7);
     await bench.clock.advance(15_000);
     await until(() => bench.incidents[0]?.told?.length === 1, 'it is noted that it was told');
     await bench[Symbol.asyncDispose]();
     await using next = successor(bench);
-    next.webhook = hook.webhook;
+    next.webhook = hookOf(hook);
     await next.lead(8);
     await next.clock.advance(30_000);
     const live = new LiveRun({}, next.clock);
@@ -263,10 +264,10 @@ describe('the leader of a run that fails', () => {
   });
 
   it('tells what the one before had no time to tell, and is held up by no webhook', async () => {
-    let status = 503;
-    await using hook = await service(() => status);
+    await using hook = await webhookService();
+    hook.status = 503;
     const bench = new Bench();
-    bench.webhook = hook.webhook;
+    bench.webhook = hookOf(hook);
     await bench.facts.append(failing(bench).facts);
     await bench.lead(7);
     await bench.clock.advance(15_000);
@@ -277,19 +278,33 @@ describe('the leader of a run that fails', () => {
     expect(bench.incidents.map(({ run }) => run).sort()).toEqual(['other', 'r']);
     await bench[Symbol.asyncDispose]();
     expect(hook.news).toEqual([]);
-    status = 200;
+    hook.status = 200;
     await using next = successor(bench);
-    next.webhook = hook.webhook;
+    next.webhook = hookOf(hook);
     await next.lead(8);
     await until(() => hook.news.length === 2, 'both are told');
     await next.clock.advance(30_000);
     expect(hook.news).toHaveLength(2);
   });
 
+  it('tells the webhook of warnings only where that is asked for', async () => {
+    await using hook = await webhookService();
+    for (const warnings of [false, true]) {
+      await using bench = new Bench();
+      bench.webhook = { ...hookOf(hook), warnings };
+      await bench.write('one\n', 0, observed);
+      await bench.lead(7);
+      await bench.clock.advance(70_000);
+      expect(bench.incidents).toMatchObject([{ class: 'silent', role: 'warning' }]);
+      if (warnings) await until(() => hook.news.length > 0, 'the warning is told');
+    }
+    expect(hook.news).toMatchObject([{ state: 'opened', incident: { class: 'silent' } }]);
+  });
+
   it('says nothing, to nobody, once its lease cannot be trusted', async () => {
-    await using hook = await service(() => 200);
+    await using hook = await webhookService();
     await using bench = new Bench();
-    bench.webhook = hook.webhook;
+    bench.webhook = hookOf(hook);
     await bench.facts.append(failing(bench).facts);
     await bench.lead(7);
     await bench.clock.advance(5_000);

@@ -67,7 +67,7 @@ export class LiveRun {
 
   give(facts: readonly Fact[]): void {
     this.facts.push(...facts);
-    this.keeper.take(facts);
+    this.keeper.take(facts, true);
   }
 
   /** Time goes by, second by second. */
@@ -99,7 +99,7 @@ export class LiveRun {
   /** Another leader: knows what is stored, and reads the log of facts again. */
   takeOver(since = 0): void {
     this.keeper = this.#newKeeper();
-    this.keeper.take(this.facts.slice(since));
+    this.keeper.take(this.facts.slice(since), false);
   }
 
   get open(): string[] {

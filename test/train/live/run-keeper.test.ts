@@ -3,6 +3,10 @@ import { LiveRun, outOfMemory, step, timedOut, uncaught } from './live-run.ts';
 
 const ranks = [0, 1, 2, 3];
 
+function caught(exception: string): string {
+  return `Traceback (most recent call last):\n  File "/w/train.py", line 8, in upload\n    put()\n${exception}\n`;
+}
+
 /** Steps of all ranks, one every `everyMs`. */
 async function train(live: LiveRun, from: number, to: number, everyMs = 1_000): Promise<void> {
   for (let number = from; number < to; number += 1) {
@@ -128,10 +132,7 @@ describe('a run that is well', () => {
   it('has no incident of an exception that it survives, however slow its steps are', async () => {
     const live = new LiveRun();
     await train(live, 1, 6, 60_000);
-    live.write(
-      'Traceback (most recent call last):\n  File "/w/train.py", line 8, in upload\n    put()\nConnectionError: no\n',
-      { rank: 1 },
-    );
+    live.write(caught('ConnectionError: no'), { rank: 1 });
     await train(live, 6, 12, 60_000);
     expect(live.told).toEqual([]);
   });
@@ -166,6 +167,38 @@ describe('a run that is well', () => {
     expect(live.told).toEqual([]);
     await train(live, 6, 20);
     expect(live.told).toEqual([]);
+  });
+
+  it('has none of an exception that a server logs, whose lines are rare', async () => {
+    const live = new LiveRun();
+    const log = (second: number, text: string): void =>
+      live.write(`2026-11-23 10:00:${second},000 ${text}\n`, { rank: null });
+    log(10, 'INFO server: begins');
+    log(11, 'ERROR server: lost it\n' + caught('ConnectionError: no').trimEnd());
+    for (const second of [26, 41, 56, 58]) {
+      await live.pass(15_000);
+      log(second, 'INFO server: goes on');
+    }
+    await live.pass(200_000);
+    expect(live.facts.some(({ kind }) => kind === 'observation')).toBe(true);
+    expect(live.told).toEqual([]);
+  });
+
+  it('has none while its news come late, and what takes it back is on the way', async () => {
+    const live = new LiveRun();
+    const late = new LiveRun({}, live.clock);
+    await train(live, 1, 6);
+    live.write(caught('ConnectionError: no'), { rank: 1, final: false });
+    live.write(step(6), { rank: 1 });
+    await live.clock.advance(120_000);
+    late.give(live.facts);
+    await late.pass(60_000);
+    expect(late.told).toEqual([]);
+    live.facts.length = 0;
+    for (const number of [7, 8, 9]) live.write(step(number), { rank: 1 });
+    late.give(live.facts);
+    await late.pass(600_000);
+    expect(late.told).toEqual([]);
   });
 
   it('is judged by its log although that was rotated a hundred times', async () => {
@@ -215,7 +248,12 @@ describe('what an open event says', () => {
     live.write(step(3, 'nan') + step(4, 'nan'));
     await live.pass(3_000);
     for (let i = 0; i < 5; i += 1)
-      expect(live.keeper.take(live.facts.filter(({ kind }) => kind === 'observation'))).toBe(0);
+      expect(
+        live.keeper.take(
+          live.facts.filter(({ kind }) => kind === 'observation'),
+          true,
+        ),
+      ).toBe(0);
   });
 });
 
