@@ -12,6 +12,7 @@ import type { StallWatch } from '../../telemetry/stalls.ts';
 import { balance } from './balancing.ts';
 import { Indexing } from './indexing.ts';
 import type { IndexingOptions } from './indexing.ts';
+import { eventRules } from './redaction.ts';
 import { router } from './routes.ts';
 import { lead } from './leading.ts';
 import type { LeadingOptions } from './leading.ts';
@@ -70,7 +71,7 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
     incidents: transport.incidents,
     retention: config.retention,
     silentAfterMs: config.incidents.silentAfterMs,
-    timeZone: config.source?.timeZone ?? 'UTC',
+    ...eventRules(config),
     watched: stalls.part('leader', { excuse }),
     clock,
     logger,
@@ -143,7 +144,7 @@ function indexingOptions(
     indexPrefixOf: (segment) => destinationOf(segment).indexPrefix,
     facts: transport.facts,
     deadLetters: transport.deadLetters,
-    timeZone: config.source?.timeZone ?? 'UTC',
+    ...eventRules(config),
     provisionalAfterMs: config.indexer.provisionalAfterMs,
     refusedInARowMax: config.indexer.refusedInARowMax,
     clock,

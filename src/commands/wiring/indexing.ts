@@ -5,6 +5,7 @@ import type { EventIndex, IndexItem, ItemResult } from '../../core/event-index.t
 import type { Fact } from '../../core/fact.ts';
 import { perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { Rules } from '../../core/redaction/mask.ts';
 import { lanes, stateBefore } from '../../core/segment.ts';
 import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
@@ -54,6 +55,8 @@ export interface IndexingOptions {
   onRevoked: (streams: Iterable<string>) => void;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** By which secrets are masked in the events of streams that say so; absent: the built-in ones. */
+  rules?: Rules;
   /** Where a stream that begins goes in the index. */
   indexPrefixOf?: ReadingOptions['indexPrefixOf'];
   provisionalAfterMs: number;
@@ -207,15 +210,16 @@ export class Indexing {
     storing: Storing,
     signal: AbortSignal,
   ): Promise<Taken | null> {
-    const { clock, timeZone, indexPrefixOf, metrics } = this.#options;
+    const { clock, timeZone, rules, indexPrefixOf, metrics } = this.#options;
     const pieces = piecesOf(before, carried);
     let taken: Taken | null = null;
     for (const piece of pieces) {
       await this.#turnstile.pass(carried.lane, piece.segment.bytes.length);
       signal.throwIfAborted();
-      const options = { timeZone, now: clock.now(), previous, indexPrefixOf };
+      const options = { timeZone, rules, now: clock.now(), previous, indexPrefixOf };
       const reading = readSegment(taken?.document ?? before, piece, options);
       metrics.takenInBytes.inc({ lane: carried.lane }, reading.takenBytes);
+      for (const kind of reading.secrets) metrics.redacted.inc({ kind });
       await storing.add(reading);
       const { document, open, openFacts, outcome } = reading;
       if (outcome === 'redelivered') metrics.redeliveredSegments.inc();

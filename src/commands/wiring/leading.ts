@@ -5,6 +5,7 @@ import { incidentId } from '../../core/ids.ts';
 import type { Incident, IncidentDocument } from '../../core/incident.ts';
 import type { Lease, Tenure } from '../../core/lease.ts';
 import type { Logger } from '../../core/logger.ts';
+import type { Rules } from '../../core/redaction/mask.ts';
 import type { IncidentLog } from '../../core/transport.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { unwatched } from '../../telemetry/stalls.ts';
@@ -27,6 +28,8 @@ export interface LeadingOptions {
   silentAfterMs: number;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** By which secrets are masked in the events of streams that say so; absent: the built-in ones. */
+  rules?: Rules;
   /** Work that only the leader does besides: ends when its signal aborts. */
   whileLeading?: (signal: AbortSignal, tenure: Tenure) => Promise<void>;
   /** Told of each turn, so that one that does not end is noticed. */
@@ -126,11 +129,11 @@ class Leadership {
    * stream goes on, perhaps for ever. The stream documents hold it.
    */
   async #indexLeftOpen(): Promise<void> {
-    const { clock, index, timeZone } = this.#options;
+    const { clock, index, timeZone, rules } = this.#options;
     const until = clock.now() - leftOpenAfterMs;
     const items: IndexItem[] = [];
     for await (const document of index.streams({ openSince: this.#leftOpenSince })) {
-      if (document.observed <= until) items.push(...openItems(document, { timeZone }));
+      if (document.observed <= until) items.push(...openItems(document, { timeZone, rules }));
     }
     if (!this.#mayAct()) return;
     if (items.length > 0) await index.write(items, this.#tenure.signal);

@@ -1,6 +1,8 @@
 import type { LogEvent } from '../../core/event.ts';
 import type { IndexItem } from '../../core/event-index.ts';
 import type { Fact, PointFact } from '../../core/fact.ts';
+import type { Rules } from '../../core/redaction/mask.ts';
+import type { SecretKind } from '../../core/redaction/secret.ts';
 import { holdsResources } from '../../core/resources.ts';
 import type { CarriedSegment, Segment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
@@ -17,6 +19,8 @@ export interface SegmentReading {
   open: readonly LogEvent[];
   /** The facts of the open events as they stand; none while the last line is torn. */
   openFacts: Fact[];
+  /** Kinds of the secrets that were masked in closed events. */
+  secrets: readonly SecretKind[];
   outcome: 'taken' | 'redelivered';
   /** Raw bytes that were new. */
   takenBytes: number;
@@ -25,6 +29,8 @@ export interface SegmentReading {
 
 export interface ReadingOptions {
   timeZone: string;
+  /** By which secrets are masked in events, where that is asked for. */
+  rules?: Rules | undefined;
   now: number;
   /** Of a rewritten file's first segment: the document of the state before, if it is known. */
   previous?: StreamDocument | undefined;
@@ -60,6 +66,7 @@ export function readSegment(
     facts,
     open: hasEvents ? taken.open : [],
     openFacts: hasEvents ? openFactsOf(taken.open, document) : [],
+    secrets: taken.secrets,
     outcome: taken.outcome,
     takenBytes:
       taken.outcome === 'taken' && segment.gap === null ? Math.max(0, document.end - (before?.end ?? 0)) : 0,
@@ -90,7 +97,10 @@ function placeOf(
 }
 
 /** What the index is to hold of a document's open events. */
-export function openItems(document: StreamDocument, options: { timeZone: string }): IndexItem[] {
+export function openItems(
+  document: StreamDocument,
+  options: Pick<ReadingOptions, 'timeZone' | 'rules'>,
+): IndexItem[] {
   const events = holdsResources(document.origin) ? [] : openEvents(document, options);
   return itemsOf(events, openFactsOf(events, document), document.indexPrefix);
 }
