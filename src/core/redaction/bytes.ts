@@ -18,6 +18,7 @@ export const alphanumeric = letter | classes.digit;
 /** Of identifiers. */
 export const wordClass = alphanumeric | classes.underscore;
 
+/** Of each byte. Runs are the only loops over bytes here: lines that are made of what begins like secrets depend on their speed. */
 const table = new Uint8Array(256);
 for (let code = 0x30; code <= 0x39; code += 1) table[code] = classes.digit;
 for (let code = 0x41; code <= 0x5a; code += 1) table[code] = classes.upper;
@@ -36,7 +37,7 @@ export function is(bytes: Buffer, at: number, mask: number): boolean {
 /** Where the run of such bytes that begins here ends. */
 export function runEnd(bytes: Buffer, from: number, mask: number, limit = bytes.length): number {
   let at = from;
-  while (at < limit && is(bytes, at, mask)) at += 1;
+  while (at < limit && (table[bytes[at]!]! & mask) !== 0) at += 1;
   return at;
 }
 
@@ -59,7 +60,7 @@ export function textOf(bytes: Buffer, start: number, end: number): string {
 
 export function count(bytes: Buffer, start: number, end: number, mask: number): number {
   let sum = 0;
-  for (let at = start; at < end; at += 1) if (is(bytes, at, mask)) sum += 1;
+  for (let at = start; at < end; at += 1) if ((table[bytes[at]!]! & mask) !== 0) sum += 1;
   return sum;
 }
 

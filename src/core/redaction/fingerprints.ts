@@ -13,7 +13,7 @@ type Fingerprint = readonly [string, string, string, string];
 const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const word = `${letters}0123456789_`;
 /** What may stand behind a name before its value. */
-const behindName = '="\': \t\\';
+const behindName = '="\': \t\\\u001b';
 
 const groups: readonly (readonly Fingerprint[])[] = [
   [

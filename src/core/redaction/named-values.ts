@@ -109,13 +109,18 @@ function keyed(bytes: Buffer, name: FoundName, kind: SecretKind): Secret | null 
   return secretOf(value, kindOf(name, kind));
 }
 
+/** Tokens of a language. */
+const ofModels =
+  /(?:bos|eos|pad|unk|sep|cls|mask|image|audio|video|special|start|end|stop|max|min|num|per|next|first|last|think|tool)tokens?$/;
+
 function token(bytes: Buffer, name: FoundName): Secret | null {
   const value = valueBehind(bytes, name);
   if (!value || isPlaceholder(bytes, value, name)) return null;
   const kind = kindOf(name, 'token');
+  if (ofModels.test(name.identifier)) return null;
   // In the environment a token is one: HF_TOKEN=…
   const isVariable = value.sign === '=' && !/[a-z]/.test(textOf(bytes, name.start, name.end));
-  if (isVariable && value.end - value.start >= 8) return secretOf(value, kind);
+  if (isVariable && value.end - value.start >= 8 && !isNumber(bytes, value)) return secretOf(value, kind);
   if (looksRandom(bytes, value, value.open ? 8 : 16)) return secretOf(value, kind);
   return value.open ? held(value, kind) : null;
 }
@@ -157,12 +162,13 @@ function held({ start }: NamedValue, kind: SecretKind): Secret {
   return { start, end: start, kind, open: true };
 }
 
+/** Before a name that is coloured stands what colours it: `32m`. */
 function kindOf({ identifier }: FoundName, kind: SecretKind): SecretKind {
   if (identifier.includes('wandb')) return 'wandb';
-  if (/^(?:hf|hub|huggingface|huggingfacehub|pushtohub)/.test(identifier)) return 'huggingface';
+  if (/(?:^|\d+m)(?:hf|hub|huggingface|pushtohub)/.test(identifier)) return 'huggingface';
   if (identifier.includes('aws') || identifier === 'secretaccesskey' || identifier === 'sessiontoken')
     return 'aws';
-  return /^(?:gh|github)/.test(identifier) ? 'github' : kind;
+  return /(?:^|\d+m)(?:gh|github)/.test(identifier) ? 'github' : kind;
 }
 
 function wordBefore(bytes: Buffer, end: number): string {
@@ -174,12 +180,20 @@ const randomClass = wordClass | classes.dash | classes.base64;
 const paddingBytesMax = 2;
 
 /** Of characters that generated secrets have, with digits and letters, and no number or path. */
-function looksRandom(bytes: Buffer, { start, end }: NamedValue, bytesMin: number): boolean {
+function looksRandom(
+  bytes: Buffer,
+  { start, end }: Pick<NamedValue, 'start' | 'end'>,
+  bytesMin: number,
+): boolean {
   if (end - start < bytesMin || bytes[start] === 0x2f) return false;
   const padding = runStart(bytes, end, classes.padding, Math.max(start, end - paddingBytesMax));
   if (runEnd(bytes, start, randomClass, end) < padding) return false;
   if (count(bytes, start, end, classes.digit) < 2 || count(bytes, start, end, letter) < 1) return false;
-  return Number.isNaN(Number(textOf(bytes, start, end)));
+  return !isNumber(bytes, { start, end });
+}
+
+function isNumber(bytes: Buffer, { start, end }: Pick<NamedValue, 'start' | 'end'>): boolean {
+  return !Number.isNaN(Number(textOf(bytes, start, Math.min(end, start + 64))));
 }
 
 const placeholders = new Set(

@@ -14,20 +14,20 @@ export interface NamedValue {
 
 const spacesMax = 64;
 const dotsMin = 3;
-/** Of a quoted value that does not end on its line. */
 const valueBytesMax = 2048;
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 const space = 0x20;
 const tab = 0x09;
+const escape = 0x1b;
 const backslash = 0x5c;
 const doubleQuote = 0x22;
 const singleQuote = 0x27;
 
 /**
  * The value behind a name, as programs print names and values: `name=value`, `name: value`, `"name": "value"`, `\"name\": \"value\"`
- * (JSON within JSON), `'name', 'value'`, `--name value`, `name ....... value` (Megatron). On one line. Null: there is none, or the bytes
+ * (JSON within JSON), `'name', 'value'`, `--name value`, `name ....... value` (Megatron), `name | value`. On one line. Null: there is none, or the bytes
  * end before it.
  */
 export function valueBehind(bytes: Buffer, name: { start: number; end: number }): NamedValue | null {
@@ -72,7 +72,12 @@ function signIn(
       const end = runEnd(bytes, at, classes.dot);
       return isApart && end - at >= dotsMin ? { sign: '.', end } : null;
     }
+    case 0x7c:
+      return isApart ? { sign: ':', end: at + 1 } : null;
     default:
+      // A table drawn with boxes: │
+      if (isApart && bytes[at] === 0xe2 && bytes[at + 1] === 0x94 && bytes[at + 2] === 0x82)
+        return { sign: ':', end: at + 3 };
       return isApart ? { sign: ' ', end: at } : null;
   }
 }
@@ -121,7 +126,7 @@ function bareValue(bytes: Buffer, start: number, sign: NamedValue['sign'], isWho
   // What begins like a placeholder, `<TOKEN>` or `${NAME}`, is none if it is not whole.
   if (bytes[at] === 0x3c || (bytes[at] === 0x24 && bytes[at + 1] === 0x7b)) at += 2;
   while (at < limit) {
-    const ends = bareEnds[bytes[at] ?? 0] ?? 0;
+    const ends = bareEnds[bytes[at]!]!;
     if (ends === 1 || (ends === 2 && !isWhole)) break;
     at += 1;
   }
@@ -135,8 +140,20 @@ function isVariable(bytes: Buffer, nameStart: number, { sign, end }: Sign): bool
   return before === newline || (nameStart === 0 && is(bytes, 0, wordClass));
 }
 
+/** Behind the letter that ends `ESC [ 32 m`. */
+function colourEnd(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at - from < 16 && (is(bytes, at, classes.digit) || bytes[at] === 0x3b)) at += 1;
+  return at + 1;
+}
+
+/** Behind spaces, and what colours a terminal. */
 function spacesEnd(bytes: Buffer, from: number): number {
   let at = from;
-  while (at - from < spacesMax && (bytes[at] === space || bytes[at] === tab)) at += 1;
+  while (at - from < spacesMax) {
+    if (bytes[at] === space || bytes[at] === tab) at += 1;
+    else if (bytes[at] === escape && bytes[at + 1] === 0x5b) at = colourEnd(bytes, at + 2);
+    else break;
+  }
   return at;
 }

@@ -70,6 +70,14 @@ export const secretTexts: readonly (readonly [text: string, ...kinds: SecretKind
   ["password=b'«hunter2»'", 'password'],
   ['passphrase: «correct»', 'password'],
 
+  [
+    `\u001b[33mpassword\u001b[0m=\u001b[32m'«hunter2»'\u001b[0m, \u001b[33mhf_token\u001b[0m=\u001b[32m'«${body(24)}»'\u001b[0m`,
+    'password',
+    'huggingface',
+  ],
+  ['| password | «hunter2» |\n│ db_passwd │ «hunter3» │', 'password', 'password'],
+  ['machine api.wandb.ai\n  login user\n  password «' + wandbKey + '»', 'password'],
+
   // JSON, and JSON within JSON.
   [`{"api_key": "«${body(20)}»", "loss": 0.1}`, 'key'],
   ['{"password":"«hun ter2»","a":1}', 'password'],
@@ -128,6 +136,8 @@ export const healthyTexts: readonly string[] = [
   'http://localhost:6006/ tcp://10.0.0.1:29500 s3://bucket/path@v1 https://user@host/x user:***@host',
   'hf_transfer hf_hub_download(repo_id="meta-llama/Llama-3-8B") npm_config_cache ghs_ eyJ',
   'AKIA is no key, neither is AKIAabc',
+  'MAX_TOKEN=100000000 EOS_TOKEN=endoftext IMAGE_TOKEN=image_0000001 N_TOKEN=12345678901234567890',
+  'next_token: A1b2C3d4E5f6G7h8I9 first_token=a1b2c3d4e5f6g7h8i9',
   'fe_sendauth: no password supplied; password authentication failed for user "mlflow"',
   'wandb: Currently logged in as: someone. Use `wandb login --relogin` to force relogin',
   'wandb: Paste an API key from your profile and hit enter, or press ctrl+c to quit:',
