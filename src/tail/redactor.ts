@@ -33,8 +33,11 @@ export class Redactor {
   readonly #options: RedactorOptions;
   readonly #told = new Set<string>();
 
+  /** Throws NO_WEBASSEMBLY, here rather than at the first segment. */
   constructor(options: RedactorOptions) {
     this.#options = options;
+    const { place, book } = options;
+    if (place !== 'off') mask({ window: Buffer.alloc(1), from: 0, offset: 0 }, book.current);
   }
 
   /** What a new cut of a file is given. */

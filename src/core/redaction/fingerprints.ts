@@ -1,3 +1,4 @@
+import { CabooseError, errorText } from '../errors.ts';
 import { segmentBytesMax } from '../segment.ts';
 import { scanModule, tableBytes } from './scan-code.ts';
 
@@ -103,12 +104,24 @@ export function eachFingerprint(bytes: Buffer, onFound: (at: number) => void): v
   }
 }
 
+/** Throws NO_WEBASSEMBLY. */
 function startScanner(): Scanner {
-  const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyLike }).WebAssembly;
-  const { memory, scan } = new Instance(new Module(scanModule(tablesAt, pages))).exports;
+  const { memory, scan } = instantiate();
   const bytes = new Uint8Array(memory.buffer);
   bytes.set(fingerprintTables(), tablesAt);
   return { bytes, found: new Uint32Array(memory.buffer, outAt, foundAtOnce + stepBytes), scan };
+}
+
+function instantiate(): { memory: { buffer: ArrayBuffer }; scan: Scan } {
+  const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyLike };
+  try {
+    return new WebAssembly.Instance(new WebAssembly.Module(scanModule(tablesAt, pages))).exports;
+  } catch (error) {
+    throw new CabooseError('NO_WEBASSEMBLY', `secrets cannot be looked for: ${errorText(error)}`, {
+      cause: error,
+      hint: 'Node must run WebAssembly with SIMD: start it without --jitless, on a processor of this decade; or set source.redact to "off"',
+    });
+  }
 }
 
 function fingerprintTables(): Uint8Array {

@@ -137,7 +137,7 @@ function bareValue(bytes: Buffer, start: number, sign: NamedValue['sign'], isWho
 function isVariable(bytes: Buffer, nameStart: number, { sign, end }: Sign): boolean {
   if (sign !== '=' || bytes[end - 2] === space) return false;
   const before = bytes[nameStart - 1];
-  return before === newline || (nameStart === 0 && is(bytes, 0, wordClass));
+  return before === newline || before === carriageReturn || (nameStart === 0 && is(bytes, 0, wordClass));
 }
 
 /** Behind the letter that ends `ESC [ 32 m`. */
