@@ -33,6 +33,8 @@ export interface AgentPlan {
   /** `src/main.ts`, or `dist/main.js` of a build. */
   main?: string;
   args?: readonly string[];
+  /** `source.redact`; absent: the default. */
+  redact?: string;
   /** Of the config's `agent`; by default no ceiling that would slow it down. */
   limits?: object;
   nodeArgs?: readonly string[];
@@ -156,12 +158,12 @@ export async function usedBy(
 }
 
 function configOf(
-  { include, broker, topicPrefix, limits = { cpuMax: 64 } }: AgentPlan,
+  { include, broker, topicPrefix, redact, limits = { cpuMax: 64 } }: AgentPlan,
   directory: string,
 ): object {
   const local = { dir: join(directory, 'transport') };
   return {
-    source: { id: source, run: 'bench', include },
+    source: { id: source, run: 'bench', include, ...(redact !== undefined && { redact }) },
     transport: broker === undefined ? { local } : { kafka: { brokers: [broker], topicPrefix } },
     state: { dir: join(directory, 'state') },
     http: { listen: '127.0.0.1:0' },

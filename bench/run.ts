@@ -20,6 +20,7 @@ import type { Bench, Figure } from './bench.ts';
 import { compression } from './compression.ts';
 import { latency } from './latency.ts';
 import { parse } from './parse.ts';
+import { redact } from './redact.ts';
 
 const benches: readonly Bench[] = [
   agentThroughput,
@@ -29,6 +30,7 @@ const benches: readonly Bench[] = [
   agentLongLine,
   parse,
   compression,
+  redact,
   latency,
   auditStreams,
 ];

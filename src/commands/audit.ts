@@ -1,6 +1,7 @@
 import { CabooseError, errorText } from '../core/errors.ts';
 import type { EventIndex } from '../core/event-index.ts';
 import type { Logger } from '../core/logger.ts';
+import { RuleBook } from '../core/redaction/rule-book.ts';
 import type { Transport } from '../core/transport.ts';
 import type { Config } from '../config/schema.ts';
 import { deepAudit } from './audit/deep.ts';
@@ -131,6 +132,7 @@ class Audit {
       index,
       scope: scopeOf(this.#subjectOptions),
       timeZone: this.#config.source?.timeZone ?? 'UTC',
+      book: new RuleBook(this.#config.source?.redactPatterns ?? [], gathered.patterns),
       gather: async () => await gatherSubjects(this.#subjectOptions),
       expiredBefore: await this.#expiredBefore(),
       clock,

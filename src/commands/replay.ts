@@ -1,4 +1,3 @@
-import { ownReaders } from '../train/own-patterns.ts';
 import type { Clock } from '../core/clock.ts';
 import { letterId } from '../core/dead-letters.ts';
 import { CabooseError, errorCode, errorText } from '../core/errors.ts';
@@ -14,6 +13,7 @@ import { openIndex } from './wiring/index.ts';
 import { refusedLetter } from './wiring/letters.ts';
 import { quietLogger } from './wiring/logger.ts';
 import { itemsOf, openItems, readSegment } from './wiring/reading.ts';
+import { eventRules } from './wiring/redaction.ts';
 import { router } from './wiring/routes.ts';
 import { openTransport } from './wiring/transport.ts';
 
@@ -36,8 +36,7 @@ export const command: Command = {
     const config = await context.loadConfig({ needs: ['transport', 'index'] });
     const logger = quietLogger(context, config);
     const { clock, signal, stdout } = context;
-    const timeZone = config.source?.timeZone ?? 'UTC';
-    const own = ownReaders(config.train.patterns);
+    const reading = eventRules(config);
     const transport = await openTransport(config, { clock, logger });
     const index = await openIndex(config, { clock, logger });
     try {
@@ -72,22 +71,20 @@ export const command: Command = {
       for await (const carried of transport.scanner.scan({ match: (header) => header.run === run, signal })) {
         const { stream } = carried.segment;
         const { snapshot, previous } = carried.segment;
-        const reading = readSegment(documents.get(stream) ?? null, carried, {
-          timeZone,
-          ownReaders: own,
+        const read = readSegment(documents.get(stream) ?? null, carried, {
+          ...reading,
           now: clock.now(),
           indexPrefixOf,
           previous: snapshot ? documents.get(previous ?? '') : undefined,
         });
-        documents.set(stream, reading.document);
-        waiting.push(...itemsOf(reading.closed, reading.facts, reading.document.indexPrefix));
+        documents.set(stream, read.document);
+        waiting.push(...itemsOf(read.closed, read.facts, read.document.indexPrefix));
         counts.segments += 1;
-        counts.events += reading.closed.length;
-        counts.points += reading.facts.filter(({ kind }) => kind === 'point').length;
+        counts.events += read.closed.length;
+        counts.points += read.facts.filter(({ kind }) => kind === 'point').length;
         if (waiting.length >= itemsMax) await write(waiting.splice(0));
       }
-      for (const document of documents.values())
-        waiting.push(...openItems(document, { timeZone, ownReaders: own }));
+      for (const document of documents.values()) waiting.push(...openItems(document, reading));
       await write(waiting);
       await write([...documents.values()].map((document) => ({ kind: 'stream', document })));
       await tellLetters(transport.deadLetters, run, letters, { clock, logger, signal });

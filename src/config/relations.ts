@@ -72,14 +72,12 @@ function choiceProblems(data: unknown, section: string, options: readonly string
 }
 
 function redactProblems(data: unknown): RelationProblem[] {
-  const redact = at(data, 'source', 'redact');
-  if (redact !== 'source' && redact !== 'index') return [];
-  return [
-    {
-      path: ['source', 'redact'],
-      message: `"${redact}" is not built yet, and Caboose does not pretend to mask secrets; only "off" can be set`,
-    },
-  ];
+  const patterns = at(data, 'source', 'redactPatterns');
+  const isOff = at(data, 'source', 'redact') === 'off';
+  if (!isOff || !Array.isArray(patterns) || patterns.length === 0) return [];
+  const message =
+    'masks nothing while source.redact is "off"; set that to "source" or "index", or leave the patterns out';
+  return [{ path: ['source', 'redactPatterns'], message }];
 }
 
 function authProblems(data: unknown): RelationProblem[] {

@@ -3,6 +3,9 @@
  * docs/CONFIG.md explains every key (a test compares). What holds between keys is in relations.ts.
  */
 import { z } from 'zod';
+import { errorText } from '../core/errors.ts';
+import { compileSecretPattern } from '../core/redaction/patterns.ts';
+import { redactionPlaces } from '../core/redaction/rule-book.ts';
 import { ownLabelPrefix } from '../core/resources.ts';
 import { PatternError, compilePattern } from '../core/linear-pattern.ts';
 import { compilePathPattern } from './path-pattern.ts';
@@ -74,6 +77,15 @@ const route = z.strictObject({
   indexPrefix: indexPrefix.optional(),
 });
 
+/** In RE2's syntax, so that none can take forever. */
+const redactPattern = text.max(1_000).superRefine((pattern, context) => {
+  try {
+    compileSecretPattern(pattern);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `is no pattern that can be used: ${errorText(error)}` });
+  }
+});
+
 const source = z.strictObject({
   id: text.max(255).default(sourceIdDefault),
   include: z.array(text).max(1_000).default([]),
@@ -118,7 +130,8 @@ const source = z.strictObject({
     .max(100)
     .default([...snapshotsDefault]),
   timeZone: timeZone.default('UTC'),
-  redact: z.enum(['source', 'index', 'off']).default('off'),
+  redact: z.enum(redactionPlaces).default('source'),
+  redactPatterns: z.array(redactPattern).max(100).default([]),
 });
 
 /** The user's own line formats; see train/own-patterns.ts. */

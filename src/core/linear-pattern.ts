@@ -1,8 +1,11 @@
 /**
  * Patterns that users write, in the syntax of RE2 (https://github.com/google/re2/wiki/Syntax): a search takes time linear in the text whatever the
  * pattern, so that no config can stop the reading. There are no back references and no look-around; a named group is `(?P<name>…)`.
+ *
+ * The engine is loaded when a pattern is first compiled: most configs have none.
  */
-import { RE2JS, RE2JSException } from 're2js';
+import { createRequire } from 'node:module';
+import type { RE2JS } from 're2js';
 
 export interface LinearPattern {
   readonly source: string;
@@ -45,11 +48,13 @@ export function compilePattern(source: string): LinearPattern {
   };
 }
 
-function compile(source: string): RE2JS {
+/** For what needs more of the engine. @throws PatternError */
+export function compile(source: string): RE2JS {
+  const engine = createRequire(import.meta.url)('re2js') as typeof import('re2js');
   try {
-    return RE2JS.compile(source);
+    return engine.RE2JS.compile(source);
   } catch (error) {
-    if (!(error instanceof RE2JSException)) throw error;
+    if (!(error instanceof engine.RE2JSException)) throw error;
     const { error: reason, input } = error as { error?: string; input?: string | null };
     const at = typeof input === 'string' ? source.indexOf(input) : source.length - 1;
     throw new PatternError(reason ?? error.message, at < 0 ? null : at + 1);

@@ -44,10 +44,12 @@ export interface SegmentHeader extends Origin {
   gap: GapReason | null;
   /** The stream is one whole state of a rewritten file. */
   snapshot: boolean;
+  /** Where its secrets are masked, and by which rules: core/redaction/rule-book.ts. Absent: nowhere. */
+  redact?: string;
 }
 
 export interface Segment extends SegmentHeader {
-  /** The raw bytes, `end - start` of them; empty in a marker or a gap. */
+  /** The bytes as they are carried, `end - start` of them; empty in a marker or a gap. */
   bytes: Buffer;
 }
 

@@ -14,6 +14,10 @@
  */
 import { crc32 } from 'node:zlib';
 import type { LogEvent } from '../core/event.ts';
+import { rulesOf } from '../core/redaction/mask.ts';
+import type { Rules } from '../core/redaction/mask.ts';
+import { readRedaction } from '../core/redaction/rule-book.ts';
+import type { SecretKind } from '../core/redaction/secret.ts';
 import type { GapReason, Lane, Segment } from '../core/segment.ts';
 import type { StreamDocument } from '../core/stream-document.ts';
 import { recentSegmentsMax } from '../core/stream-document.ts';
@@ -21,6 +25,7 @@ import { sumText } from './event-of.ts';
 import { zoneOffset } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
 import { inherited } from './rows.ts';
+import { redactEvent } from './redact-event.ts';
 import type { RowsState } from './rows.ts';
 import { SnapshotCutter } from './snapshot-cutter.ts';
 import type { SnapshotState } from './snapshot-cutter.ts';
@@ -45,6 +50,8 @@ export interface TakenIn {
   /** The stream's new state. */
   document: StreamDocument;
   closed: LogEvent[];
+  /** Kinds of the secrets that were masked in closed events. */
+  secrets: SecretKind[];
   /** Today's view of the events that are still open, to be indexed provisionally under the same ids. */
   open: LogEvent[];
   outcome: 'taken' | 'redelivered';
@@ -56,6 +63,8 @@ export interface TakeInOptions {
   timeZone?: string;
   /** Of a rewritten file's first segment: the document of the state before (`segment.previous`), if it is known. */
   previous?: StreamDocument | undefined;
+  /** For streams whose secrets are masked in events; absent: the built-in ones. */
+  rules?: Rules | undefined;
 }
 
 /** What this room keeps in `context.events`. */
@@ -63,9 +72,13 @@ interface EventsContext extends Partial<SnapshotState> {
   /** The CSV header, if the stream is a CSV file. */
   header?: string[];
   gapsDropped?: number;
+  /** Its bytes are carried as they are, and secrets are masked in its events. */
+  redact?: true;
 }
 
 const lineEnd = 0x0a;
+
+const builtInRules = rulesOf([]);
 
 const zones = new Map<string, ZoneOffset>();
 
@@ -85,16 +98,34 @@ export function takeIn(
     return {
       document: before,
       closed: [],
+      secrets: [],
       open: openEvents(before, options),
       outcome: 'redelivered',
       letters,
     };
-  return { ...advance(before, segment, zoneOf(options.timeZone ?? 'UTC')), outcome: 'taken', letters };
+  const taken = advance(before, segment, zoneOf(options.timeZone ?? 'UTC'));
+  return { ...redacted(taken, options.rules), outcome: 'taken', letters };
 }
 
 /** The views of the events that a stored document holds open: what `takeIn` gave as `open` when it was stored. */
 export function openEvents(document: StreamDocument, options: TakeInOptions = {}): LogEvent[] {
-  return cutterOf(document, zoneOf(options.timeZone ?? 'UTC')).views();
+  const views = cutterOf(document, zoneOf(options.timeZone ?? 'UTC')).views();
+  return redacted({ document, closed: [], open: views }, options.rules).open;
+}
+
+function redacted(
+  taken: Pick<TakenIn, 'document' | 'closed' | 'open'>,
+  rules: Rules = builtInRules,
+): Pick<TakenIn, 'document' | 'closed' | 'open' | 'secrets'> {
+  const { redact } = taken.document.context.events as EventsContext;
+  const secrets: SecretKind[] = [];
+  if (redact !== true) return { ...taken, secrets };
+  return {
+    document: taken.document,
+    closed: taken.closed.map((event) => redactEvent(event, rules, (kind) => secrets.push(kind))),
+    open: taken.open.map((event) => redactEvent(event, rules, () => undefined)),
+    secrets,
+  };
 }
 
 /** Whether what is open ends inside of a line: it may state another number, or another step, than the whole line will. */
@@ -174,6 +205,7 @@ function advance(
   const dropped = Math.max(0, gaps.length - gapsMax);
   const events: EventsContext = { ...context, ...saved.state };
   if (Array.isArray(saved.state.cut?.csv)) events.header = saved.state.cut.csv;
+  if (readRedaction(segment.redact)?.place === 'index') events.redact = true;
   if (dropped > 0) events.gapsDropped = (context.gapsDropped ?? 0) + dropped;
   const document: StreamDocument = {
     ...before,

@@ -1,4 +1,5 @@
 import { CabooseError } from '../core/errors.ts';
+import { redactionPattern } from '../core/redaction/rule-book.ts';
 import { gapReasons, segmentBytesMax } from '../core/segment.ts';
 import type { GapReason, SegmentHeader } from '../core/segment.ts';
 import { codecs } from './compression.ts';
@@ -33,6 +34,7 @@ export function writeHeader(header: SegmentHeader): Record<string, string> {
   if (header.final) headers['final'] = '1';
   if (header.gap !== null) headers['gap'] = header.gap;
   if (header.snapshot) headers['snapshot'] = '1';
+  if (header.redact !== undefined) headers['redact'] = header.redact;
   return headers;
 }
 
@@ -56,6 +58,7 @@ export function readHeader(headers: Headers): SegmentHeader {
     final: flag(headers, 'final'),
     gap: gap(headers),
     snapshot: flag(headers, 'snapshot'),
+    ...redact(headers),
   };
   checkRange(header, 'SEGMENT_RANGE');
   return header;
@@ -91,6 +94,8 @@ export function checkHeader(header: SegmentHeader): void {
   for (const name of ['created', 'observed'] as const) {
     if (!timePattern.test(String(header[name]))) invalid(`${name} is ${header[name]}`);
   }
+  if (header.redact !== undefined && !redactionPattern.test(header.redact))
+    invalid(`redact is ${quote(header.redact)}`);
   checkRange(header, 'SEGMENT_INVALID');
 }
 
@@ -159,6 +164,14 @@ function gap(headers: Headers): GapReason | null {
   if (headers['gap'] === undefined) return null;
   const value = text(headers, 'gap');
   return gapReasons.find((reason) => reason === value) ?? garbled('gap', value, gapReasons.join(', '));
+}
+
+function redact(headers: Headers): Pick<SegmentHeader, 'redact'> {
+  if (headers['redact'] === undefined) return {};
+  const value = text(headers, 'redact');
+  return redactionPattern.test(value)
+    ? { redact: value }
+    : garbled('redact', value, 'source or index, a colon and a version');
 }
 
 function labels(headers: Headers): Readonly<Record<string, string>> {

@@ -57,6 +57,16 @@ export class CutLog {
     return this.#state.streams;
   }
 
+  /** The user's patterns of each version of the rules of redaction by which something was cut. */
+  get patterns(): ReadonlyMap<string, readonly string[]> {
+    return this.#state.patterns;
+  }
+
+  keepPatterns(version: string, patterns: readonly string[]): void {
+    const known = [...this.#state.patterns.keys()].at(-1);
+    if (known !== version) this.#add({ t: 'patterns', version, patterns });
+  }
+
   nextGeneration(base: string): number {
     return this.#state.nextGeneration(base);
   }

@@ -42,6 +42,8 @@ export interface Cut {
   final: boolean;
   /** Of a snapshot: crc32 of all bytes up to `end`. */
   sum?: number;
+  /** Where its secrets are masked, and by which rules (core/redaction); absent: nowhere. */
+  redact?: string;
 }
 
 /** How far a stream has come: `acked` ≤ `end`; the cuts between are `pending`, in order. */
@@ -71,6 +73,8 @@ export interface MadeCut {
   state: StreamState;
   cut: Cut;
   bytes: Buffer;
+  /** Up to 4 KiB before them, where a secret may have begun. Absent: none. */
+  before?: Buffer;
 }
 
 /** One line of the cut log. A snapshot is a list of the same entries. */
@@ -86,15 +90,21 @@ export type Entry =
   | ({ t: 'place'; s: string } & Pick<StreamRecord, 'path' | 'dev' | 'ino' | 'compressed'>)
   /** Nothing of it is left; its generation is not to be used again. */
   | { t: 'forget'; s: string }
-  | { t: 'generations'; base: string; next: number };
+  | { t: 'generations'; base: string; next: number }
+  /** The user's patterns that a version of the rules of redaction has. */
+  | { t: 'patterns'; version: string; patterns: readonly string[] };
 
 /** How many bases' generation counters are kept; the oldest is dropped first. */
 export const generationsMax = 100_000;
+/** How many sets of patterns are kept: an audit needs those by which records of the transport were masked. */
+export const patternSetsMax = 32;
 
 /** The state that the entries of a cut log add up to. Entries are absolute: a lost one in the middle harms its stream only. */
 export class CutState {
   /** In the order in which they got their places: of two with the same inode, the later one has it. */
   readonly streams = new Map<string, StreamState>();
+  /** By the version that they are part of. */
+  readonly patterns = new Map<string, readonly string[]>();
   readonly #generations = new Map<string, number>();
 
   /** Entries of streams that are not known are ignored. */
@@ -110,6 +120,9 @@ export class CutState {
       }
       case 'generations':
         this.#raiseGeneration(entry.base, entry.next);
+        return;
+      case 'patterns':
+        this.#keepPatterns(entry.version, entry.patterns);
         return;
       case 'forget':
         this.streams.delete(entry.s);
@@ -134,6 +147,14 @@ export class CutState {
   *snapshot(): Generator<Entry> {
     for (const state of this.streams.values()) yield { t: 'stream', ...state };
     for (const [base, next] of this.#generations) yield { t: 'generations', base, next };
+    for (const [version, patterns] of this.patterns) yield { t: 'patterns', version, patterns };
+  }
+
+  #keepPatterns(version: string, patterns: readonly string[]): void {
+    this.patterns.delete(version);
+    this.patterns.set(version, patterns);
+    const [oldest] = this.patterns.keys();
+    if (this.patterns.size > patternSetsMax && oldest !== undefined) this.patterns.delete(oldest);
   }
 
   #raiseGeneration(base: string, next: number): void {
@@ -149,7 +170,7 @@ export class CutState {
 
 function applyToStream(
   state: StreamState,
-  entry: Exclude<Entry, { t: 'log' | 'stream' | 'forget' | 'generations' }>,
+  entry: Exclude<Entry, { t: 'log' | 'stream' | 'forget' | 'generations' | 'patterns' }>,
 ): void {
   switch (entry.t) {
     case 'cut': {
@@ -163,6 +184,7 @@ function applyToStream(
           anchor: null,
           gap: null,
           final: false,
+          ...(cut.redact !== undefined && { redact: cut.redact }),
         });
       }
       state.pending.push(cut);

@@ -3,6 +3,7 @@ import { errorText } from '../core/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import { streamId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
+import type { CutBytes } from '../core/redaction/mask.ts';
 import { segmentBytesMax } from '../core/segment.ts';
 import type { Lane } from '../core/segment.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -19,6 +20,8 @@ import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, hasAnchor, hashOf, headOf } from './identity.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
+import type { Reading } from './reading.ts';
+import type { Redactor } from './redactor.ts';
 import { resend } from './resend.ts';
 import type { Spool } from './spool.ts';
 import type { Lack, SpooledFile } from './spooled-file.ts';
@@ -31,6 +34,7 @@ export interface CutterOptions {
   originOf: (path: string) => StreamOrigin;
   cutLog: CutLog;
   spool: Spool;
+  redactor: Redactor;
   fs: FileSystem;
   clock: Clock;
   logger: Logger;
@@ -52,8 +56,9 @@ export interface Polled {
   more: boolean;
 }
 
-/** An unterminated line is cut where it stands after so long. */
+/** An unterminated line is cut where it stands after so long; but for what may be the beginning of a secret. */
 const unterminatedMaxMs = 1000;
+const cutThroughMs = 2 * unterminatedMaxMs;
 /** A file that changed within so long is polled; others are looked at by the walk. */
 const hotMs = 10_000;
 /** Of a poll interval: so many moments at which files are polled. */
@@ -164,7 +169,7 @@ export class Cutter {
   }
 
   async #read(file: FollowedFile, lastSize: number, ending: Ending, bytesMax: number): Promise<Polled> {
-    const { clock, metrics } = this.#options;
+    const { clock, metrics, redactor } = this.#options;
     if (!file.handle) return nothing;
     const { size, lastPolledAt: now } = file;
     file.behindSince ??= clock.now();
@@ -175,6 +180,10 @@ export class Cutter {
       available: (file.spooled?.runEnd(offsetOf(file)) ?? size) - offsetOf(file),
       bytesMax,
       cutAnywhere: hasWaited(file, now) || ending.cutAnywhere,
+      torn: {
+        safeLength: (bytes: CutBytes) => redactor.safeLength(file.path, bytes),
+        cutThrough: hasWaited(file, now, cutThroughMs) || ending.cutAnywhere,
+      },
       zerosAreBytes: file.zeros.areBytes || file.spooled !== null,
       behind: file.zeros.behind?.at === offsetOf(file) ? file.zeros.behind : null,
     };
@@ -188,7 +197,7 @@ export class Cutter {
     }
     if (reading.kind === 'zeros') return await this.#zeros(file, lastSize, ending);
     metrics.readBytes.inc(reading.bytes.length);
-    const made = this.#cut(file, reading.bytes, reading.anchor);
+    const made = this.#cut(file, reading);
     file.unterminatedSince = null;
     const rest = size - made.cut.end;
     if (rest === 0) await this.#done(file);
@@ -266,7 +275,8 @@ export class Cutter {
       return;
     }
     file.unterminatedSince ??= now;
-    const dueAt = file.unterminatedSince + unterminatedMaxMs;
+    const waitMs = hasWaited(file, now) ? cutThroughMs : unterminatedMaxMs;
+    const dueAt = file.unterminatedSince + waitMs;
     file.nextPollAt = file.spooled ? dueAt : Math.min(file.nextPollAt, dueAt);
   }
 
@@ -286,8 +296,8 @@ export class Cutter {
     return nothing;
   }
 
-  #cut(file: FollowedFile, bytes: Buffer, anchor: string): MadeCut {
-    const { clock, cutLog } = this.#options;
+  #cut(file: FollowedFile, { bytes, before, anchor }: Extract<Reading, { kind: 'cut' }>): MadeCut {
+    const { clock, cutLog, redactor } = this.#options;
     const state = this.begin(file, bytes);
     file.predecessor = null;
     file.zeros.behind = null;
@@ -299,9 +309,10 @@ export class Cutter {
       anchor,
       gap: null,
       final: false,
+      ...redactor.stamp(state.record.path),
     };
     cutLog.cut(state, cut);
-    return { state, cut, bytes };
+    return { state, cut, bytes, before };
   }
 
   /** The file's stream; a new one at its first cut, or before that when the file is spooled. */
@@ -485,8 +496,8 @@ function hasShrunk({ stream, size, zeros, unwatched }: FollowedFile, lastSize: n
   return stream !== null && size < lastSize && !zeros.areHeld && zeros.seenTo <= stream.end && !unwatched;
 }
 
-function hasWaited({ unterminatedSince }: FollowedFile, now: number): boolean {
-  return unterminatedSince !== null && now - unterminatedSince >= unterminatedMaxMs;
+function hasWaited({ unterminatedSince }: FollowedFile, now: number, ms = unterminatedMaxMs): boolean {
+  return unterminatedSince !== null && now - unterminatedSince >= ms;
 }
 
 /** Decompresses up to where it is read next; false while it is on the way. */

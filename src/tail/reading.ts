@@ -1,3 +1,4 @@
+import type { CutBytes } from '../core/redaction/mask.ts';
 import { anchorLength, hasHead, hashOf } from './identity.ts';
 import type { KnownHead } from './identity.ts';
 import type { OpenFile } from './file-system.ts';
@@ -18,7 +19,15 @@ export type Reading =
   /** The new bytes begin with zeros that may be a hole. */
   | { kind: 'zeros' }
   /** `more`: a segment was filled, so more may be there at once. */
-  | { kind: 'cut'; bytes: Buffer; anchor: string; more: boolean };
+  | { kind: 'cut'; bytes: Buffer; before: Buffer; anchor: string; more: boolean };
+
+/** How a line is cut that has no end. */
+export interface TornLine {
+  /** How many of its bytes can be cut off without cutting through a secret. */
+  safeLength: (bytes: CutBytes) => number;
+  /** Where none can: all of them all the same. */
+  cutThrough: boolean;
+}
 
 export interface ReadRequest {
   offset: number;
@@ -31,6 +40,8 @@ export interface ReadRequest {
   bytesMax: number;
   /** Cut an unterminated rest where it stands. */
   cutAnywhere: boolean;
+  /** Absent: such a line may be cut anywhere. */
+  torn?: TornLine;
   /** Zeros are bytes like any other. */
   zerosAreBytes: boolean;
   /** What was seen behind a hole that ends at the offset. */
@@ -67,8 +78,9 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
   }
   // Where a hole begins, a line ends; zeros at the end of the file may yet be written over.
   const more = isFull || (zeros !== null && zeros.end < fresh.length);
+  const whole = cutLength(fresh.subarray(0, zeros?.start), request.cutAnywhere || isFull);
   const length =
-    zeros && more ? zeros.start : cutLength(fresh.subarray(0, zeros?.start), request.cutAnywhere || isFull);
+    zeros && more ? zeros.start : untorn(request, buffer.subarray(0, before + whole), before, isFull);
   if (length === 0) {
     buffers.giveBack(buffer);
     return { kind: 'nothing', unterminatedBytes: zeros?.start ?? fresh.length };
@@ -77,9 +89,20 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
   return {
     kind: 'cut',
     bytes: fresh.subarray(0, length),
+    before: buffer.subarray(0, before),
     anchor: hashOf(buffer.subarray(end - anchorLength(offset + length), end)),
     more,
   };
+}
+
+/** The length of the cut, shortened where it has no line end and goes through what may be a secret. */
+function untorn(request: ReadRequest, window: Buffer, from: number, isFull: boolean): number {
+  const { torn, offset } = request;
+  const length = window.length - from;
+  const last = window.at(-1);
+  if (!torn || length === 0 || last === 0x0a || last === 0x0d) return length;
+  const safe = torn.safeLength({ window, from, offset: offset - from });
+  return safe > 0 || !(torn.cutThrough || isFull) ? safe : length;
 }
 
 /** How many of the bytes to cut off; 0 if none yet. */

@@ -1,3 +1,4 @@
+import { lookBackBytes } from '../core/redaction/mask.ts';
 import { segmentBytesMax } from '../core/segment.ts';
 import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { OpenFile } from './file-system.ts';
@@ -16,20 +17,22 @@ export function unsentOf({ pending }: StreamState): Cut[] {
 /** One of them with its bytes: the same segment again. Where the bytes before its end are others now, a gap instead. */
 export async function resend(state: StreamState, cut: Cut, file: OpenFile): Promise<MadeCut> {
   if (cut.gap !== null) return { state, cut, bytes: noBytes };
-  const bytes = await bytesOf(cut, file);
-  if (bytes === null) return { state, cut: { ...cut, gap: 'gone' }, bytes: noBytes };
-  return { state, cut, bytes };
+  const read = await bytesOf(cut, file);
+  if (read === null) return { state, cut: { ...cut, gap: 'gone' }, bytes: noBytes };
+  return { state, cut, ...read };
 }
 
 /** Null when they are not there any more. */
-async function bytesOf(cut: Cut, file: OpenFile): Promise<Buffer | null> {
+async function bytesOf(cut: Cut, file: OpenFile): Promise<{ bytes: Buffer; before: Buffer } | null> {
   const anchorStart = cut.end - anchorLength(cut.end);
-  const from = Math.min(cut.start, anchorStart);
+  const before = cut.redact === undefined ? 0 : Math.min(cut.start, lookBackBytes);
+  const from = Math.min(cut.start - before, anchorStart);
   const buffer = Buffer.allocUnsafeSlow(cut.end - from);
   const got = await file.read(buffer, 0, buffer.length, from);
   if (got < buffer.length) return null;
   if (cut.anchor !== null && hashOf(buffer.subarray(anchorStart - from)) !== cut.anchor) return null;
-  return buffer.subarray(cut.start - from);
+  const bytes = buffer.subarray(cut.start - from);
+  return { bytes, before: buffer.subarray(cut.start - from - before, cut.start - from) };
 }
 
 function piecesOf(cut: Cut): Cut[] {

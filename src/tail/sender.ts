@@ -7,8 +7,9 @@ import type { Segment } from '../core/segment.ts';
 import type { Publisher } from '../core/transport.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { CutLog } from './cut-log.ts';
-import type { Cut, StreamState } from './cut-state.ts';
+import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { ReadBuffers } from './read-buffers.ts';
+import type { Redactor } from './redactor.ts';
 import { Room } from './room.ts';
 
 /**
@@ -21,6 +22,7 @@ export interface SenderOptions {
   source: string;
   host?: string;
   bytesMax: number;
+  redactor: Redactor;
   /** Where the bytes go when they are acknowledged. */
   buffers: ReadBuffers;
   clock: Clock;
@@ -30,7 +32,9 @@ export interface SenderOptions {
   random?: () => number;
 }
 
-/** A cut that is under way. */
+const noBytes: Buffer = Buffer.alloc(0);
+
+/** A cut that is under way, with the bytes of the file. */
 export interface HeldCut {
   cut: Cut;
   bytes: Buffer;
@@ -91,13 +95,13 @@ export class Sender {
     });
   }
 
-  /** Sends one cut, which must be durable in the cut log. `bytes` are its raw bytes, empty for a gap or a marker. */
-  send(state: StreamState, cut: Cut, bytes: Buffer): void {
+  /** Sends one cut, which must be durable in the cut log. */
+  send({ state, cut, bytes, before }: MadeCut): void {
     const { lane } = state.record;
     this.room.take(lane, bytes.length);
     const letGo = this.#hold(state, { cut, bytes });
-    const before = this.#handovers.get(state) ?? Promise.resolve();
-    const handover = before.then(() => this.#handOver(state, cut, bytes));
+    const last = this.#handovers.get(state) ?? Promise.resolve();
+    const handover = last.then(() => this.#handOver(state, this.#segment(state, cut, bytes, before)));
     const ordered = handover.then(
       () => undefined,
       () => undefined,
@@ -139,9 +143,8 @@ export class Sender {
   }
 
   /** Resolves when the publisher has the segment; the ack is another promise, lest the next cut wait for it. */
-  async #handOver(state: StreamState, cut: Cut, bytes: Buffer): Promise<{ ack: Promise<void> }> {
+  async #handOver(state: StreamState, segment: Segment): Promise<{ ack: Promise<void> }> {
     const { publisher } = this.#options;
-    const segment = this.#segment(state, cut, bytes);
     if (state.record.partition === null) {
       const assign = async () => await this.#assignPartition(state);
       await assign().catch(async (error: unknown) => await this.#tryAgain(state, segment, error, assign));
@@ -208,7 +211,7 @@ export class Sender {
     };
   }
 
-  #segment(state: StreamState, cut: Cut, bytes: Buffer): Segment {
+  #segment(state: StreamState, cut: Cut, bytes: Buffer, before = noBytes): Segment {
     const { record } = state;
     return {
       source: this.#options.source,
@@ -227,7 +230,8 @@ export class Sender {
       final: cut.final,
       gap: cut.gap,
       snapshot: record.snapshot === true,
-      bytes,
+      ...(cut.redact !== undefined && bytes.length > 0 && { redact: cut.redact }),
+      bytes: this.#options.redactor.masked(record, cut, before, bytes),
     };
   }
 

@@ -17,6 +17,7 @@
 import { crc32 } from 'node:zlib';
 import { errorText } from '../core/errors.ts';
 import { streamId } from '../core/ids.ts';
+import { lookBackBytes } from '../core/redaction/mask.ts';
 import { segmentBytesMax } from '../core/segment.ts';
 import type { Lane } from '../core/segment.ts';
 import type { Cut, MadeCut, StreamState } from './cut-state.ts';
@@ -324,13 +325,14 @@ export class Snapshots {
   }
 
   #commit(file: SnapshotFile, stat: FileStat, plan: PlannedCuts, goesOn: boolean): void {
-    const { cutLog, metrics } = this.#options;
+    const { cutLog, metrics, redactor } = this.#options;
     const stream = goesOn && file.stream !== null ? file.stream : this.#begin(file, stat, plan);
     file.stream = stream;
     const sum = stream.sum ?? 0;
-    for (const cut of plan.cuts) cutLog.cut(stream, cut);
+    const cuts = plan.cuts.map((cut) => ({ ...cut, ...redactor.stamp(file.path) }));
+    for (const cut of cuts) cutLog.cut(stream, cut);
     metrics.readBytes.inc(plan.cuts.reduce((sum, { start, end }) => sum + end - start, 0));
-    file.sending = { stream, cuts: [...plan.cuts], file: null, sum };
+    file.sending = { stream, cuts, file: null, sum };
   }
 
   /** The id hangs on the path and on what the state is; the generation tells apart a state that comes back. */
@@ -392,8 +394,11 @@ export class Snapshots {
     const { file, sum, stream } = sending;
     sending.sum = cut.sum ?? null;
     if (file === null || sum === null) return null;
-    const bytes = await readAt(file, cut.start, cut.end - cut.start);
-    return bytes !== null && crc32(bytes, sum) === cut.sum ? { state: stream, cut, bytes } : null;
+    const lookBack = Math.min(cut.start, lookBackBytes);
+    const read = await readAt(file, cut.start - lookBack, lookBack + cut.end - cut.start);
+    const bytes = read?.subarray(lookBack);
+    if (!read || !bytes || crc32(bytes, sum) !== cut.sum) return null;
+    return { state: stream, cut, bytes, before: read.subarray(0, lookBack) };
   }
 
   /** For what an earlier process decided. */

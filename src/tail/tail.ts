@@ -375,9 +375,9 @@ export class Tail {
       return;
     }
     await cutLog.commit();
-    for (const { state, cut, bytes } of made) {
-      metrics.cutBytes.inc(bytes.length);
-      this.#sender.send(state, cut, bytes);
+    for (const cut of made) {
+      metrics.cutBytes.inc(cut.bytes.length);
+      this.#sender.send(cut);
     }
   }
 

@@ -48,6 +48,12 @@ export function createMetrics() {
       labelNames: ['reason'] as const,
       registers,
     }),
+    redacted: new Counter({
+      name: 'caboose_redacted_total',
+      help: 'Secrets that were masked, by kind: by the agent before they leave the machine, by the indexer in events.',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
     spoolBytes: new Gauge({
       name: 'caboose_spool_bytes',
       help: 'Bytes in the spool now: of files that vanished before all of them was acknowledged.',

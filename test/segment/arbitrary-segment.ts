@@ -26,6 +26,9 @@ export const arbitrarySegment: fc.Arbitrary<Segment> = fc
     previous: fc.option(hexId),
     final: fc.boolean(),
     snapshot: fc.boolean(),
+    redact: fc.option(fc.constantFrom('source:1', 'index:12', `source:1.${'0f'.repeat(8)}`), {
+      nil: undefined,
+    }),
     gap: fc.option(fc.constantFrom(...gapReasons), { freq: 3 }),
     gapBytes: fc.nat({ max: 1e12 }),
     bytes: fc.oneof(
@@ -33,9 +36,14 @@ export const arbitrarySegment: fc.Arbitrary<Segment> = fc
       fc.string({ maxLength: 200 }).map((line) => Buffer.from(line.repeat(20))),
     ),
   })
-  .map(({ gapBytes, ...rest }) => {
+  .map(({ gapBytes, redact, ...rest }) => {
     const bytes = rest.gap === null ? rest.bytes : Buffer.alloc(0);
-    return { ...rest, bytes, end: rest.start + (rest.gap === null ? bytes.length : gapBytes) };
+    return {
+      ...rest,
+      ...(redact !== undefined && { redact }),
+      bytes,
+      end: rest.start + (rest.gap === null ? bytes.length : gapBytes),
+    };
   });
 
 export function exampleSegment(over: Partial<Segment> = {}): Segment {

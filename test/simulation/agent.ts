@@ -7,6 +7,7 @@ import { Spool } from '../../src/tail/spool.ts';
 import { Tail } from '../../src/tail/tail.ts';
 import type { Watcher } from '../../src/tail/watcher.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { redactor } from '../tail/redactors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Inode, ModelFileSystem } from './model-file-system.ts';
 import type { ModelJournalStore } from './model-journal-store.ts';
@@ -171,6 +172,7 @@ export class Agent {
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher: mutation?.publisher?.(publisher) ?? publisher,
       cutLog,
+      redactor: redactor({ metrics }),
       spool: new Spool({
         store: this.#options.spoolStore.spool(life, () => this.#view.noteRead(null)),
         source: 's',

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
 import { CutLog } from '../../src/tail/cut-log.ts';
+import { patternSetsMax } from '../../src/tail/cut-state.ts';
 import type { Cut, StreamRecord } from '../../src/tail/cut-state.ts';
 import { nodeJournalStore } from '../../src/tail/journal-store.ts';
 import type { JournalStore } from '../../src/tail/journal-store.ts';
@@ -91,6 +92,31 @@ describe('CutLog', () => {
     log.ack(state, cutOf(0, 10));
     expect(state.pending).toEqual([{ ...cutOf(10, 10), final: true }]);
     expect(state.final).toBe(true);
+  });
+
+  it('keeps by which rules cuts are masked, and the last patterns of these', async () => {
+    const log = await open();
+    const state = log.register(record, 0);
+    log.cut(state, { ...cutOf(0, 10), redact: 'source:1.a' });
+    for (let i = 0; i < patternSetsMax + 8; i += 1) log.keepPatterns(`1.${i}`, [`p${i}`]);
+    await log.commit();
+    for (const again of [await open(), await open()]) {
+      expect(again.streams.get(record.id)?.pending).toMatchObject([{ redact: 'source:1.a' }]);
+      expect([...again.patterns.keys()]).toEqual(
+        Array.from({ length: patternSetsMax }, (_, i) => `1.${i + 8}`),
+      );
+      expect(again.patterns.get('1.39')).toEqual(['p39']);
+    }
+  });
+
+  it('cuts the bytes of a damaged entry as those behind it are masked', async () => {
+    const log = await open();
+    const state = log.register(record, 0);
+    log.cut(state, { ...cutOf(10, 20), redact: 'source:1' });
+    expect(state.pending).toMatchObject([
+      { start: 0, end: 10, redact: 'source:1' },
+      { start: 10, end: 20, redact: 'source:1' },
+    ]);
   });
 
   it('cuts off a torn tail without a word', async () => {

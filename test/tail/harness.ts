@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/core/logger.ts';
 import type { Logger } from '../../src/core/logger.ts';
+import { RuleBook } from '../../src/core/redaction/rule-book.ts';
+import type { RedactionPlace } from '../../src/core/redaction/rule-book.ts';
 import { Budget } from '../../src/tail/budget.ts';
 import type { BudgetOptions } from '../../src/tail/budget.ts';
 import { CutLog } from '../../src/tail/cut-log.ts';
@@ -19,6 +21,7 @@ import { noWatcher } from '../../src/tail/watcher.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { FakeClock, settle, until } from '../fakes/clock.ts';
 import { FakePublisher } from '../fakes/publisher.ts';
+import { redactor } from './redactors.ts';
 import { TrackedFiles } from './tracked.ts';
 
 /** A directory of real files, a tail over it, and a publisher and a clock that the test holds in its hands. */
@@ -35,6 +38,9 @@ export class TailHarness {
   /** Of streams that begin. */
   topicPrefix: string | undefined = undefined;
   spoolBytesMax = 64 * 1024 * 1024;
+  /** Of the next tail. */
+  redact: RedactionPlace = 'source';
+  redactPatterns: readonly string[] = [];
   #tail: Tail | null = null;
 
   readonly #files = new TrackedFiles();
@@ -82,6 +88,13 @@ export class TailHarness {
     return join(this.#base, 'state');
   }
 
+  /** As the agent makes it. */
+  #ruleBook(cutLog: CutLog): RuleBook {
+    const book = new RuleBook(this.redactPatterns, cutLog.patterns);
+    if (this.redactPatterns.length > 0) cutLog.keepPatterns(book.current.version, this.redactPatterns);
+    return book;
+  }
+
   async tail(include = ['**/*.log*']): Promise<Tail> {
     const { clock } = this;
     const logger: Logger = {
@@ -105,6 +118,7 @@ export class TailHarness {
       }),
       publisher: this.publisher,
       cutLog,
+      redactor: redactor({ place: this.redact, book: this.#ruleBook(cutLog), logger, metrics }),
       spool: new Spool({
         store: this.#spoolStore,
         source: 's',

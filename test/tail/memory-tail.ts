@@ -9,6 +9,7 @@ import { noWatcher } from '../../src/tail/watcher.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { FakeClock, settle } from '../fakes/clock.ts';
 import { FakePublisher } from '../fakes/publisher.ts';
+import { redactor } from './redactors.ts';
 import type { MemoryFiles } from './memory-files.ts';
 import { MemoryDirectory } from './memory-store.ts';
 
@@ -48,6 +49,7 @@ export class MemoryTail {
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
       publisher,
       cutLog,
+      redactor: redactor({ metrics }),
       spool: new Spool({ store, source: 's', bytesMax: 2 ** 30, clock, logger, metrics }),
       fs: this.#files.fs,
       watcher: noWatcher,

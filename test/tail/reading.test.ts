@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { OpenFile } from '../../src/tail/file-system.ts';
 import { hashOf } from '../../src/tail/identity.ts';
+import type { CutBytes } from '../../src/core/redaction/mask.ts';
 import { ReadBuffers } from '../../src/tail/read-buffers.ts';
 import { cutLength, readNext } from '../../src/tail/reading.ts';
 import type { ReadRequest } from '../../src/tail/reading.ts';
@@ -71,9 +72,25 @@ describe('readNext', () => {
     expect(await read('one\ntwo\nthr', { offset: 4, anchor: hashOf(Buffer.from('one\n')) })).toEqual({
       kind: 'cut',
       bytes: 'two\n',
+      before: Buffer.from('one\n'),
       anchor,
       more: false,
     });
+  });
+
+  it('cuts a line without end where that is safe, and anywhere only when it has to', async () => {
+    const torn = { safeLength: ({ from }: CutBytes) => (from === 0 ? 3 : 0), cutThrough: false };
+    expect(await read('abcdef', { cutAnywhere: true, torn })).toMatchObject({ bytes: 'abc' });
+    expect(await read('abcdef', { offset: 3, cutAnywhere: true, torn })).toEqual({
+      kind: 'nothing',
+      unterminatedBytes: 3,
+    });
+    expect(
+      await read('abcdef', { offset: 3, cutAnywhere: true, torn: { ...torn, cutThrough: true } }),
+    ).toMatchObject({ bytes: 'def' });
+    // A full segment does not wait, and a line end is always safe.
+    expect(await read('abcdef', { offset: 3, bytesMax: 2, torn })).toMatchObject({ bytes: 'de' });
+    expect(await read('abcde\n', { torn })).toMatchObject({ bytes: 'abcde\n' });
   });
 
   it('says how much waits for its line end', async () => {

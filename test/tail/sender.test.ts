@@ -9,6 +9,7 @@ import { Sender } from '../../src/tail/sender.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { FakeClock, settle } from '../fakes/clock.ts';
 import { FakePublisher } from '../fakes/publisher.ts';
+import { redactor } from './redactors.ts';
 import { cutOf, recordOf } from './stream-state.ts';
 
 /** A state directory of which nothing is kept. */
@@ -40,7 +41,8 @@ beforeEach(async () => {
   cutLog = await CutLog.open({ store, source: 's', logger });
   const metrics = createMetrics();
   const buffers = new ReadBuffers();
-  sender = new Sender({ publisher, cutLog, source: 's', bytesMax: 20, buffers, clock, logger, metrics });
+  const parts = { publisher, cutLog, redactor: redactor({ metrics }), buffers, clock, logger, metrics };
+  sender = new Sender({ ...parts, source: 's', bytesMax: 20 });
 });
 afterEach(() => sender.stop());
 
@@ -50,7 +52,7 @@ const stream = (letter = 'a'): StreamState => cutLog.register(recordOf(letter.re
 function send(state: StreamState, length: number): void {
   const cut = cutOf(state.end, state.end + length);
   cutLog.cut(state, cut);
-  sender.send(state, cut, Buffer.alloc(length, 'x'));
+  sender.send({ state, cut, bytes: Buffer.alloc(length, 'x') });
 }
 
 const published = () => publisher.published.map(({ segment: { stream, start } }) => `${stream[0]}${start}`);

@@ -56,7 +56,7 @@ export class CarriedStream {
     if (this.letters.length < lettersMax) this.letters.push(...taken.letters);
     const { file } = this.subject;
     if (!file || segment.gap !== null || segment.snapshot) return;
-    const difference = await options.files.difference(file, segment.start, segment.bytes);
+    const difference = await options.files.difference(file, segment);
     if (difference) this.differences.add(difference.start, difference.end);
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { AuditScope, EventIndex } from '../../core/event-index.ts';
+import type { RuleBook } from '../../core/redaction/rule-book.ts';
 import { holdsResources } from '../../core/resources.ts';
 import type { SegmentHeader } from '../../core/segment.ts';
 import type { RejectedRecord, SegmentScanner } from '../../core/transport.ts';
@@ -28,6 +29,8 @@ export interface DeepOptions {
   index: EventIndex;
   scope: AuditScope;
   timeZone: string;
+  /** By which segments were masked. */
+  book: RuleBook;
   /** Gathers subjects again. */
   gather: () => Promise<Gathered>;
   /** Wall ms: events that were observed before it may have been dropped by the index's retention. */
@@ -91,9 +94,9 @@ function digestsOf(subject: Subject): Digests {
 async function readTransport(
   streams: Map<string, Digests>,
   findings: Finding[],
-  { scanner, scope, signal, progress, timeZone }: DeepOptions,
+  { scanner, scope, signal, progress, timeZone, book }: DeepOptions,
 ): Promise<void> {
-  const files = new FileComparer();
+  const files = new FileComparer(book);
   const match = inScope(scope);
   const onRejected = (record: RejectedRecord) => {
     if (findings.length < rejectedMax && mayBeInScope(scope, record)) findings.push(rejectedFinding(record));

@@ -109,9 +109,9 @@ function detailOf(subject: Subject): Detail {
 
 async function readRecords(
   streams: ReadonlyMap<string, Detail>,
-  { scanner, signal, progress, timeZone }: DeepOptions,
+  { scanner, signal, progress, timeZone, book }: DeepOptions,
 ): Promise<void> {
-  const files = new FileComparer();
+  const files = new FileComparer(book);
   const match = ({ stream }: SegmentHeader) => streams.has(stream);
   try {
     for await (const record of scanner.scan({ match, signal })) {

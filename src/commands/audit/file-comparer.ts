@@ -1,3 +1,7 @@
+import { lookBackBytes, mask } from '../../core/redaction/mask.ts';
+import { readRedaction } from '../../core/redaction/rule-book.ts';
+import type { RuleBook } from '../../core/redaction/rule-book.ts';
+import type { Segment } from '../../core/segment.ts';
 import { DecompressedFile } from '../../tail/decompressed-file.ts';
 import { nodeFileSystem } from '../../tail/file-system.ts';
 import type { OpenFile } from '../../tail/file-system.ts';
@@ -8,25 +12,55 @@ import type { SubjectFile } from './subjects.ts';
 const openFilesMax = 64;
 
 export class FileComparer {
+  readonly #book: RuleBook;
   /** By key; the least recently used first. Null: another file is in its place now. */
   readonly #open = new Map<string, OpenFile | null>();
+
+  /** `book`: the rules by which segments were masked. */
+  constructor(book: RuleBook) {
+    this.#book = book;
+  }
 
   /**
    * The range in which the file holds other bytes, as narrow as it is; null where it holds the same. What lies beyond the file's
    * end is no difference: it was truncated, which its size tells.
    */
-  async difference(file: SubjectFile, start: number, bytes: Buffer): Promise<ByteRange | null> {
+  async difference(
+    file: SubjectFile,
+    { start, bytes, redact }: Pick<Segment, 'start' | 'bytes' | 'redact'>,
+  ): Promise<ByteRange | null> {
     const handle = bytes.length === 0 ? null : await this.#handleOf(file);
     if (!handle) return null;
     if (file.compressed && start + bytes.length > file.compressed.size) return null;
-    const now = Buffer.allocUnsafe(bytes.length);
-    const got = await handle.read(now, 0, bytes.length, start);
-    if (now.subarray(0, got).equals(bytes.subarray(0, got))) return null;
+    const before = Math.min(start, lookBackBytes);
+    const window = Buffer.allocUnsafe(before + bytes.length);
+    const got = (await handle.read(window, 0, window.length, start - before)) - before;
+    if (got <= 0) return null;
+    const now = this.#asCarried({ window: window.subarray(0, before + got), start, before }, bytes, redact);
+    if (now.equals(bytes.subarray(0, got))) return null;
     let first = 0;
     while (now[first] === bytes[first]) first += 1;
     let last = got;
     while (now[last - 1] === bytes[last - 1]) last -= 1;
     return { start: start + first, end: start + last };
+  }
+
+  /** The file's bytes, masked as the segment's are. Where that is not known, each `*` of the segment stands for any byte. */
+  #asCarried(
+    { window, start, before }: { window: Buffer; start: number; before: number },
+    bytes: Buffer,
+    redact: string | undefined,
+  ): Buffer {
+    const redaction = readRedaction(redact);
+    if (redaction?.place !== 'source') return window.subarray(before);
+    const rules = this.#book.of(redaction.version);
+    // Of a file that is shorter now, the last line may have been longer: what is masked at its end hangs on that.
+    const isWhole = window.length - before === bytes.length;
+    if (rules && isWhole) return mask({ window, from: before, offset: start - before }, rules).bytes;
+    const now = Buffer.from(window.subarray(before));
+    for (let at = bytes.indexOf(star); at !== -1 && at < now.length; at = bytes.indexOf(star, at + 1))
+      now[at] = star;
+    return now;
   }
 
   async close(): Promise<void> {
@@ -47,6 +81,8 @@ export class FileComparer {
     return handle;
   }
 }
+
+const star = 0x2a;
 
 /** Null when the file was renamed or replaced meanwhile: another one's bytes say nothing of it. */
 async function openSame({ path, key, compressed }: SubjectFile): Promise<OpenFile | null> {

@@ -6,7 +6,7 @@ import type { Lane, LogName } from '../../core/segment.ts';
 import type { StreamSummary } from '../../core/stream-document.ts';
 import type { PartitionReport } from '../../core/transport.ts';
 import { readCutState } from '../../tail/cut-log.ts';
-import type { StreamState } from '../../tail/cut-state.ts';
+import type { CutState, StreamState } from '../../tail/cut-state.ts';
 import type { CompressedPlace } from '../../tail/decompressed-file.ts';
 import { Discovery } from '../../tail/discovery.ts';
 import type { Candidate } from '../../tail/discovery.ts';
@@ -69,12 +69,14 @@ export interface Gathered {
   subjects: Subject[];
   unknown: UnknownFile[];
   partitions: readonly PartitionReport[] | null;
+  /** The user's patterns by which segments were masked, as the cut log knows them. */
+  patterns: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Touches nothing of what it looks at. */
 export async function gatherSubjects(options: SubjectOptions): Promise<Gathered> {
   const { patterns, logger, index, run, source } = options;
-  const streams = await readStreams(options);
+  const { streams, patterns: known } = await readStreams(options);
   for (const [id, { record }] of streams) if (holdsResources(record)) streams.delete(id);
   const matching = await new Discovery(nodeFileSystem, patterns, logger).scan();
   const subjects = await ofCutLog(streams, matching, source);
@@ -90,17 +92,21 @@ export async function gatherSubjects(options: SubjectOptions): Promise<Gathered>
   const ownerless = matching.filter(({ stat }) => stat.size > 0 && !owned.has(stat.key));
   const unknown = await recogniseFiles(ownerless, subjects, source);
   const wanted = [...subjects.values()].filter((subject) => run === undefined || subject.run === run);
-  return { subjects: wanted, unknown: run === undefined ? unknown : [], partitions };
+  return { subjects: wanted, unknown: run === undefined ? unknown : [], partitions, patterns: known };
 }
 
 export function scopeOf({ run, source }: Pick<SubjectOptions, 'run' | 'source'>): AuditScope {
   return run === undefined ? { source } : { run };
 }
 
-async function readStreams({ stateDir, source, logger }: SubjectOptions) {
+async function readStreams({
+  stateDir,
+  source,
+  logger,
+}: SubjectOptions): Promise<Pick<CutState, 'streams' | 'patterns'>> {
   if (existsSync(stateDir)) {
-    const { streams } = await readCutState({ store: nodeJournalStore(stateDir), source, logger });
-    if (streams.size > 0) return streams;
+    const state = await readCutState({ store: nodeJournalStore(stateDir), source, logger });
+    if (state.streams.size > 0) return state;
   }
   logger.warn(
     {
@@ -109,7 +115,7 @@ async function readStreams({ stateDir, source, logger }: SubjectOptions) {
     },
     'there is no cut log here: files are known by their first bytes',
   );
-  return new Map<string, StreamState>();
+  return { streams: new Map<string, StreamState>(), patterns: new Map<string, string[]>() };
 }
 
 async function ofCutLog(

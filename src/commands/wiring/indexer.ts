@@ -1,5 +1,4 @@
 import type { Config } from '../../config/schema.ts';
-import { ownReaders } from '../../train/own-patterns.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { EventIndex } from '../../core/event-index.ts';
 import type { Lease } from '../../core/lease.ts';
@@ -13,6 +12,7 @@ import type { StallWatch } from '../../telemetry/stalls.ts';
 import { balance } from './balancing.ts';
 import { Indexing } from './indexing.ts';
 import type { IndexingOptions } from './indexing.ts';
+import { eventRules } from './redaction.ts';
 import { router } from './routes.ts';
 import { lead } from './leading.ts';
 import type { LeadingOptions } from './leading.ts';
@@ -72,11 +72,10 @@ export async function runIndexer(config: Config, parts: IndexerParts, signal: Ab
     incidents: transport.incidents,
     retention: config.retention,
     silentAfterMs: config.incidents.silentAfterMs,
-    rules: config.incidents,
+    incidentRules: config.incidents,
     webhook: config.incidents.webhook ?? null,
     excuse,
-    timeZone: config.source?.timeZone ?? 'UTC',
-    ownReaders: ownReaders(config.train.patterns),
+    ...eventRules(config),
     watched: stalls.part('leader', { excuse }),
     clock,
     logger,
@@ -149,8 +148,7 @@ function indexingOptions(
     indexPrefixOf: (segment) => destinationOf(segment).indexPrefix,
     facts: transport.facts,
     deadLetters: transport.deadLetters,
-    timeZone: config.source?.timeZone ?? 'UTC',
-    ownReaders: ownReaders(config.train.patterns),
+    ...eventRules(config),
     provisionalAfterMs: config.indexer.provisionalAfterMs,
     refusedInARowMax: config.indexer.refusedInARowMax,
     clock,

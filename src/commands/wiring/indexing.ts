@@ -54,6 +54,8 @@ export interface IndexingOptions {
   onRevoked: (streams: Iterable<string>) => void;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** By which secrets are masked in the events of streams that say so; absent: the built-in ones. */
+  rules?: ReadingOptions['rules'];
   /** Of the user's own line formats. */
   ownReaders?: ReadingOptions['ownReaders'];
   /** Where a stream that begins goes in the index. */
@@ -210,15 +212,16 @@ export class Indexing {
     storing: Storing,
     signal: AbortSignal,
   ): Promise<Taken | null> {
-    const { clock, timeZone, indexPrefixOf, ownReaders, metrics } = this.#options;
+    const { clock, timeZone, rules, indexPrefixOf, ownReaders, metrics } = this.#options;
     const pieces = piecesOf(before, carried);
     let taken: Taken | null = null;
     for (const piece of pieces) {
       await this.#turnstile.pass(carried.lane, piece.segment.bytes.length);
       signal.throwIfAborted();
-      const options = { timeZone, now: clock.now(), previous, indexPrefixOf, ownReaders };
+      const options = { timeZone, rules, now: clock.now(), previous, indexPrefixOf, ownReaders };
       const reading = readSegment(taken?.document ?? before, piece, options);
       metrics.takenInBytes.inc({ lane: carried.lane }, reading.takenBytes);
+      for (const kind of reading.secrets) metrics.redacted.inc({ kind });
       await storing.add(reading);
       const { document, open, openFacts, outcome } = reading;
       if (outcome === 'redelivered') metrics.redeliveredSegments.inc();

@@ -38,7 +38,7 @@ export interface LeadingOptions {
   /** A run of which nothing was observed for so long has gone silent. */
   silentAfterMs: number;
   /** What goes wrong in runs: see train/live/incidents-of-run.ts, and run-keeper.ts. */
-  rules: { settleMs: number; endedAfterMs: number; runsMax: number };
+  incidentRules: { settleMs: number; endedAfterMs: number; runsMax: number };
   /** Told of failures; null: nobody is. */
   webhook:
     (Pick<WebhookOptions, 'url' | 'headers' | 'timeoutMs' | 'attemptsMax'> & { warnings: boolean }) | null;
@@ -46,6 +46,8 @@ export interface LeadingOptions {
   excuse?: () => string | null;
   /** Zone of times that are written without one. */
   timeZone: string;
+  /** By which secrets are masked in the events of streams that say so; absent: the built-in ones. */
+  rules?: ReadingOptions['rules'];
   /** Of the user's own line formats. */
   ownReaders?: ReadingOptions['ownReaders'];
   /** Work that only the leader does besides: ends when its signal aborts. */
@@ -98,7 +100,7 @@ class Leadership {
   readonly #openTold = new Map<string, number>();
 
   constructor(options: LeadingOptions, tenure: Tenure) {
-    const { clock, logger, metrics, rules, webhook } = options;
+    const { clock, logger, metrics, incidentRules, webhook } = options;
     this.#options = options;
     this.#tenure = tenure;
     const mayAct = () => this.#book.mayAct();
@@ -109,11 +111,11 @@ class Leadership {
       tenure,
       offer,
       tellsWarnings: webhook?.warnings ?? false,
-      rememberMs: rules.endedAfterMs,
+      rememberMs: incidentRules.endedAfterMs,
     });
-    this.#since = clock.now() - rules.endedAfterMs;
+    this.#since = clock.now() - incidentRules.endedAfterMs;
     const onEvicted = () => metrics.evictedRuns.inc();
-    this.#keeper = new RunKeeper({ ...rules, heldSince: this.#since, onEvicted, clock });
+    this.#keeper = new RunKeeper({ ...incidentRules, heldSince: this.#since, onEvicted, clock });
   }
 
   async run(): Promise<void> {
@@ -190,14 +192,15 @@ class Leadership {
    * stream goes on, perhaps for ever. The stream documents hold it.
    */
   async #indexLeftOpen(): Promise<void> {
-    const { clock, index, timeZone, ownReaders } = this.#options;
+    const { clock, index, timeZone, rules, ownReaders } = this.#options;
+    const reading = { timeZone, rules, ownReaders };
     const until = clock.now() - leftOpenAfterMs;
     const items: IndexItem[] = [];
     const facts: Fact[] = [];
     for await (const document of index.streams({ openSince: this.#leftOpenSince })) {
       if (document.observed > until) continue;
-      items.push(...openItems(document, { timeZone, ownReaders }));
-      facts.push(...openFacts(document, { timeZone, ownReaders }).filter((fact) => this.#isUntold(fact)));
+      items.push(...openItems(document, reading));
+      facts.push(...openFacts(document, reading).filter((fact) => this.#isUntold(fact)));
     }
     if (!this.#book.mayAct()) return;
     if (items.length > 0) await index.write(items, this.#tenure.signal);
@@ -216,7 +219,7 @@ class Leadership {
   }
 
   async #watchSilence(): Promise<void> {
-    const { clock, index, rules } = this.#options;
+    const { clock, index, incidentRules } = this.#options;
     const now = clock.now();
     const gone = this.#book.openRuns();
     for (const run of await index.runs()) {
@@ -225,7 +228,7 @@ class Leadership {
       const open = openSilence(incidents);
       // It may have gone on and fallen silent again since it was looked at: that is another silence.
       if (open && open.id !== silenceId(run)) await this.#book.write({ ...open, resolved: run.last });
-      else if (open && now - run.last > rules.endedAfterMs) await this.#end(open, now);
+      else if (open && now - run.last > incidentRules.endedAfterMs) await this.#end(open, now);
       else if (open) continue;
       if (this.#isNews(run, now - run.last) && !incidents.some(({ id }) => id === silenceId(run)))
         await this.#book.write({ ...silentIncident(run, now - run.last), opened: now, resolved: null });
@@ -233,7 +236,7 @@ class Leadership {
     // The index holds nothing of these any more.
     for (const run of gone) {
       const open = openSilence(this.#book.of(run));
-      if (open && now - open.opened > rules.endedAfterMs) await this.#end(open, now);
+      if (open && now - open.opened > incidentRules.endedAfterMs) await this.#end(open, now);
     }
   }
 
@@ -243,8 +246,11 @@ class Leadership {
 
   /** A run that has failed, or says that it has come to its end, is silent for that reason. */
   #isNews({ run, attempt }: RunSummary, silentMs: number): boolean {
-    const { silentAfterMs, rules } = this.#options;
-    if (silentMs < silentAfterMs || silentMs >= Math.min(silentAfterMs * oldNewsFactor, rules.endedAfterMs))
+    const { silentAfterMs, incidentRules } = this.#options;
+    if (
+      silentMs < silentAfterMs ||
+      silentMs >= Math.min(silentAfterMs * oldNewsFactor, incidentRules.endedAfterMs)
+    )
       return false;
     if (this.#keeper.hasFinished(run, attempt)) return false;
     return !this.#book.of(run).some(({ role, resolved }) => role === 'root' && resolved === null);

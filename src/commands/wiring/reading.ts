@@ -1,6 +1,8 @@
 import type { LogEvent } from '../../core/event.ts';
 import type { IndexItem } from '../../core/event-index.ts';
 import type { Fact, PointFact } from '../../core/fact.ts';
+import type { Rules } from '../../core/redaction/mask.ts';
+import type { SecretKind } from '../../core/redaction/secret.ts';
 import { holdsResources } from '../../core/resources.ts';
 import type { CarriedSegment, Segment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
@@ -18,6 +20,8 @@ export interface SegmentReading {
   open: readonly LogEvent[];
   /** The facts of the open events as they stand; none while the last line is torn. */
   openFacts: Fact[];
+  /** Kinds of the secrets that were masked in closed events. */
+  secrets: readonly SecretKind[];
   outcome: 'taken' | 'redelivered';
   /** Raw bytes that were new. */
   takenBytes: number;
@@ -26,6 +30,8 @@ export interface SegmentReading {
 
 export interface ReadingOptions {
   timeZone: string;
+  /** By which secrets are masked in events, where that is asked for. */
+  rules?: Rules | undefined;
   now: number;
   /** Of the user's own line formats. */
   ownReaders?: readonly FactReader[] | undefined;
@@ -63,6 +69,7 @@ export function readSegment(
     facts,
     open: hasEvents ? taken.open : [],
     openFacts: hasEvents ? openFactsOf(taken.open, document, options.ownReaders) : [],
+    secrets: taken.secrets,
     outcome: taken.outcome,
     takenBytes:
       taken.outcome === 'taken' && segment.gap === null ? Math.max(0, document.end - (before?.end ?? 0)) : 0,
@@ -92,20 +99,16 @@ function placeOf(
   };
 }
 
+type OpenReading = Pick<ReadingOptions, 'timeZone' | 'rules' | 'ownReaders'>;
+
 /** What the index is to hold of a document's open events. */
-export function openItems(
-  document: StreamDocument,
-  options: Pick<ReadingOptions, 'timeZone' | 'ownReaders'>,
-): IndexItem[] {
+export function openItems(document: StreamDocument, options: OpenReading): IndexItem[] {
   const events = holdsResources(document.origin) ? [] : openEvents(document, options);
   return itemsOf(events, openFactsOf(events, document, options.ownReaders), document.indexPrefix);
 }
 
 /** The facts of a document's open events, as the log of facts holds them. */
-export function openFacts(
-  document: StreamDocument,
-  options: Pick<ReadingOptions, 'timeZone' | 'ownReaders'>,
-): Fact[] {
+export function openFacts(document: StreamDocument, options: OpenReading): Fact[] {
   if (holdsResources(document.origin)) return [];
   return asOpen(openFactsOf(openEvents(document, options), document, options.ownReaders));
 }

@@ -23,6 +23,7 @@ import { directoryWatcher, noWatcher } from '../../tail/watcher.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { fileMatcher } from './file-matcher.ts';
 import type { WatchedPart } from '../../telemetry/stalls.ts';
+import { openRedactor } from './redaction.ts';
 import { laneResolver, originResolver, routedOrigin } from './origin.ts';
 import { withSamples } from './resources.ts';
 
@@ -89,6 +90,7 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
       logger,
       metrics,
     }),
+    redactor: openRedactor(source, cutLog, { logger, metrics }),
     fs: nodeFileSystem,
     watcher:
       agent.fileSystemEvents && !once

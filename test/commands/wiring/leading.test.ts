@@ -49,7 +49,7 @@ class Bench {
         index: this.index,
         facts: this.facts,
         incidents: { append: async (incidents) => void this.published.push(...incidents) },
-        rules: { settleMs: 10_000, endedAfterMs: 86_400_000, runsMax: 100 },
+        incidentRules: { settleMs: 10_000, endedAfterMs: 86_400_000, runsMax: 100 },
         webhook: this.webhook,
         excuse: () => this.excuse,
         retention: { logsDays: 30, metricsDays: 365 },
