@@ -9,7 +9,7 @@
 import type { FactBody } from '../core/fact.ts';
 import { canonicalName, isMetricName } from './canonical.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
 
 const lineMax = 8192;
@@ -33,19 +33,21 @@ export function readStatements(text: string): FactBody[] {
   const line = text.length > lineMax ? text.slice(0, lineMax) : text;
   const step = stepOf(line);
   if (step === null) return [];
-  const values = new Map<string, number>();
-  for (const [name, value] of statementsIn(line))
-    if (isMetricName(name) && !values.has(name)) values.set(name, value);
-  if (![...values.keys()].some((name) => canonicalName(name) !== null)) return [];
-  return [...values].map(([name, value]) => point(step, name, value));
+  const stated = new Map<string, Statement>();
+  for (const statement of statementsIn(line))
+    if (isMetricName(statement[0]) && !stated.has(statement[0])) stated.set(statement[0], statement);
+  if (![...stated.keys()].some((name) => canonicalName(name) !== null)) return [];
+  return [...stated.values()].map((statement) => printedPoint(step, ...statement));
 }
 
 const valueAt =
   /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(?=[\s,;|)\]}]|$)/iy;
 
+type Statement = [name: string, value: number, text: string];
+
 /** All statements of numbers in a line, from left to right. One pass: names are read backwards from `=` and `:`. */
-function statementsIn(line: string): [name: string, value: number][] {
-  const found: [string, number][] = [];
+function statementsIn(line: string): Statement[] {
+  const found: Statement[] = [];
   let nameStart = -1;
   for (let i = 0; i < line.length && found.length < statementsMax; i += 1) {
     const code = line.charCodeAt(i);
@@ -61,8 +63,9 @@ function statementsIn(line: string): [name: string, value: number][] {
     let at = i + 1;
     while (at - i < 16 && line.charCodeAt(at) === 32) at += 1;
     valueAt.lastIndex = at;
-    const value = readNumber((valueAt.exec(line)?.[1] ?? '').replace(/[,.]$/, ''));
-    if (value !== null) found.push([name, value]);
+    const text = (valueAt.exec(line)?.[1] ?? '').replace(/[,.]$/, '');
+    const value = readNumber(text);
+    if (value !== null) found.push([name, value, text]);
   }
   return found;
 }
