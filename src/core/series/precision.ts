@@ -4,7 +4,10 @@
  */
 import type { PointBody } from '../fact.ts';
 
-export type Told = Pick<PointBody, 'value' | 'decimals'>;
+export interface Told {
+  value: number;
+  decimals?: PointBody['decimals'] | undefined;
+}
 
 /** 2^-24: half a unit of a float32's last place, in which most trainers hold what they log. */
 const float32Share = 2 ** -24;
