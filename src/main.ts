@@ -76,6 +76,9 @@ function output(stream: NodeJS.WriteStream): Output {
     get columns() {
       return stream.columns ?? 80;
     },
+    get rows() {
+      return stream.rows ?? 24;
+    },
     async write(chunk) {
       if (closed === null) {
         const { promise, resolve } = Promise.withResolvers<void>();

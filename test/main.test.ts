@@ -1,12 +1,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../src/core/clock.ts';
 import { silentLogger } from '../src/core/logger.ts';
 import { createLocalIndex } from '../src/sinks/local/index.ts';
+import { until } from './fakes/clock.ts';
 
 const main = resolve('src/main.ts');
 let dir: string;
@@ -100,6 +101,33 @@ describe('the process', () => {
     expect(JSON.parse(hit.toString())).toMatchObject({ run: 'r', message: 'step 1 done' });
     child.kill('SIGTERM');
     expect(await done).toEqual({ code: 0, signal: null });
+  });
+
+  it.skipIf(process.platform !== 'linux')('as an agent has nice 19 in all its threads', async () => {
+    const file = join(dir, 'agent.yaml');
+    const config = { source: { id: 's', include: [join(dir, '*.log')] }, transport: { local: { dir: 't' } } };
+    await writeFile(file, JSON.stringify({ ...config, http: { listen: '127.0.0.1:0' } }));
+    const child = spawn(process.execPath, [main, 'agent', '--config', file], { cwd: dir, stdio: 'pipe' });
+    const done = once(child, 'close');
+    let log = '';
+    child.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    try {
+      await until(() => log.includes('"following"'), 'it follows');
+      const tasks = `/proc/${child.pid}/task`;
+      const threads = (await readdir(tasks)).map(async (thread) => {
+        const stat = await readFile(`${tasks}/${thread}/stat`, 'utf8');
+        // proc_pid_stat(5): the 19th field; the second one, in parentheses, is the name.
+        const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+        return { name, nice: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]) };
+      });
+      const found = await Promise.all(threads);
+      expect(found.length).toBeGreaterThan(4);
+      expect(found.filter(({ nice }) => nice !== 19)).toEqual([]);
+    } finally {
+      child.kill('SIGTERM');
+      await done;
+    }
   });
 
   it('says what is wrong on an old Node, before anything else is loaded', () => {

@@ -1,7 +1,4 @@
-import { setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { errorText } from '../core/errors.ts';
-import type { Logger } from '../core/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { CompressionChoice } from '../tail/compression-choice.ts';
 import { StallWatch } from '../telemetry/stalls.ts';
@@ -9,6 +6,7 @@ import { exitCodes, flag } from './command.ts';
 import type { Command } from './command.ts';
 import { openHttp } from './wiring/http.ts';
 import { openLogger } from './wiring/logger.ts';
+import { lowerPriority } from './wiring/priority.ts';
 import { sampleResources } from './wiring/resources.ts';
 import { openTail } from './wiring/tail.ts';
 import { openTransport } from './wiring/transport.ts';
@@ -92,15 +90,6 @@ export const command: Command = {
     }
   },
 };
-
-/** Never in the trainer's way: nice 19. Some containers do not allow even that. */
-function lowerPriority(logger: Logger): void {
-  try {
-    setPriority(19);
-  } catch (error) {
-    logger.debug({ reason: errorText(error) }, 'the priority cannot be lowered');
-  }
-}
 
 /**
  * V8 lets the space of new objects grow to 16 MiB and more, and collects old ones when there are four times as many as were alive. The agent

@@ -17,7 +17,6 @@ export const usageCodes: ReadonlySet<string> = new Set([
   'QUERY_INVALID',
   'CONFIG_INVALID',
   'CONFIG_UNREADABLE',
-  'NOT_BUILT',
 ]);
 
 export interface Command {
@@ -84,6 +83,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Columns of the terminal; 80 where there is none. */
   readonly columns: number;
+  /** Lines of the terminal; 24 where there is none. */
+  readonly rows: number;
 }
 
 export function usageError(message: string, hint?: string): CabooseError {

@@ -60,7 +60,7 @@ export const registry: readonly RegisteredCommand[] = [
   },
   {
     name: 'top',
-    summary: 'live view of runs (not yet)',
+    summary: 'the runs and how they do, live in the terminal',
     load: async () => await import('./top.ts'),
   },
   {

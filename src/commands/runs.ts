@@ -46,7 +46,7 @@ export function runTable(runs: readonly RunSummary[], now: number): string {
     byteText(run.bytes),
     String(run.events),
     new Date(run.first).toISOString().slice(0, 19).replace('T', ' '),
-    agoText(now - run.last),
+    `${ageText(now - run.last)} ago`,
     run.gapBytes === 0 ? '-' : byteText(run.gapBytes),
   ]);
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)));
@@ -76,9 +76,9 @@ export function byteText(bytes: number): string {
   return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power] ?? ''}`;
 }
 
-function agoText(ms: number): string {
+export function ageText(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000));
-  if (seconds < 120) return `${seconds} s ago`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min ago`;
-  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h ago` : `${Math.round(seconds / 86_400)} d ago`;
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} d`;
 }

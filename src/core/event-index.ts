@@ -127,6 +127,11 @@ export interface EventIndex {
   search(query: SearchQuery): Promise<SearchHit[]>;
   /** At most `limit` points of a run, of its training or its resources. */
   points(run: string, options?: PointsQuery): Promise<StoredPoint[]>;
+  /**
+   * The newest point of each rank and raw name, of its training and its resources, among those that have one of these canonical names, in any
+   * order. What a stream has not stated lately may be left out: it is asked every other second.
+   */
+  latestPoints(run: string, canonicalNames: readonly string[]): Promise<StoredPoint[]>;
   runs(): Promise<RunSummary[]>;
   /** All stream documents, or those of the filter. */
   streams(filter?: StreamFilter): AsyncIterable<StreamDocument>;

@@ -102,6 +102,21 @@ export function storedPoints(
     }));
 }
 
+/** Of each rank and name the newest, by attempt, then time. */
+export function newestPoints(
+  points: Iterable<StoredPoint>,
+  canonicalNames: readonly string[],
+): StoredPoint[] {
+  const newest = new Map<string, StoredPoint>();
+  for (const point of points) {
+    if (point.canonical === null || !canonicalNames.includes(point.canonical)) continue;
+    const key = JSON.stringify([point.rank, point.name]);
+    const held = newest.get(key);
+    if (!held || (point.attempt - held.attempt || point.time - held.time) > 0) newest.set(key, point);
+  }
+  return [...newest.values()];
+}
+
 /** A stream document as plain JSON: the open event's bytes as base64. */
 export function streamToJson(document: StreamDocument): Record<string, unknown> {
   const { open, ...rest } = document;

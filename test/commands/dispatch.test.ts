@@ -62,7 +62,7 @@ describe('the command line', () => {
     [['runs', '--listen', 'here'], 'http.listen: must be HOST:PORT'],
     [['validate'], 'no file was given'],
     [['why'], 'why: of what?'],
-    [['top'], '`caboose top` is not built yet'],
+    [['top', '--every', '0'], '--every: "0" is not a whole number from 1 on'],
     [['dead-letters'], 'dead-letters needs list or replay'],
     [['dead-letters', 'lits'], 'did you mean "list"?'],
     [['dead-letters', 'replay'], 'dead-letters replay: which?'],
@@ -80,7 +80,7 @@ describe('errors', () => {
   async function failing(thrown: unknown) {
     const failure = async () => await Promise.reject(thrown);
     const stderr = new KeptOutput();
-    const stdout = { isTerminal: false, columns: 80, write: failure };
+    const stdout = { isTerminal: false, columns: 80, rows: 24, write: failure };
     const code = await runCommandLine({
       args: ['help'],
       stdout,

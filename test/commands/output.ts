@@ -4,9 +4,14 @@ import { systemClock } from '../../src/core/clock.ts';
 
 /** An output that keeps what is written. */
 export class KeptOutput implements Output {
-  readonly isTerminal = false;
+  readonly isTerminal: boolean;
   readonly columns = 80;
+  readonly rows = 24;
   readonly #chunks: Buffer[] = [];
+
+  constructor({ isTerminal = false } = {}) {
+    this.isTerminal = isTerminal;
+  }
 
   write(chunk: string | Uint8Array): Promise<void> {
     this.#chunks.push(Buffer.from(chunk));

@@ -177,6 +177,40 @@ await describeWith(['elasticsearch'], 'the index in Elasticsearch', ({ elasticse
     await remove();
   });
 
+  test('only events are refreshed unasked, also where older indices had more', async () => {
+    const { index, indexPrefix, remove } = open();
+    const streams = `${indexPrefix}-streams`;
+    await client.indices.putIndexTemplate({
+      name: streams,
+      index_patterns: [streams],
+      version: templateVersion - 1,
+      template: {},
+    });
+    await client.indices.create({ index: streams, settings: { refresh_interval: '77ms' } });
+    const stream = newStream();
+    const event = makeEvent({ stream });
+    const points = [makePoint({ stream, run: 'r' })];
+    await index.write(
+      [
+        { kind: 'event', event },
+        { kind: 'points', points },
+      ],
+      signal,
+    );
+    const found = await client.indices.getSettings({ index: `${indexPrefix}-*` });
+    const intervals = Object.entries(found).map(([name, { settings }]) => [
+      name.slice(indexPrefix.length),
+      settings?.index?.refresh_interval,
+    ]);
+    expect(Object.fromEntries(intervals)).toEqual({
+      '-logs-2026.11.23': '100ms',
+      '-metrics-2026.11': undefined,
+      '-incidents': undefined,
+      '-streams': undefined,
+    });
+    await remove();
+  });
+
   test('templates that were deleted come back before the first write to a new index', async () => {
     const { index, indexPrefix, remove } = open();
     await index.prepare(signal);

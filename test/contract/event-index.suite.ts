@@ -737,6 +737,59 @@ export function eventIndexSuite(title: string, open: () => Promise<OpenedIndex>)
         expect(await values({ name: 'resource.gpu.power_watts' })).toEqual([]);
       });
 
+      test('the newest are those of the last attempt and time, of each rank and name', async () => {
+        const run = `run-${newStream()}`;
+        const streams = [newStream(), newStream(), newStream()] as const;
+        const at = (
+          rank: number | null,
+          attempt: number,
+          start: number,
+          more: Partial<PointFact> = {},
+        ): IndexItem => ({
+          kind: 'points',
+          points: [
+            makePoint({
+              stream: streams[(rank ?? 2) % 3] ?? '',
+              run,
+              rank,
+              attempt,
+              start: start + attempt * 1_000,
+              end: start + attempt * 1_000 + 5,
+              step: start,
+              time: startTime + start,
+              value: start,
+              ...more,
+            }),
+          ],
+        });
+        const gpu = (device: string) => ({ ...resourceNames('gpu', device, 'power_watts'), step: null });
+        await storeAll(index, [
+          at(0, 0, 900),
+          at(0, 1, 100),
+          at(0, 1, 200),
+          at(0, 1, 300, { name: 'other', canonical: null }),
+          at(1, 0, 50, { value: NaN }),
+          at(null, 0, 10, gpu('0')),
+          at(null, 0, 11, gpu('1')),
+          at(null, 0, 20, gpu('0')),
+        ]);
+        const newest = async () =>
+          (await index.latestPoints(run, ['loss', 'resource.gpu.power_watts', 'mfu']))
+            .map(({ rank, attempt, name, step, value }) =>
+              [rank ?? '-', attempt, name, step ?? '-', value].join(' '),
+            )
+            .sort();
+        await expect
+          .poll(newest, patience(index))
+          .toEqual([
+            '- 0 resource.gpu.0.power_watts - 20',
+            '- 0 resource.gpu.1.power_watts - 11',
+            '0 1 loss 200 200',
+            '1 0 loss 50 NaN',
+          ]);
+        expect(await index.latestPoints(`${run}-other`, ['loss'])).toEqual([]);
+      });
+
       test('the same again change nothing; a longer event replaces', async () => {
         const stream = newStream();
         const run = `run-${stream}`;

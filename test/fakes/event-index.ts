@@ -17,6 +17,7 @@ import type { IncidentDocument } from '../../src/core/incident.ts';
 import type { SearchClause, SearchQuery } from '../../src/core/search-query.ts';
 import { streamVersion } from '../../src/core/stream-document.ts';
 import type { StreamDocument, StreamSummary } from '../../src/core/stream-document.ts';
+import { newestPoints } from '../../src/sinks/documents.ts';
 
 /** An index in memory, small and slow: for tests of what asks an index. Words match as parts of the message. */
 export class FakeEventIndex implements EventIndex {
@@ -104,6 +105,11 @@ export class FakeEventIndex implements EventIndex {
         value,
         time,
       }));
+  }
+
+  async latestPoints(run: string, canonicalNames: readonly string[]): Promise<StoredPoint[]> {
+    const all = [...(await this.points(run)), ...(await this.points(run, { resources: true }))];
+    return newestPoints(all, canonicalNames);
   }
 
   async runs(): Promise<RunSummary[]> {

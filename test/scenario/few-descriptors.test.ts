@@ -26,7 +26,7 @@ source: { id: few, include: ["${logs}/*.log*"], run: few, rank: 0 }
 transport: { local: { dir: ${dir}/transport } }
 state: { dir: ${dir}/state }
 http: { listen: "127.0.0.1:0" }
-agent: { cpuMax: null }
+agent: { cpuMax: null, resources: { intervalMs: 1000 } }
 `;
       const agent = new CabooseProcess('agent', 'agent', config, dir, { openFiles });
       const written: string[] = [];
@@ -57,6 +57,9 @@ agent: { cpuMax: null }
         );
         const { lines, gapBytes } = await shipped();
         const verdict = { ...compare(written, lines), gapBytes, seed };
+        const known = new Set(written);
+        const unknown = lines.filter((line) => !known.has(line));
+        expect(unknown, `lines nobody wrote (seed ${seed})`).toEqual([]);
         expect(verdict).toEqual({ missing: 0, duplicate: 0, wrong: 0, gapBytes: 0, seed });
         const told = agent.log.split('the limit of open files is low').length - 1;
         expect(told, 'once a start').toBe(2);

@@ -1,13 +1,18 @@
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/logger.ts';
+import { holdsResources } from '../../src/core/resources.ts';
 import type { SegmentScanner } from '../../src/core/transport.ts';
 import { createLocalTransport } from '../../src/transport/local/transport.ts';
 
-/** What a transport carries, as a consumer takes it: each byte range of a stream once. Throws for other bytes under a held range. */
+/**
+ * What a transport carries of followed files, as a consumer takes it: each byte range of a stream once. Throws for other bytes under a held
+ * range. An agent that lives for 15 seconds ships samples of the machine's resources, too, which no writer wrote.
+ */
 export async function shippedLines(scanner: SegmentScanner): Promise<{ lines: string[]; gapBytes: number }> {
   const streams = new Map<string, Buffer>();
   let gapBytes = 0;
   for await (const { segment } of scanner.scan()) {
+    if (holdsResources(segment)) continue;
     const { stream, start, end, gap, path } = segment;
     const held = streams.get(stream) ?? Buffer.alloc(0);
     if (gap !== null) {

@@ -31,7 +31,7 @@ import type { SearchQuery } from '../../core/search-query.ts';
 import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
 import type { ConnectionState } from '../../core/transport.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { isExpired, startOfDay, summarizeRuns, summaryFields } from '../documents.ts';
+import { isExpired, newestPoints, startOfDay, summarizeRuns, summaryFields } from '../documents.ts';
 import type { BulkAction, BulkContext } from './bulk.ts';
 import { pause, sendBulk } from './bulk.ts';
 import type { ElasticsearchAddress, ElasticsearchClient } from './client.ts';
@@ -80,7 +80,15 @@ const pointInTimeKeepAlive = '2m';
 /** The server's cached clock, by which it forgets deletes, steps every 200 ms. */
 const forgetDeletesMs = 300;
 
+/** Their product stays far below a server's default of 65,536 buckets. */
+const latestRanksMax = 512;
+const latestDevicesMax = 17;
+
 type Hit = estypes.SearchHit<Record<string, unknown>>;
+
+interface LatestBucket {
+  ranks: { buckets: { devices: { buckets: { newest: { hits: { hits: Hit[] } } }[] } }[] };
+}
 
 export function createElasticsearchIndex(options: ElasticsearchIndexOptions): EventIndex {
   return new ElasticsearchIndex(options);
@@ -139,7 +147,7 @@ class ElasticsearchIndex implements EventIndex {
     const results = Array.from<ItemResult>({ length: items.length });
     // Stream documents speak of the events, so they are written when those are stored.
     const written = await this.#writePart(items, (item) => item.kind !== 'stream', results, signal);
-    if (soon) this.#refresher.request(written);
+    if (soon) this.#refresher.request([...written].filter((name) => name.includes('-logs-')));
     await this.#writePart(items, (item) => item.kind === 'stream', results, signal);
     return results;
   }
@@ -219,6 +227,36 @@ class ElasticsearchIndex implements EventIndex {
     }
     const most = found.slice(0, limit);
     return resources ? most.reverse() : most;
+  }
+
+  async latestPoints(run: string, canonicalNames: readonly string[]): Promise<StoredPoint[]> {
+    const newest = {
+      top_hits: {
+        size: 1,
+        sort: [{ 'run.attempt': 'desc' }, { '@timestamp': 'desc' }],
+        _source: pointFields,
+      },
+    };
+    const devices = { terms: { field: 'device', missing: '', size: latestDevicesMax }, aggs: { newest } };
+    const ranks = { terms: { field: 'rank', missing: -1, size: latestRanksMax }, aggs: { devices } };
+    const named = canonicalNames.map((name) => [name, { term: { metric_names: name } }]);
+    const { aggregations } = await this.#asked(() =>
+      this.#client.search<unknown, { names: { buckets: Record<string, LatestBucket> } }>({
+        index: this.#dated('metrics'),
+        ignore_unavailable: true,
+        size: 0,
+        query: { term: { 'run.id': run } },
+        aggs: { names: { filters: { filters: Object.fromEntries(named) }, aggs: { ranks } } },
+      }),
+    );
+    const found = Object.values(aggregations?.names.buckets ?? {}).flatMap((name) =>
+      name.ranks.buckets.flatMap((rank) =>
+        rank.devices.buckets.flatMap((device) =>
+          device.newest.hits.hits.flatMap(({ _source: source }) => toStoredPoints(source, undefined)),
+        ),
+      ),
+    );
+    return newestPoints(found, canonicalNames);
   }
 
   async runs(): Promise<RunSummary[]> {

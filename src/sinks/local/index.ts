@@ -36,6 +36,7 @@ import type { PointEntry } from '../documents.ts';
 import {
   isExpired,
   monthOf,
+  newestPoints,
   pointEntries,
   pointsDocuments,
   startOfDay,
@@ -66,6 +67,8 @@ const transactionItemsMax = 500;
 /** Rows that are small: so many are in memory at once. */
 const rangePageRows = 5_000;
 const summaryPageRows = 2_000;
+/** Of each origin: what a stream states often is among them. */
+const latestRows = 100;
 
 export function createLocalIndex(options: LocalIndexOptions): EventIndex {
   return new LocalIndex(options);
@@ -139,21 +142,29 @@ class LocalIndex implements EventIndex {
           name ?? null,
           name === undefined ? '' : JSON.stringify(name),
         ) ?? [];
-    for (const { step, time, entries, attempt, rank, host, path } of rows) {
-      const common = {
-        run,
-        attempt: Number(attempt),
-        rank: rank === null ? null : Number(rank),
-        host: String(host),
-        path: String(path),
-        step: step === null ? null : Number(step),
-        time: Number(time),
-      };
-      found.push(...storedPoints(common, JSON.parse(String(entries)) as PointEntry[], name));
+    for (const row of rows) {
+      found.push(...pointsOfRow(run, row, name));
       if (found.length >= limit) break;
     }
     const most = found.slice(0, limit);
     return resources ? most.reverse() : most;
+  }
+
+  async latestPoints(run: string, canonicalNames: readonly string[]): Promise<StoredPoint[]> {
+    const database = this.#read();
+    const origins = database
+      ?.prepare('SELECT no, attempt, rank, host, path FROM origins WHERE run = ?')
+      .all(run);
+    // Each origin's newest rows by its own index: of a long run nobody waits for a sort of all points.
+    const rows = database?.prepare(
+      `SELECT step, time, entries FROM points WHERE origin = ? ORDER BY no DESC LIMIT ${latestRows}`,
+    );
+    const found: StoredPoint[] = [];
+    for (const origin of origins ?? []) {
+      for (const row of rows?.iterate(origin['no'] ?? null) ?? [])
+        found.push(...pointsOfRow(run, { ...origin, ...row }));
+    }
+    return newestPoints(found, canonicalNames);
   }
 
   async runs(): Promise<RunSummary[]> {
@@ -495,6 +506,20 @@ function dropMonths(db: DatabaseSync, metricsDays: number, now: number): string[
     .filter((month) => isExpired(month, metricsDays, now));
   for (const month of expired) db.prepare('DELETE FROM points WHERE month = ?').run(month);
   return expired.map((month) => `metrics-${month}`);
+}
+
+function pointsOfRow(run: string, row: Record<string, unknown>, name?: string): StoredPoint[] {
+  const { step, time, entries, attempt, rank, host, path } = row;
+  const common = {
+    run,
+    attempt: Number(attempt),
+    rank: rank === null ? null : Number(rank),
+    host: String(host),
+    path: String(path),
+    step: step === null ? null : Number(step),
+    time: Number(time),
+  };
+  return storedPoints(common, JSON.parse(String(entries)) as PointEntry[], name);
 }
 
 function parseStream(document: unknown): StreamDocument {
