@@ -40,6 +40,7 @@ const code = await runCommandLine({
   clock: systemClock,
   version: packageVersion(),
 });
+await Promise.all([drained(process.stdout), drained(process.stderr)]);
 process.exit(code);
 
 function stopSignal(): AbortSignal {
@@ -90,6 +91,13 @@ function output(stream: NodeJS.WriteStream): Output {
       if (closed !== null) throw outputError(closed);
     },
   };
+}
+
+/** Resolves when all that was written is taken, or will never be: a pipe takes what it has no room for later, and an exit would lose it. */
+async function drained(stream: NodeJS.WriteStream): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  stream.write('', () => resolve());
+  await promise;
 }
 
 function outputError(error: Error & { code?: string }): Error {

@@ -53,6 +53,25 @@ describe('the process', () => {
     expect({ valid, count: problems.length }).toEqual({ valid: false, count: 3 });
   });
 
+  it('ends when its output is taken, however late', async () => {
+    // More than a pipe holds, and the rest less than a stream asks to wait for; stderr says when all of it is written.
+    const records = Array.from({ length: 1_200 }, (_, step) => `{"step": ${step}, "loss": 1.5}\n`);
+    await writeFile(join(dir, 'long.jsonl'), records.join(''));
+    await writeFile(join(dir, 'again.log'), 'step 1: loss=1.50\n');
+    // The reader of the pipe makes some room, and goes on when it is told to.
+    const script = 'exec 3<&0; "$@" </dev/null | { head -c 8192; read -r go <&3; cat; }';
+    const command = [process.execPath, main, 'points', 'long.jsonl', 'again.log'];
+    const child = spawn('sh', ['-c', script, 'sh', ...command], { cwd: dir });
+    await once(child.stderr, 'data');
+    child.stdin.end('go\n');
+    child.stdout.setEncoding('utf8');
+    let out = '';
+    for await (const chunk of child.stdout) out += String(chunk);
+    expect(out.length).toBeGreaterThan(65_536 + 4_096);
+    expect(out.length).toBeLessThan(2 * 65_536);
+    expect(out.trimEnd().split('\n')).toHaveLength(1_200);
+  });
+
   it('takes HOSTNAME from the system when no one exports it', async () => {
     const file = join(dir, 'host.yaml');
     await writeFile(file, 'source: { id: "${HOSTNAME}", include: [a] }\ntransport: { local: {} }\n');

@@ -31,6 +31,8 @@ const layouts: readonly RegExp[] = [
   /\/ray_results\/[^/]+\/(?<folder>[A-Za-z]\w{0,100}_[0-9a-f]{5,8}_\d{5}(?:_[^/]*)?)\//,
 ];
 
+const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/;
+
 /** Slurm's `%x-%j_%t.out` and its like: job name, job number, task; not Ray's `worker-<56 digits>-<job>-<pid>.out`. */
 const slurmTask =
   /^(?!.*[0-9a-f]{32})(?<folder>(?<name>[A-Za-z][^/]*?)[-_.](?<job>\d{3,12})(?:[-_.]\d{1,8})??)(?<join>[-_.])(?<rank>\d{1,8})$/;
@@ -68,8 +70,8 @@ function layoutOf(path: string): LaunchedAs | null {
     const groups = layout.exec(path)?.groups;
     if (!groups) continue;
     const { run, attempt, rank, folder } = groups;
-    // torchrun's id of a run that was given none: only the directory tells such runs apart.
-    const unnamed = run === undefined || run === 'none';
+    // torchrun's ids of a run that was given none, of old and with --standalone: only the directory tells such runs apart.
+    const unnamed = run === undefined || run === 'none' || uuid.test(run);
     return unnamed ? { attempt, rank, folder } : { run, attempt, rank };
   }
   return null;

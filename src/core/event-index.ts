@@ -59,6 +59,9 @@ export interface StoredPoint {
   value: number;
   /** ms since epoch */
   time: number;
+  /** As in core/fact.ts. */
+  decimals?: number;
+  restart?: number;
 }
 
 export interface RunSummary {

@@ -35,6 +35,13 @@ export interface PointBody {
   canonical: string | null;
   /** May be NaN or an infinity. */
   value: number;
+  /**
+   * Of a value that was printed: digits behind the decimal point, negative where not even the ones are told (`1.9e4`: -3). Absent: a number of a
+   * file, as it was written.
+   */
+  decimals?: number;
+  /** How often the steps of its stream have begun anew before (train/restarts.ts); absent: never. */
+  restart?: number;
   /** ms since epoch: in place of the event's, where the source states the point's own. */
   time?: number;
 }

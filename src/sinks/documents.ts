@@ -67,21 +67,39 @@ export function pointsDocuments(points: readonly PointFact[]): PointsDocument[] 
   return [...byId.values()];
 }
 
-/** Name, canonical name or null, value: how the points of a document are kept in JSON. */
-export type PointEntry = [name: string, canonical: string | null, value: number | string];
+/** How the points of a document are kept in JSON: name, canonical name or null, value, and what is not absent of decimals and restart. */
+export type PointEntry = [
+  name: string,
+  canonical: string | null,
+  value: number | string,
+  decimals?: number | null,
+  restart?: number,
+];
 
 export function pointEntries(points: readonly PointFact[]): PointEntry[] {
-  return points.map(({ name, canonical, value }) => [name, canonical, numberToJson(value)]);
+  return points.map(({ name, canonical, value, decimals, restart }) => {
+    const entry: PointEntry = [name, canonical, numberToJson(value)];
+    if (decimals !== undefined || restart !== undefined) entry.push(decimals ?? null);
+    if (restart !== undefined) entry.push(restart);
+    return entry;
+  });
 }
 
 export function storedPoints(
-  common: Omit<StoredPoint, 'name' | 'canonical' | 'value'>,
+  common: Omit<StoredPoint, 'name' | 'canonical' | 'value' | 'decimals' | 'restart'>,
   entries: readonly PointEntry[],
   wanted: string | undefined,
 ): StoredPoint[] {
   return entries
     .filter(([name, canonical]) => wanted === undefined || wanted === name || wanted === canonical)
-    .map(([name, canonical, value]) => ({ ...common, name, canonical, value: numberFromJson(value) ?? NaN }));
+    .map(([name, canonical, value, decimals = null, restart]) => ({
+      ...common,
+      name,
+      canonical,
+      value: numberFromJson(value) ?? NaN,
+      ...(decimals !== null && { decimals }),
+      ...(restart !== undefined && { restart }),
+    }));
 }
 
 /** Of each rank and name the newest, by attempt, then time. */

@@ -7,9 +7,9 @@
  *     caboose_resource_<group>_<measure>{run,attempt,rank,host,device}
  *                                                     measures of resources: caboose_resource_gpu_power_watts …
  *
- * A rank that is not known is an empty label, which Prometheus takes as none. A gauge moves only forward, by (attempt,
- * step), then time, so that a redelivery or a replay cannot turn it back; the first point of a later attempt of a rank
- * removes the gauges of the earlier one. Series end with their run (`endedGraceMs` later, so that the last values are
+ * A rank that is not known is an empty label, which Prometheus takes as none. A gauge moves only forward, by attempt, restart
+ * and step, then time, so that a redelivery or a replay cannot turn it back, and it does not change between sources of one metric (gauge-value.ts);
+ * the first point of a later attempt of a rank removes the gauges of the earlier one. Series end with their run (`endedGraceMs` later, so that the last values are
  * scraped), when their rank is silent for `runIdleMs`, and when their streams move to another indexer. Past `seriesMax`
  * no new series is made: the points are counted, and the log says so once.
  *
@@ -23,6 +23,8 @@ import type { Fact, PointFact } from '../core/fact.ts';
 import { silentLogger } from '../core/logger.ts';
 import type { Logger } from '../core/logger.ts';
 import { deviceOf, isResource } from '../core/resources.ts';
+import { firstValue, moveValue } from './gauge-value.ts';
+import type { GaugeValue, ToldValue } from './gauge-value.ts';
 
 export interface TrainGaugesOptions {
   registry: Registry;
@@ -131,9 +133,8 @@ interface RankGroup {
 interface Series {
   family: Family;
   labels: Record<string, string>;
-  value: number;
-  step: number | null;
-  time: number;
+  held: GaugeValue;
+  /** Where the last point came from. */
   stream: string;
 }
 
@@ -238,11 +239,12 @@ class Gauges implements TrainGauges {
 
   #set(group: RankGroup, fact: PointFact, { part, value, labels }: Place): void {
     const seriesKey = [part, ...Object.values(labels)].join(':');
-    const held = group.series.get(seriesKey);
-    if (held !== undefined) {
-      if (isForward(held, fact)) {
-        Object.assign(held, { value, step: fact.step, time: fact.time, stream: fact.stream });
-      }
+    const known = group.series.get(seriesKey);
+    const told = toldBy(fact, part, value);
+    const now = this.#clock.monotonic();
+    if (known !== undefined) {
+      moveValue(known.held, told, now);
+      if (known.held.source === told.source) known.stream = fact.stream;
       return;
     }
     const family = this.#seriesCount < this.#seriesMax ? this.#family(part) : undefined;
@@ -255,9 +257,7 @@ class Gauges implements TrainGauges {
         rank: fact.rank === null ? '' : String(fact.rank),
         ...labels,
       },
-      value,
-      step: fact.step,
-      time: fact.time,
+      held: firstValue(told, now),
       stream: fact.stream,
     };
     group.series.set(seriesKey, series);
@@ -285,7 +285,7 @@ class Gauges implements TrainGauges {
     this.#families.set(name, family);
     this.#register(name, this.#naming.help(part), () => {
       this.#sweep();
-      return [...family.series];
+      return [...family.series].map(({ labels, held: { value } }) => ({ labels, value }));
     });
     return family;
   }
@@ -308,7 +308,7 @@ class Gauges implements TrainGauges {
           help,
           type: 'gauge',
           aggregator: 'omit',
-          values: values().map(({ labels, value }) => ({ labels, value })),
+          values: values(),
         }),
       reset: () => undefined,
     };
@@ -385,10 +385,15 @@ function helpText(part: string): string {
   return `Last ${part.replaceAll('_', ' ')} of the training.`;
 }
 
-/** By step where both have one, else by time; equal is forward, so that a corrected value replaces the first. */
-function isForward(held: Series, fact: PointFact): boolean {
-  if (held.step !== null && fact.step !== null && held.step !== fact.step) return fact.step > held.step;
-  return fact.time >= held.time;
+/** The step is the stream's, whatever it is told with; else a name in a file is a source. */
+function toldBy(
+  { path, name, step, time, decimals, restart = 0 }: PointFact,
+  part: string,
+  value: number,
+): ToldValue {
+  const isStep = part === 'step';
+  const source = isStep ? path : `${path}\n${name}`;
+  return { source, value, step, time, restart, decimals: isStep ? undefined : decimals };
 }
 
 /**

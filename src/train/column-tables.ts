@@ -9,7 +9,7 @@ import { isMetricName } from './canonical.ts';
 import { namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
 import { progressOf, readBar } from './progress-bar.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 
 const lineMax = 1024;
@@ -72,6 +72,6 @@ function classColumn(text: string): string {
 function cellsOf(columns: readonly string[], cells: readonly string[], step: number | null): FactBody[] {
   return columns.flatMap((name, i) => {
     const value = readNumber(cells[i] ?? '');
-    return value === null || !isMetricName(name) ? [] : [point(step, name, value)];
+    return value === null || !isMetricName(name) ? [] : [printedPoint(step, name, value, cells[i] ?? '')];
   });
 }

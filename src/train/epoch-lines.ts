@@ -29,7 +29,8 @@ export const epochLineReader: FactReader = {
     const isEvaluation =
       evaluation.test(mode ?? iterMode ?? '') || evaluation.test(line.slice(0, found.index));
     const rest = line.slice(found.index + whole.length);
-    const statements = new Map([...separatedIn(rest), ...statementsIn(rest)]);
+    const statements = separatedIn(rest);
+    for (const [name, , text] of statementsIn(rest)) statements.set(name, text);
     const named = [...statements].filter(([name]) => isMetricName(name) && !timing.test(name));
     if (!named.some(([name]) => namesMetric(name))) return [];
     const step = isEvaluation ? null : stepAt(context, epoch, Number(done), Number(total));
@@ -51,8 +52,8 @@ export const epochSummaryReader: FactReader = {
     if (found === null || statesSettings(line)) return [];
     const rest = line.slice(found.index + found[0].length);
     const named = separatedIn(rest);
-    for (const [name, value] of statementsIn(rest))
-      if (!named.has(name) && isMetricName(name)) named.set(name, value);
+    for (const [name, , text] of statementsIn(rest))
+      if (!named.has(name) && isMetricName(name)) named.set(name, text);
     if (![...named.keys()].some((name) => canonicalName(name) !== null)) return [];
     return pointsOf(named, epochs === undefined ? Number(found[1]) : null, false);
   },

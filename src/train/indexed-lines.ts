@@ -6,7 +6,7 @@
 import { isMetricName } from './canonical.ts';
 import { namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
 
 const lineMax = 4096;
@@ -20,15 +20,16 @@ export const indexedLineReader: FactReader = {
   read({ line }) {
     const found = index.exec(line.slice(0, 256));
     if (found === null) return [];
-    const named: [name: string, value: number][] = [];
+    const named: [name: string, value: number, text: string][] = [];
     for (const piece of line.slice(found.index + found[0].length).split(/\t|, /, 256)) {
       const [, name = '', text = ''] = statement.exec(piece.trim()) ?? [];
       // LightGBM and XGBoost add the spread over folds: `0.6 + 0.01`, `0.6+0.01`.
-      const value = readNumber(text.replace(/[+±].{0,24}$/, ''));
+      const mean = text.replace(/[+±].{0,24}$/, '');
+      const value = readNumber(mean);
       if (value === null) return [];
-      if (isMetricName(name)) named.push([name, value]);
+      if (isMetricName(name)) named.push([name, value, mean]);
     }
     if (!named.some(([name]) => namesMetric(name)) && !line.includes('logging_writer')) return [];
-    return named.map(([name, value]) => point(Number(found[1]), name, value));
+    return named.map((statement) => printedPoint(Number(found[1]), ...statement));
   },
 };

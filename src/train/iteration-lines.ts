@@ -5,7 +5,7 @@
 import type { FactBody } from '../core/fact.ts';
 import { isMetricName } from './canonical.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
 
 const start = /(?:^|\s)(?:iter|iteration|step) (\d{1,12}): ([a-z][\w/ ]{0,60} .*)$/i;
@@ -22,8 +22,9 @@ export const iterationLineReader: FactReader = {
     for (const piece of (found[2] ?? '').split(/[,|] /, 64)) {
       const stated = statement.exec(piece.trim());
       const name = stated?.[1] ?? '';
-      const value = readNumber(stated?.[2] ?? '');
-      if (value !== null && isMetricName(name)) facts.push(point(Number(found[1]), name, value));
+      const text = stated?.[2] ?? '';
+      const value = readNumber(text);
+      if (value !== null && isMetricName(name)) facts.push(printedPoint(Number(found[1]), name, value, text));
     }
     return facts.some((fact) => fact.kind === 'point' && fact.canonical !== null) ? facts : [];
   },

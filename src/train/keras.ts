@@ -7,7 +7,7 @@
 import type { FactBody } from '../core/fact.ts';
 import { isMetricName } from './canonical.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 
 const epochLine = /^Epoch (\d{1,9})\/\d{1,9}\s*$/;
@@ -44,16 +44,16 @@ function readBar(line: string, context: TrainContext): FactBody[] {
   if (context.epoch === undefined || done !== total) return [progress];
   const step = context.epoch - 1;
   delete context.epoch;
-  return [progress, ...metricsOf(line).map(([name, value]) => point(step, name, value))];
+  return [progress, ...metricsOf(line).map((metric) => printedPoint(step, ...metric))];
 }
 
-function metricsOf(line: string): [name: string, value: number][] {
+function metricsOf(line: string): [name: string, value: number, text: string][] {
   return line
     .split(' - ')
     .slice(0, metricsMax)
-    .flatMap((part): [string, number][] => {
+    .flatMap((part): [string, number, string][] => {
       const [, name = '', text = ''] = metric.exec(part.trim()) ?? [];
       const value = readNumber(text);
-      return value === null || name === 'ETA' || !isMetricName(name) ? [] : [[name, value]];
+      return value === null || name === 'ETA' || !isMetricName(name) ? [] : [[name, value, text]];
     });
 }

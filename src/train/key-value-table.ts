@@ -5,7 +5,7 @@
  */
 import type { FactBody } from '../core/fact.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 
 const rule = /^-{16,200}$/;
@@ -40,6 +40,6 @@ function endTable(context: TrainContext): FactBody[] {
     const value = readNumber(text);
     return value === null || name.startsWith('time/') || stepName.test(name)
       ? []
-      : [point(step, name, value)];
+      : [printedPoint(step, name, value, text)];
   });
 }

@@ -28,9 +28,9 @@ export const loggedDictReader: FactReader = {
     const update = pairs.find(([name]) => updates.test(name))?.[1];
     if (update === undefined && !counted.test(before)) return [];
     const step = update === undefined ? stepOf(before) : readNumber(update);
-    const named = pairs.flatMap(([name, text]): [string, number][] => {
+    const named = pairs.flatMap(([name, text]): [string, string][] => {
       const value = readNumber(text);
-      return value === null || !isMetricName(name) || updates.test(name) ? [] : [[name, value]];
+      return value === null || !isMetricName(name) || updates.test(name) ? [] : [[name, text]];
     });
     return pointsOf(named, step, validation.test(before));
   },

@@ -6,7 +6,7 @@
 import type { FactBody } from '../core/fact.ts';
 import { canonicalName } from './canonical.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
 
 const iteration = /(?:^|\s)iteration {1,16}(\d{1,12})\/ {0,16}\d{1,12} \|/;
@@ -22,9 +22,10 @@ export const megatronReader: FactReader = {
     for (const field of line.slice(0, 8192).split('|', fieldsMax)) {
       const colon = field.lastIndexOf(':');
       const name = field.slice(0, Math.max(0, colon)).trim();
-      const value = colon < 0 ? null : readNumber(field.slice(colon + 1).trim());
+      const text = field.slice(colon + 1).trim();
+      const value = colon < 0 ? null : readNumber(text);
       if (value !== null && (canonicalName(name) !== null || name.endsWith(' loss')))
-        facts.push(point(step, name, value));
+        facts.push(printedPoint(step, name, value, text));
     }
     return facts;
   },

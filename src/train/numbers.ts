@@ -24,6 +24,14 @@ export function readNumber(text: string): number | null {
   }
 }
 
+/** Digits behind the decimal point that a number's text tells, negative where not even the ones are: of `4.50` 2, of `1.932e+04` -1. */
+export function decimalsIn(text: string): number {
+  const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
+  const point = mantissa.indexOf('.');
+  const places = point < 0 ? 0 : mantissa.length - point - 1;
+  return Number.isInteger(Number(exponent)) ? places - Number(exponent) : 0;
+}
+
 export function readStep(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }

@@ -6,7 +6,7 @@ import type { FactBody } from '../core/fact.ts';
 import { compilePattern } from '../core/linear-pattern.ts';
 import type { LinearPattern } from '../core/linear-pattern.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
 
 export interface OwnPattern {
@@ -43,7 +43,8 @@ function read(pattern: LinearPattern, groups: Record<string, string>, line: stri
   const stepText = pattern.groups.includes('step') ? found.group('step') : null;
   const step = stepText === null ? null : readNumber(stepText);
   return Object.entries(groups).flatMap(([name, group]) => {
-    const value = readNumber(found.group(group) ?? '');
-    return value === null ? [] : [point(step, name, value)];
+    const text = found.group(group) ?? '';
+    const value = readNumber(text);
+    return value === null ? [] : [printedPoint(step, name, value, text)];
   });
 }

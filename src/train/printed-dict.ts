@@ -7,7 +7,7 @@ import type { FactBody } from '../core/fact.ts';
 import { isMetricName } from './canonical.ts';
 import { readNumber } from './numbers.ts';
 import { stepBeside } from './progress-bar.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
 
 const pair = /'([^'\\]{1,200})': (?:'([^'\\]{0,64})'|([^\s,'{}[\]()]{1,64}))(?:, |\}$)/y;
@@ -27,7 +27,7 @@ export const printedDictReader: FactReader = {
     for (const [name, text] of pairs) {
       const value = readNumber(text);
       if (value !== null && (isMetricName(name) || name.endsWith('runtime')) && name !== 'epoch')
-        facts.push(point(step, name, value));
+        facts.push(printedPoint(step, name, value, text));
     }
     return facts;
   },

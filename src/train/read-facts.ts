@@ -24,6 +24,7 @@ import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
+import { countRestarts } from './restarts.ts';
 import { separatedStatementReader } from './separated-statements.ts';
 import { statementReader } from './statements.ts';
 import { tensorboardReader } from './tensorboard.ts';
@@ -71,6 +72,10 @@ export function readFacts(
   const after: TrainContext & Record<string, unknown> = { ...before, failures: { ...before.failures } };
   const bodies = readBodies(event, after, own);
   const observed = holdsResources(event.origin) ? [] : readObservations(event, bodies, after.failures ?? {});
+  if (!holdsResources(event.origin)) {
+    const restarts = countRestarts(event, bodies, observed, before.restarts);
+    if (restarts !== undefined) after.restarts = restarts;
+  }
   const all = observed.length === 0 ? bodies : [...bodies, ...observed];
   return { facts: all.length === 0 ? noFacts : factsOf(event, all), context: after };
 }

@@ -6,13 +6,16 @@ import type { EventKind, LogEvent } from '../core/event.ts';
 import type { FactBody, PointBody } from '../core/fact.ts';
 import type { Origin } from '../core/segment.ts';
 import { canonicalName } from './canonical.ts';
+import { decimalsIn } from './numbers.ts';
 import type { FailureMemory } from './observations/read-observations.ts';
+import type { RestartMemory } from './restarts.ts';
 
 /** What is remembered of the stream between events. Plain JSON, bounded. */
 export interface TrainContext {
   failures?: FailureMemory | undefined;
   /** The progress bars seen, by their total: steps done. At most `barsMax`. */
   bars?: Record<string, number>;
+  restarts?: RestartMemory | undefined;
   /** Keras: the epoch that has begun and not ended, from 1 on. */
   epoch?: number;
   /** The last line that counted iterations within epochs: see epoch-lines.ts. */
@@ -40,6 +43,11 @@ export interface FactReader {
   mayRead?: (origin: Origin) => boolean;
   matches(readable: ReadableEvent): boolean;
   read(readable: ReadableEvent, context: TrainContext): FactBody[];
+}
+
+/** A point whose value was printed: `text` is what stands there. */
+export function printedPoint(step: number | null, name: string, value: number, text: string): PointBody {
+  return { ...point(step, name, value), decimals: decimalsIn(text) };
 }
 
 export function point(step: number | null, name: string, value: number): PointBody {

@@ -8,7 +8,7 @@ import type { FactBody, PointBody } from '../core/fact.ts';
 import { canonicalName, isMetricName } from './canonical.ts';
 import { namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
 import { statementsIn, statesSettings, stepOf } from './statements.ts';
 
@@ -39,27 +39,29 @@ function readSeparated(line: string): FactBody[] {
   const named = separatedIn(line);
   if (named.size === 0) return [];
   const taken = new Set([...named.keys()].flatMap((name) => [name, name.slice(name.lastIndexOf(' ') + 1)]));
-  for (const [name, value] of statementsIn(line))
-    if (!taken.has(name) && isMetricName(name) && !updates.test(`${name} 0`)) named.set(name, value);
+  for (const [name, , text] of statementsIn(line))
+    if (!taken.has(name) && isMetricName(name) && !updates.test(`${name} 0`)) named.set(name, text);
   return pointsOf(named, step, validation.test(line));
 }
 
-/** The points of these statements; of a validation, where names do not tell so, `loss` is its loss. */
+/** The points of these names and printed numbers; of a validation, where names do not tell so, `loss` is its loss. */
 export function pointsOf(
-  named: Iterable<[string, number]>,
+  named: Iterable<[name: string, text: string]>,
   step: number | null,
   isValidation: boolean,
 ): PointBody[] {
-  return [...named].map(([name, value]) => {
-    const stated = point(step, name, value);
+  return [...named].flatMap(([name, text]) => {
+    const value = readNumber(text);
+    if (value === null) return [];
+    const stated = printedPoint(step, name, value, text);
     const isOfTraining = isValidation && stated.canonical?.startsWith('validation_') === false;
     return isOfTraining ? { ...stated, canonical: canonicalName(`val_${name}`) } : stated;
   });
 }
 
-/** The statements between separators; none if no name among them is known as a metric's. */
-export function separatedIn(line: string): Map<string, number> {
-  const named = new Map<string, number>();
+/** Names and printed numbers of the statements between separators; none if no name among them is known as a metric's. */
+export function separatedIn(line: string): Map<string, string> {
+  const named = new Map<string, string>();
   let side = '';
   let isKnown = false;
   for (const piece of line.split(separator, piecesMax)) {
@@ -73,7 +75,7 @@ export function separatedIn(line: string): Map<string, number> {
     const isSigned = sign.trim() !== '';
     const isMetric = canonicalName(full) !== null || namesMetric(full);
     isKnown ||= canonicalName(full) !== null || (isMetric && isSigned);
-    if (isMetric || (isSigned && !full.includes(' '))) named.set(full, value);
+    if (isMetric || (isSigned && !full.includes(' '))) named.set(full, text);
   }
   return isKnown ? named : new Map();
 }

@@ -9,7 +9,7 @@
 import type { FactBody } from '../core/fact.ts';
 import { canonicalName, isMetricName } from './canonical.ts';
 import { readNumber } from './numbers.ts';
-import { point } from './reader.ts';
+import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
 
 const lineMax = 8192;
@@ -42,24 +42,26 @@ export function readStatements(text: string): FactBody[] {
   const line = text.length > lineMax ? text.slice(0, lineMax) : text;
   const step = stepOf(line);
   if (step === null || statesSettings(line)) return [];
-  const values = new Map<string, number>();
-  for (const [name, value] of statementsIn(line))
-    if (isMetricName(name) && !values.has(name)) values.set(name, value);
-  if (![...values.keys()].some((name) => canonicalName(name) !== null)) return [];
+  const stated = new Map<string, Statement>();
+  for (const statement of statementsIn(line))
+    if (isMetricName(statement[0]) && !stated.has(statement[0])) stated.set(statement[0], statement);
+  if (![...stated.keys()].some((name) => canonicalName(name) !== null)) return [];
   // torchtitan: `validate step: 10  loss:  6.0`.
   const isValidation = line.includes('validate step');
-  return [...values].map(([name, value]) => {
-    const stated = point(step, name, value);
-    return isValidation ? { ...stated, canonical: canonicalName(`val_${name}`) } : stated;
+  return [...stated.values()].map(([name, value, text]) => {
+    const body = printedPoint(step, name, value, text);
+    return isValidation ? { ...body, canonical: canonicalName(`val_${name}`) } : body;
   });
 }
 
 const valueAt =
   /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(?=[\s,;|)\]}]|$)/iy;
 
+type Statement = [name: string, value: number, text: string];
+
 /** All statements of numbers in a line, from left to right. One pass: names are read backwards from `=` and `:`. */
-export function statementsIn(line: string): [name: string, value: number][] {
-  const found: [string, number][] = [];
+export function statementsIn(line: string): Statement[] {
+  const found: Statement[] = [];
   let behindLast = 0;
   let [colon, equals] = [line.indexOf(':'), line.indexOf('=')];
   while ((colon >= 0 || equals >= 0) && found.length < statementsMax) {
@@ -72,8 +74,9 @@ export function statementsIn(line: string): [name: string, value: number][] {
     let at = behindLast;
     while (at - mark < 16 && line.charCodeAt(at) === 32) at += 1;
     valueAt.lastIndex = at;
-    const value = readNumber((valueAt.exec(line)?.[1] ?? '').replace(/[,.]$/, ''));
-    if (value !== null) found.push([name, value]);
+    const text = (valueAt.exec(line)?.[1] ?? '').replace(/[,.]$/, '');
+    const value = readNumber(text);
+    if (value !== null) found.push([name, value, text]);
   }
   return found;
 }

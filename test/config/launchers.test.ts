@@ -9,6 +9,10 @@ describe('launchedAs', () => {
     // torchrun
     ['/l/job7_a1b2c3_4/attempt_2/3/stderr.log', { run: 'job7', attempt: '2', rank: '3' }],
     ['/l/exp/none_hd4t8ney/attempt_0/11/stdout.log', { folder: 'none_hd4t8ney', attempt: '0', rank: '11' }],
+    [
+      '/l/75bb90a5-66cf-4396-a72a-00b3b651c18c_aw42r1iz/attempt_0/1/stdout.log',
+      { folder: '75bb90a5-66cf-4396-a72a-00b3b651c18c_aw42r1iz', attempt: '0', rank: '1' },
+    ],
     ['/l/run/attempt_1/0/error.json', { attempt: '1', rank: '0' }],
     // Open MPI, Horovod, MindSpore, Paddle, DeepSpeed, Composer, NeMo
     ['/l/1/rank.04/stdout', { rank: '04' }],

@@ -74,6 +74,25 @@ describe('training gauges', () => {
     ]);
   });
 
+  it('keeps the exact value where a console tells it rounded, and follows a restart in one file', async () => {
+    const { gauges, lines } = setUp();
+    const told = (step: number, value: number, over: Partial<PointFact>) =>
+      point({ step, value, time: clock0 + step, ...over });
+    const printed = { decimals: 2, path: '/logs/console.log' };
+    gauges.take([
+      told(7, 2.51, printed),
+      told(7, 2.512_345, { name: 'train/loss', path: '/logs/tb/events' }),
+    ]);
+    gauges.take([told(7, 2.51, printed)]);
+    expect(await lines()).toContain('caboose_train_loss{run="r",attempt="0",rank="0"} 2.512345');
+    gauges.take([told(3, 3.25, { ...printed, restart: 1, time: clock0 + 100 })]);
+    gauges.take([told(8, 2.5, printed)]);
+    expect(await lines()).toEqual([
+      'caboose_train_loss{run="r",attempt="0",rank="0"} 3.25',
+      'caboose_train_step{run="r",attempt="0",rank="0"} 3',
+    ]);
+  });
+
   it('moves forward only: by step, then time, whatever order facts come in', async () => {
     const { gauges, lines } = setUp();
     gauges.take([
