@@ -77,7 +77,10 @@ export function readFacts(
 function readBodies(event: LogEvent, context: TrainContext): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
   const readable = { event, line: firstLine(event.message) };
-  for (const reader of readersFor(event)) if (reader.matches(readable)) return reader.read(readable, context);
+  for (const reader of readersFor(event)) {
+    const bodies = reader.matches(readable) ? reader.read(readable, context) : null;
+    if (bodies !== null) return bodies;
+  }
   return noBodies;
 }
 

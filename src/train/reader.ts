@@ -39,7 +39,8 @@ export interface FactReader {
   /** Whether it may match events from there; absent: from anywhere. Asked once a stream, `matches` for every event. */
   mayRead?: (origin: Origin) => boolean;
   matches(readable: ReadableEvent): boolean;
-  read(readable: ReadableEvent, context: TrainContext): FactBody[];
+  /** Null: it is none of this format after all, and the next reader is asked; `context` is as it was. */
+  read(readable: ReadableEvent, context: TrainContext): FactBody[] | null;
 }
 
 export function point(step: number | null, name: string, value: number): PointBody {
