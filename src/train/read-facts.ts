@@ -76,13 +76,16 @@ export function readFacts(
 
 function readBodies(event: LogEvent, context: TrainContext): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
-  const readable = { event, line: firstLine(event.message) };
+  const line = firstLine(event.message);
+  const readable = { event, line, namesStep: event.kind === 'line' && stepWord.test(line) };
   for (const reader of readersFor(event)) {
     const bodies = reader.matches(readable) ? reader.read(readable, context) : null;
     if (bodies !== null) return bodies;
   }
   return noBodies;
 }
+
+const stepWord = /step|iter|num_updates/i;
 
 type ReadersByKind = Readonly<Record<EventKind, readonly FactReader[]>>;
 const readersByOrigin = new WeakMap<Origin, ReadersByKind>();

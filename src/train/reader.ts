@@ -29,6 +29,8 @@ export interface TrainContext {
 export interface ReadableEvent {
   event: LogEvent;
   line: string;
+  /** The line has a word by which steps are counted: without it, it is not looked at any further for statements of one. */
+  namesStep: boolean;
 }
 
 export interface FactReader {

@@ -27,11 +27,9 @@ const validation = /\| (?:valid|test)\w{0,16} \||\bvalid(?:ate|ation)? (?:step|i
 export const separatedStatementReader: FactReader = {
   format: 'name value',
   kinds: ['line'],
-  matches: ({ line }) => line.length <= lineMax && hasStep.test(line),
+  matches: ({ line, namesStep }) => namesStep && line.length <= lineMax,
   read: ({ line }) => readSeparated(line),
 };
-
-const hasStep = /step|iter|num_updates/i;
 
 function readSeparated(line: string): FactBody[] | null {
   const update = line.includes('num_updates') ? updates.exec(line)?.[1] : undefined;
