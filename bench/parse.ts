@@ -6,9 +6,10 @@ import { takeIn } from '../src/events/take-in.ts';
 import { readFacts } from '../src/train/read-facts.ts';
 import { projectRoot } from './agent-process.ts';
 import type { Bench } from './bench.ts';
-import { trainingLines } from './training-lines.ts';
+import { trainingLines, wordyLines } from './training-lines.ts';
 
 const bytesMin = 100e6;
+const bytesMinAlone = 30e6;
 const segmentBytes = 256 * 1024;
 const fixtures = join(projectRoot, 'test/fixtures/logs');
 
@@ -18,7 +19,11 @@ const fixtures = join(projectRoot, 'test/fixtures/logs');
  */
 const timesPlainSplitMax = 60;
 
-/** Bytes to events to points on one core, as the indexer does it: real trainers' logs by turns, and generated training lines. */
+/**
+ * Bytes to events to points on one core, as the indexer does it. Mixed are real trainers' logs and generated training lines by turns, most
+ * of them generated, each of which states half a dozen metrics; so the kinds are measured by themselves, too: the real logs (short files,
+ * with progress bars and tracebacks more often than in a long run) and lines that state no metric, as most of a machine's log are.
+ */
 export const parse: Bench = {
   name: 'parse',
   about: 'segments to events to facts, lines per second of CPU on one core',
@@ -28,8 +33,11 @@ export const parse: Bench = {
       ...names.map((name) => ({ name, bytes: readFileSync(join(fixtures, name)) })),
       { name: 'generated.log', bytes: trainingLines(20_000) },
     ];
+    const wordyFiles = [{ name: 'wordy.log', bytes: wordyLines(20_000) }];
     const mixed: number[] = [];
+    const real: number[] = [];
     const generated: number[] = [];
+    const wordy: number[] = [];
     const plain: number[] = [];
     const times: number[] = [];
     for (let run = 0; run < runs; run += 1) {
@@ -37,28 +45,33 @@ export const parse: Bench = {
       const read = pace(files, (file) => readAll(file.name, file.bytes));
       plain.push(split);
       mixed.push(read);
-      generated.push(pace(files.slice(-1), (file) => readAll(file.name, file.bytes)));
+      real.push(pace(files.slice(0, -1), (file) => readAll(file.name, file.bytes), bytesMinAlone));
+      generated.push(pace(files.slice(-1), (file) => readAll(file.name, file.bytes), bytesMinAlone));
+      wordy.push(pace(wordyFiles, (file) => readAll(file.name, file.bytes), bytesMinAlone));
       times.push(split / read);
       await new Promise((resolve) => setImmediate(resolve));
     }
     return [
       { name: 'mixed logs', unit: 'lines/s', values: mixed },
+      { name: 'real logs', unit: 'lines/s', values: real },
       { name: 'generated lines', unit: 'lines/s', values: generated },
+      { name: 'lines without metrics', unit: 'lines/s', values: wordy },
       { name: 'plain split of the same', unit: 'lines/s', values: plain },
       { name: 'times a plain split', unit: '×', values: times, budget: { max: timesPlainSplitMax } },
     ];
   },
 };
 
-/** Lines per CPU second over at least `bytesMin` bytes. */
+/** Lines per CPU second over at least so many bytes. */
 function pace(
   files: readonly { name: string; bytes: Buffer }[],
   work: (file: { name: string; bytes: Buffer }) => number,
+  least = bytesMin,
 ): number {
   let bytes = 0;
   let lines = 0;
   const before = process.cpuUsage();
-  while (bytes < bytesMin) {
+  while (bytes < least) {
     for (const file of files) {
       work(file);
       lines += linesOf(file.bytes);

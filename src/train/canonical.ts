@@ -1,4 +1,6 @@
 /** One name for what frameworks call by many: the gauge `caboose_train_<canonical>`, and what search and charts join on. */
+import { remembered } from './remembered.ts';
+
 const namesOf = {
   loss: [
     'loss',
@@ -74,26 +76,17 @@ const canonicalOf = new Map<string, CanonicalName>(
   ),
 );
 
-/** What is known of a name. A log says the same few names again and again, so the answers are remembered, boundedly. */
 interface NameKind {
   canonical: CanonicalName | null;
   isStep: boolean;
   isMetric: boolean;
 }
-const namesRemembered = 4096;
-const remembered = new Map<string, NameKind>();
 
-function kindOf(name: string): NameKind {
-  let kind = remembered.get(name);
-  if (kind === undefined) {
-    const isStep = stepNames.has(name.toLowerCase());
-    const isMetric = name.length > 0 && name.length <= 256 && !isStep && !nonMetrics.test(name);
-    kind = { canonical: findCanonical(name), isStep, isMetric };
-    if (remembered.size >= namesRemembered) remembered.clear();
-    remembered.set(name, kind);
-  }
-  return kind;
-}
+const kindOf = remembered((name): NameKind => {
+  const isStep = stepNames.has(name.toLowerCase());
+  const isMetric = name.length > 0 && name.length <= 256 && !isStep && !nonMetrics.test(name);
+  return { canonical: findCanonical(name), isStep, isMetric };
+});
 
 /** Case, spaces, slashes, dots and dashes do not count: `Train/Loss` and `train_loss` are one. */
 export function canonicalName(name: string): CanonicalName | null {

@@ -28,7 +28,7 @@ export const columnTableReader: FactReader = {
   format: 'columns',
   kinds: ['line', 'progress'],
   matches: ({ event, line }) =>
-    (event.kind === 'line' && (startsRow.test(line) || headerBehind.test(event.message.slice(0, headMax)))) ||
+    (event.kind === 'line' && (startsRow.test(line) || hasHeaderBehind(event.message, line))) ||
     (event.kind === 'progress' && startsRow.test(line)),
   read({ line, event }, context) {
     const bar = event.kind === 'progress' ? readBar(line) : null;
@@ -37,6 +37,10 @@ export const columnTableReader: FactReader = {
     return event.message.split('\n', rowsMax).flatMap((row) => readRow(row, context));
   },
 };
+
+function hasHeaderBehind(message: string, line: string): boolean {
+  return message.length > line.length && headerBehind.test(message.slice(0, headMax));
+}
 
 function readRow(row: string, context: TrainContext): FactBody[] {
   if (row.length > lineMax) return [];

@@ -14,7 +14,7 @@ const statement = /^([A-Za-z][\w/-]{0,40}(?: [A-Za-z][\w/-]{0,40}){0,3}) ([^\s]{
 export const iterationLineReader: FactReader = {
   format: 'nanoGPT',
   kinds: ['line'],
-  matches: ({ line }) => line.length < 2048 && start.test(line),
+  matches: ({ line, namesStep }) => namesStep && line.length < 2048 && start.test(line),
   read({ line }) {
     const found = start.exec(line);
     if (found === null) return [];

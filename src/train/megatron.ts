@@ -15,7 +15,8 @@ const fieldsMax = 128;
 export const megatronReader: FactReader = {
   format: 'Megatron-LM',
   kinds: ['line'],
-  matches: ({ line }) => line.includes('iteration ') && iteration.test(line.slice(0, 256)),
+  matches: ({ line, namesStep }) =>
+    namesStep && line.includes('iteration ') && iteration.test(line.slice(0, 256)),
   read({ line }) {
     const step = Number(iteration.exec(line.slice(0, 256))?.[1]);
     const facts: FactBody[] = [];

@@ -1,3 +1,5 @@
+import { remembered } from './remembered.ts';
+
 /** Words by which the name of a metric is known where nothing else tells that a number is one. */
 const words: ReadonlySet<string> = new Set(
   (
@@ -8,9 +10,9 @@ const words: ReadonlySet<string> = new Set(
 );
 
 /** Does the name's last part, without digits that count, name a metric? `train-rmse`, `valid_0's l2`, `loss_cls`, `mAP50-95`. */
-export function namesMetric(name: string): boolean {
+export const namesMetric = remembered((name: string): boolean => {
   const parts = name.toLowerCase().split(/[^a-z0-9]+/, 16);
   return parts.some(
     (part) => words.has(part) || words.has(part.replace(/\d{1,4}$/, '')) || part.endsWith('loss'),
   );
-}
+});

@@ -21,7 +21,7 @@ import { mlflowReader } from './mlflow.ts';
 import { printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
 import { progressBarReader } from './progress-bar.ts';
-import type { FactReader, TrainContext } from './reader.ts';
+import type { FactReader, ReadableEvent, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
 import { countRestarts } from './restarts.ts';
@@ -82,11 +82,22 @@ export function readFacts(
 
 function readBodies(event: LogEvent, context: TrainContext, own: readonly FactReader[]): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
-  const readable = { event, line: firstLine(event.message) };
+  const readable = readableOf(event);
   const ownReader = own.find((reader) => reader.matches(readable));
-  if (ownReader !== undefined) return ownReader.read(readable, context);
-  for (const reader of readersFor(event)) if (reader.matches(readable)) return reader.read(readable, context);
+  if (ownReader !== undefined) return ownReader.read(readable, context) ?? noBodies;
+  for (const reader of readersFor(event)) {
+    const bodies = reader.matches(readable) ? reader.read(readable, context) : null;
+    if (bodies !== null) return bodies;
+  }
   return noBodies;
+}
+
+const stepWord = /step|iter|num_updates/i;
+
+/** What every reader is asked about. */
+export function readableOf(event: LogEvent): ReadableEvent {
+  const line = firstLine(event.message);
+  return { event, line, namesStep: event.kind === 'line' && stepWord.test(line) };
 }
 
 type ReadersByKind = Readonly<Record<EventKind, readonly FactReader[]>>;

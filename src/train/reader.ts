@@ -32,6 +32,8 @@ export interface TrainContext {
 export interface ReadableEvent {
   event: LogEvent;
   line: string;
+  /** The line has a word by which steps are counted: without it, it is not looked at any further for statements of one. */
+  namesStep: boolean;
 }
 
 export interface FactReader {
@@ -42,7 +44,8 @@ export interface FactReader {
   /** Whether it may match events from there; absent: from anywhere. Asked once a stream, `matches` for every event. */
   mayRead?: (origin: Origin) => boolean;
   matches(readable: ReadableEvent): boolean;
-  read(readable: ReadableEvent, context: TrainContext): FactBody[];
+  /** Null: it is none of this format after all, and the next reader is asked; `context` is as it was. */
+  read(readable: ReadableEvent, context: TrainContext): FactBody[] | null;
 }
 
 /** A point whose value was printed: `text` is what stands there. */

@@ -20,28 +20,34 @@ const statement =
 /** Behind a value, its mean so far: `Loss 6.9 (7.0)`. */
 const mean = / \([ \d.eE+-]{1,24}\)$/;
 const updates = /\bnum_updates[= ](\d{1,12})(?=[\s,|]|$)/;
+const beginsSides = /^loss (?:train|val)$/;
 const sides = /^(?:train|val|valid|test)$/;
 const validation = /\| (?:valid|test)\w{0,16} \||\bvalid(?:ate|ation)? (?:step|iter)/i;
 
 export const separatedStatementReader: FactReader = {
   format: 'name value',
   kinds: ['line'],
-  matches: ({ line }) => line.length <= lineMax && hasStep.test(line) && readSeparated(line).length > 0,
+  matches: ({ line, namesStep }) => namesStep && line.length <= lineMax,
   read: ({ line }) => readSeparated(line),
 };
 
-const hasStep = /step|iter|num_updates/i;
-
-function readSeparated(line: string): FactBody[] {
-  const update = updates.exec(line)?.[1];
+function readSeparated(line: string): FactBody[] | null {
+  const update = line.includes('num_updates') ? updates.exec(line)?.[1] : undefined;
   const step = update === undefined ? stepOf(line) : Number(update);
-  if (step === null || statesSettings(line)) return [];
+  if (step === null || statesSettings(line)) return null;
   const named = separatedIn(line);
-  if (named.size === 0) return [];
-  const taken = new Set([...named.keys()].flatMap((name) => [name, name.slice(name.lastIndexOf(' ') + 1)]));
-  for (const [name, , text] of statementsIn(line))
-    if (!taken.has(name) && isMetricName(name) && !updates.test(`${name} 0`)) named.set(name, text);
+  if (named.size === 0) return null;
+  const others = statementsIn(line);
+  if (others.length > 0) {
+    const taken = new Set([...named.keys()].flatMap((name) => [name, name.slice(name.lastIndexOf(' ') + 1)]));
+    for (const [name, , text] of others)
+      if (!taken.has(name) && isMetricName(name) && !countsUpdates(name)) named.set(name, text);
+  }
   return pointsOf(named, step, validation.test(line));
+}
+
+function countsUpdates(name: string): boolean {
+  return name.endsWith('num_updates') && updates.test(`${name} 0`);
 }
 
 /** The points of these names and printed numbers; of a validation, where names do not tell so, `loss` is its loss. */
@@ -65,13 +71,18 @@ export function separatedIn(line: string): Map<string, string> {
   let side = '';
   let isKnown = false;
   for (const piece of line.split(separator, piecesMax)) {
-    const [, name = '', sign = '', text = ''] = statement.exec(piece.trim().replace(mean, '')) ?? [];
+    const stated = statement.exec(piece.trim().replace(mean, ''));
+    if (stated === null) {
+      side = '';
+      continue;
+    }
+    const [, name = '', sign = '', text = ''] = stated;
     const value = readNumber(text);
     const isSide = side !== '' && sides.test(name);
     // litgpt: `loss train: 2.4, val: 2.5`.
-    side = /^loss (?:train|val)$/.test(name) ? 'loss ' : isSide ? side : '';
+    side = beginsSides.test(name) ? 'loss ' : isSide ? side : '';
     const full = isSide ? side + name : name;
-    if (value === null || named.has(full) || !isMetricName(full) || updates.test(`${full} 0`)) continue;
+    if (value === null || named.has(full) || !isMetricName(full) || countsUpdates(full)) continue;
     const isSigned = sign.trim() !== '';
     const isMetric = canonicalName(full) !== null || namesMetric(full);
     isKnown ||= canonicalName(full) !== null || (isMetric && isSigned);

@@ -20,7 +20,7 @@ const stepStatement =
 export const statementReader: FactReader = {
   format: 'name=value',
   kinds: ['line'],
-  matches: () => true,
+  matches: ({ namesStep }) => namesStep,
   read: ({ line }) => readStatements(line),
 };
 

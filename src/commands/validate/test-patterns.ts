@@ -4,7 +4,7 @@ import type { PointBody } from '../../core/fact.ts';
 import type { LogEvent } from '../../core/event.ts';
 import { ownReaders } from '../../train/own-patterns.ts';
 import type { OwnPattern } from '../../train/own-patterns.ts';
-import { readFacts } from '../../train/read-facts.ts';
+import { readFacts, readableOf } from '../../train/read-facts.ts';
 
 interface Example {
   line: string;
@@ -32,12 +32,12 @@ export async function testPatterns(
   };
   let context: Record<string, unknown> = {};
   for await (const event of events) {
-    const line = event.message.split('\n', 1)[0] ?? '';
-    const tested = test.patterns[readers.findIndex((reader) => reader.matches({ event, line }))];
+    const readable = readableOf(event);
+    const tested = test.patterns[readers.findIndex((reader) => reader.matches(readable))];
     const { facts, context: after } = readFacts(event, context, readers);
     context = after;
     const points = facts.filter((fact) => fact.kind === 'point');
-    const shown = line.slice(0, lineShownMax);
+    const shown = readable.line.slice(0, lineShownMax);
     if (tested === undefined) {
       test.others.lines += 1;
       if (points.length > 0) test.others.read += 1;
