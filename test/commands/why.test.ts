@@ -67,6 +67,46 @@ test('nothing of a run that is well; programs and settings in its directory are 
   );
 });
 
+/** A step every two seconds, a checkpoint each 100. */
+function training(steps: number): string {
+  const at = (second: number) => new Date(Date.UTC(2026, 10, 23, 10) + second * 1_000).toISOString();
+  return Array.from({ length: steps }, (_, i) => {
+    const saved = i % 100 === 0 ? `${at(2 * i)} INFO Saved checkpoint out/${i}.pt\n` : '';
+    return `${at(2 * i)} INFO step=${i} loss=2.5\n${saved}`;
+  }).join('');
+}
+
+test('warnings come last; and where the time went', async () => {
+  await write('run/train.log', `${training(250)}2026-11-23T12:00:00Z WARNING Received SIGTERM: 15\n`);
+  const { code, text } = await why(['run']);
+  expect(code).toBe(1);
+  expect(text).toMatch(/\n {2}1\. terminated[^]*\n {2}2\. hang: the run makes no steps any more\n/);
+  expect(text).toMatch(
+    /\n {2}Time: 2 h: 7 % steps, 93 % unknown\n {2}Not in a checkpoint: 49 steps \(1 min 38 s\) since step 200\n$/,
+  );
+  const { incidents, runs } = JSON.parse((await why(['run'], true)).text) as Record<
+    string,
+    { role: string }[]
+  >;
+  expect(incidents?.map(({ role }) => role)).toEqual(['root', 'warning']);
+  expect(runs).toMatchObject([{ run: 'run', ledger: { attempts: 1, productiveMs: 498_000 } }]);
+});
+
+test('a run that is well: where its time went', async () => {
+  await write('run/train.log', training(100));
+  expect((await why(['run'])).text).toMatch(
+    /nothing went wrong[^\n]*\n\n {2}Time: 3 min 18 s: 100 % steps\n/,
+  );
+});
+
+test('machines on which runs fail again and again', async () => {
+  for (const run of ['a', 'b'])
+    await write(`all/${run}/job.log`, 'step=1 loss=2\nsrun: error: n7: task 3: Killed\n');
+  expect((await why(['all'])).text).toMatch(
+    /\nWhere it failed first, again and again:\n {2}n7: 2 times in 2 runs \(killed\)\n$/,
+  );
+});
+
 test('a directory of runs answers by run', async () => {
   await write('all/good/train.log', 'step=1 loss=2\n');
   await write('all/bad/train.log', 'step=1 loss=2\nKilled\n');

@@ -43,7 +43,7 @@ export function blameText(blame: readonly Blame[]): string {
 }
 
 function headline(cause: RunCause): string {
-  if (cause.role === 'warning') return 'it is well, but look at this';
+  if (cause.role === 'warning') return 'no failure, but look at this';
   const where = cause.rank === null ? '' : `rank ${cause.rank}: `;
   return `${where}${adviceFor(cause.class, cause.details).title}`;
 }

@@ -98,7 +98,7 @@ function pieceOf(record: AttemptRecord, clock: Clock): Piece[] {
     if (line === null || line.clock !== clock) continue;
     if (best !== null && coverOf(best.line) >= coverOf(line)) continue;
     const from = clock === 'own' ? stream.firstOwn : line.since.time;
-    const until = clock === 'own' ? stream.lastOwn : line.anchor.time;
+    const until = clock === 'own' ? Math.max(stream.lastOwn, stream.failedOwn) : line.anchor.time;
     best = { record, line, from, until };
   }
   return best === null ? [] : [best];

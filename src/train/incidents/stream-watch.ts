@@ -26,6 +26,8 @@ export interface StreamWatch {
   lastOwn: number;
   lastObserved: number;
   firstOwn: number;
+  /** ms since epoch, by the text's own time: of the last failure that it tells. */
+  failedOwn: number;
   /** The last thing begun that is no step; null once it has ended, or a step came. */
   phase: PhaseFact | null;
   checkpoint: Checkpoint | null;
@@ -61,6 +63,7 @@ export function newStreamWatch({ rank, host }: FactBase): StreamWatch {
     lastOwn: -1,
     lastObserved: -1,
     firstOwn: -1,
+    failedOwn: -1,
     phase: null,
     checkpoint: null,
     saving: null,
@@ -91,7 +94,10 @@ export function watch(stream: StreamWatch, fact: Fact): void {
 
 function noteTime(stream: StreamWatch, { time, observed, kind }: Fact): void {
   // What tells of an end is no sign of life.
-  if (kind === 'observation') return;
+  if (kind === 'observation') {
+    if (time !== observed) stream.failedOwn = Math.max(stream.failedOwn, time);
+    return;
+  }
   stream.lastObserved = Math.max(stream.lastObserved, observed);
   if (time === observed) return;
   stream.lastOwn = Math.max(stream.lastOwn, time);

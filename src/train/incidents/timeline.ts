@@ -69,6 +69,7 @@ const gapsKnown = 8;
 const gapsAgain = 64;
 /** A gap of so many times the usual has held something else. */
 const longFactor = 3;
+const unorderedStrides = 4;
 
 export function newTimeline(fact: FactBase, step: number): Timeline {
   const clock = clockOf(fact);
@@ -100,6 +101,8 @@ export function tick(line: Timeline, fact: FactBase, step: number): number | nul
   if (fact.start <= line.last.start || step === line.lastStep) return null;
   const clock = clockOf(fact);
   const before = line.lastStep;
+  // Several processes that write to one file, and do not name themselves, are not in order.
+  if (step < before && before - step <= unorderedStrides * line.stride && step > line.stride) return null;
   line.last = fact;
   line.lastStep = step;
   line.ticks += 1;

@@ -411,19 +411,21 @@ export const signatures: readonly Signature[] = [
       /^\{.{0,400}'train_runtime': |`Trainer\.fit` stopped: `max_|^\s{0,8}Training completed\. Do not forget|process to finish\.\.\. \(success\)/m,
   },
   {
-    // Less sure than the above: a program may say so behind a failure, too. torchtitan, torchtune, hand-written loops
+    // Less sure than the above: a program may say so behind a failure, too. torchtitan, Megatron-LM, hand-written loops
     class: 'done',
     role: 'evidence',
     hints: [
       'raining complete',
       'raining finished',
       'raining is complete',
+      'raining is done',
       'raining is finished',
       'raining done',
+      'raining has finished',
       'inished training',
     ],
     pattern:
-      /\b[Tt]raining (?:is )?(?:completed?|finished|done)\b(?! (?:step|iter|epoch|\d))|\b[Ff]inished training\b(?! (?:step|iter|epoch|\d))/,
+      /\b[Tt]raining (?:is |has )?(?:completed?|finished|done)\b(?! (?:step|iter|epoch|\d))|\b[Ff]inished training\b(?! (?:step|iter|epoch|\d))/,
   },
   {
     class: 'recovered',

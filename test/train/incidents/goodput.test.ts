@@ -99,6 +99,25 @@ describe('a restart', () => {
   });
 });
 
+test('processes that write to one file without a name make no steps again', () => {
+  const training = new Training();
+  for (let i = 1; i <= 300; i += 1) {
+    for (const step of [i, i - 2, i - 1]) {
+      training.step = Math.max(step, 1);
+      training.wait(300).point({ loss: 2 });
+    }
+  }
+  expect(ledger([training])).toMatchObject({ stepsLost: 0, lostMs: 0, restartMs: 0 });
+});
+
+test('silence until somebody ended the run is unknown time', () => {
+  const training = new Training()
+    .steps(100)
+    .wait(60 * minute)
+    .observe('terminated', 'root', 'sure');
+  expect(ledger([training])).toMatchObject({ productiveMs: 99_000, idleMs: 60 * minute });
+});
+
 test('nothing is at risk of a run that is through', () => {
   const training = new Training().steps(100).phase('checkpoint').steps(50).observe('finished');
   expect(ledger([training]).atRisk).toBeNull();
