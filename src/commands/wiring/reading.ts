@@ -95,14 +95,17 @@ export function openItems(document: StreamDocument, options: { timeZone: string 
   return itemsOf(events, openFactsOf(events, document), document.indexPrefix);
 }
 
-/** The facts of a document's open events, as the log of facts holds them. */
-export function openFacts(document: StreamDocument, options: { timeZone: string }): Fact[] {
+/**
+ * What a document's open events say, as the log of facts holds it. Of a last line that is torn only a progress bar: that its process lives
+ * has to be known, and its number stands in front.
+ */
+export function openFacts(document: StreamDocument, events: readonly LogEvent[]): Fact[] {
   if (holdsResources(document.origin)) return [];
-  return asOpen(openFactsOf(openEvents(document, options), document));
-}
-
-export function asOpen(facts: readonly Fact[]): Fact[] {
-  return facts.map((fact) => ({ ...fact, open: true }));
+  const said = isTorn(document) ? events.filter(({ kind }) => kind === 'progress') : events;
+  return said
+    .flatMap((event) => readFacts(event, document.context.train).facts)
+    .filter(({ kind }) => kind === 'progress' || !isTorn(document))
+    .map((fact) => ({ ...fact, openAt: document.observed }));
 }
 
 /** None while the last line is torn. */
