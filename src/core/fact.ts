@@ -20,10 +20,10 @@ export interface FactBase {
   /** Of the event, if it has one. */
   version?: number;
   /**
-   * The event may yet grow: what it says may be another thing then. Holds until the facts of the closed event come, or later ones of the
-   * same stream and rank. Only in the log of facts.
+   * The event may yet grow: what it says may be another thing then. ms since epoch: when the last of it was observed. Holds until the
+   * facts of the closed event come, or later ones of the same stream and rank. Only in the log of facts.
    */
-  open?: true;
+  openAt?: number;
 }
 
 export interface PointBody {

@@ -73,7 +73,7 @@ async function readFacts(
   const signal = AbortSignal.any([context.signal, timeout]);
   try {
     for await (const some of transport.facts.read({ since: first - beforeRunMs, signal }))
-      for (const fact of some) if (fact.run === run) facts.take(fact, clock.monotonic());
+      for (const fact of some) if (fact.run === run) facts.take(fact, clock.monotonic(), null);
     if (timeout.aborted) await tellUnread(context, `they were not read within ${readingMsMax / 1000} s`);
   } catch (error) {
     await tellUnread(context, errorText(error));

@@ -15,7 +15,7 @@ import { unwatched } from '../../telemetry/stalls.ts';
 import type { WatchedPart, Work } from '../../telemetry/stalls.ts';
 import { rejectedLetter } from './letters.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
-import { asOpen, itemsOf, readSegment } from './reading.ts';
+import { itemsOf, openFacts as openFactsOf, readSegment } from './reading.ts';
 import { heldStreams } from './held.ts';
 import type { ReadingOptions, SegmentReading } from './reading.ts';
 import { Refusals } from './refusals.ts';
@@ -36,7 +36,7 @@ import { Storing, appendFacts, writeItems } from './storing.ts';
  * in, and it is released instead of committed.
  *
  * A partition is in one of: idle, working (one batch at a time), revoked (what it remembers is dropped).
- * An event that stays open is indexed provisionally after a second of quiet (in the fast lane a quarter of it), and its facts are told as
+ * An event that stays open is indexed provisionally after a second of quiet (in the fast lane a quarter of it), every ten seconds while it grows without any, and its facts are told as
  * those of an open event; the same ids are overwritten as it grows.
  *
  * Failure rule: an index or a log that is away is waited for, inside the write; a batch that fails otherwise is released and
@@ -81,8 +81,10 @@ interface PartitionMemory {
 interface OpenMemory {
   events: readonly LogEvent[];
   items: readonly IndexItem[];
-  facts: readonly Fact[];
+  facts: () => Fact[];
   indexed: boolean;
+  /** Monotonic ms: when what is open was shown last, or was begun. */
+  shownAt: number;
 }
 
 interface StreamMemory {
@@ -95,6 +97,8 @@ interface StreamMemory {
 /** Streams that are remembered per partition; the least recently used are loaded again when they are needed. */
 const streamsMax = 5_000;
 const provisionalIntervalMs = 100;
+/** A progress bar is redrawn without a second of quiet, perhaps for hours: so often it is shown all the same. */
+const growingIntervalMs = 10_000;
 /** News of the fast lane is shown before its writer has been quiet for long. */
 const fastProvisionalAfterMsMax = 250;
 
@@ -270,6 +274,8 @@ export class Indexing {
   }
 
   #remember(memory: PartitionMemory, stream: string, { document, open, openFacts }: Taken): void {
+    const takenAt = this.#options.clock.monotonic();
+    const known = memory.streams.get(stream)?.open ?? null;
     memory.streams.delete(stream);
     memory.streams.set(stream, {
       document,
@@ -279,10 +285,11 @@ export class Indexing {
           : {
               events: open,
               items: itemsOf(open, openFacts, document.indexPrefix),
-              facts: openFacts,
+              facts: () => openFactsOf(document, open, this.#options.ownReaders),
               indexed: false,
+              shownAt: isSameEvent(known, open) ? known.shownAt : takenAt,
             },
-      takenAt: this.#options.clock.monotonic(),
+      takenAt,
     });
     for (const [oldest, { open: waiting }] of memory.streams) {
       if (memory.streams.size <= streamsMax) break;
@@ -313,24 +320,32 @@ export class Indexing {
 
   /** Indexes provisionally what is open of streams that were quiet since then (monotonic ms). */
   async indexOpen(quietSince: Readonly<Record<Lane, number>>, signal: AbortSignal): Promise<void> {
+    const growingSince = this.#options.clock.monotonic() - growingIntervalMs;
     for (const lane of lanes) {
       const due: OpenMemory[] = [];
       for (const memory of this.#partitions.values()) {
         if (memory.lane !== lane) continue;
         for (const { open, takenAt } of memory.streams.values())
-          if (open && !open.indexed && takenAt <= quietSince[lane]) due.push(open);
+          if (open && !open.indexed && (takenAt <= quietSince[lane] || open.shownAt <= growingSince))
+            due.push(open);
       }
       if (due.length > 0) await this.#indexProvisionally(due, lane === 'fast', signal);
     }
   }
 
   async #indexProvisionally(due: readonly OpenMemory[], soon: boolean, signal: AbortSignal): Promise<void> {
-    for (const open of due) open.indexed = true;
+    for (const open of due) {
+      open.indexed = true;
+      open.shownAt = this.#options.clock.monotonic();
+    }
     const items = due.flatMap(({ items }) => [...items]);
     try {
       await this.#tellOpen(await writeItems({ ...this.#options, signal, soon }, items));
       // What a process says last stays open: nothing comes behind it.
-      await appendFacts(this.#options.facts, asOpen(due.flatMap(({ facts }) => [...facts])));
+      await appendFacts(
+        this.#options.facts,
+        due.flatMap(({ facts }) => facts()),
+      );
     } catch (error) {
       for (const open of due) open.indexed = false;
       throw error;
@@ -384,6 +399,10 @@ export class Indexing {
       'some things could not be taken in and are in the dead letters',
     );
   }
+}
+
+function isSameEvent(known: OpenMemory | null, open: readonly LogEvent[]): known is OpenMemory {
+  return known !== null && known.events[0]?.id === open[0]?.id;
 }
 
 function idsOf({ segments }: SegmentBatch): Set<string> {

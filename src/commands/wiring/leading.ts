@@ -14,6 +14,7 @@ import { unwatched } from '../../telemetry/stalls.ts';
 import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { RunKeeper } from '../../train/live/run-keeper.ts';
 import { IncidentBook } from './incident-book.ts';
+import { openEvents } from '../../events/take-in.ts';
 import { openFacts, openItems } from './reading.ts';
 import type { ReadingOptions } from './reading.ts';
 import { appendFacts } from './storing.ts';
@@ -200,7 +201,8 @@ class Leadership {
     for await (const document of index.streams({ openSince: this.#leftOpenSince })) {
       if (document.observed > until) continue;
       items.push(...openItems(document, reading));
-      facts.push(...openFacts(document, reading).filter((fact) => this.#isUntold(fact)));
+      const events = openEvents(document, reading);
+      facts.push(...openFacts(document, events, ownReaders).filter((fact) => this.#isUntold(fact)));
     }
     if (!this.#book.mayAct()) return;
     if (items.length > 0) await index.write(items, this.#tenure.signal);

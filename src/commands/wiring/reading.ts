@@ -107,14 +107,21 @@ export function openItems(document: StreamDocument, options: OpenReading): Index
   return itemsOf(events, openFactsOf(events, document, options.ownReaders), document.indexPrefix);
 }
 
-/** The facts of a document's open events, as the log of facts holds them. */
-export function openFacts(document: StreamDocument, options: OpenReading): Fact[] {
+/**
+ * What a document's open events say, as the log of facts holds it. Of a last line that is torn only a progress bar: that its process lives
+ * has to be known, and its number stands in front.
+ */
+export function openFacts(
+  document: StreamDocument,
+  events: readonly LogEvent[],
+  own?: ReadingOptions['ownReaders'],
+): Fact[] {
   if (holdsResources(document.origin)) return [];
-  return asOpen(openFactsOf(openEvents(document, options), document, options.ownReaders));
-}
-
-export function asOpen(facts: readonly Fact[]): Fact[] {
-  return facts.map((fact) => ({ ...fact, open: true }));
+  const said = isTorn(document) ? events.filter(({ kind }) => kind === 'progress') : events;
+  return said
+    .flatMap((event) => readFacts(event, document.context.train, own).facts)
+    .filter(({ kind }) => kind === 'progress' || !isTorn(document))
+    .map((fact) => ({ ...fact, openAt: document.observed }));
 }
 
 /** None while the last line is torn. */

@@ -36,19 +36,20 @@ export class RunFacts {
   readonly #streams = new Map<string, string>();
   /** ms since epoch: what was appended to the log of facts since then is held. */
   readonly heldSince: number;
-  /** ms since epoch: `observed` of the newest fact. */
+  /** ms since epoch: when the newest that was told was observed. */
   heard = 0;
-  /** How late the newest fact came, by the clocks of two machines. */
+  /** How late the newest came, by the clocks of two machines. */
   delayMs = 0;
 
   constructor(heldSince: number) {
     this.heldSince = heldSince;
   }
 
-  /** `at`: monotonic ms. False: it was held already. */
-  take(given: Fact, at: number): boolean {
+  /** `at`: monotonic ms. `now`: ms since epoch, of a fact that comes as it is told; null: it comes from the past. False: it was held already. */
+  take(given: Fact, at: number, now: number | null): boolean {
     const fact = this.#placed(given);
-    if (fact.open === true) return this.#takeOpen(fact, at);
+    this.#hear(fact, now);
+    if (fact.openAt !== undefined) return this.#takeOpen(fact, fact.openAt, at);
     this.#close(fact);
     if (fact.kind === 'observation' && !this.#isNew(fact.id)) return false;
     this.#note(fact, at);
@@ -92,17 +93,20 @@ export class RunFacts {
     return { ...fact, stream };
   }
 
-  #takeOpen(fact: Fact, at: number): boolean {
+  #takeOpen(fact: Fact, openAt: number, at: number): boolean {
     const { event, stream, rank, end, id } = fact;
     if (this.#ids.has(id)) return false;
     const known = this.#open.get(event);
     if (known !== undefined && (known.end > end || (known.end === end && known.facts.has(id)))) return false;
     const facts = known?.end === end ? known.facts : new Map<string, Fact>();
-    facts.set(id, fact);
+    // An event is dated by its beginning. That its process lives is known up to its end.
+    const isSign = fact.kind === 'point' || fact.kind === 'progress';
+    const sign = isSign ? { ...fact, observed: openAt, time: Math.max(fact.time, openAt) } : fact;
+    facts.set(id, sign);
     this.#open.delete(event);
     this.#open.set(event, { stream, rank, end, facts });
     if (this.#open.size > openMax) forgetFirst(this.#open.keys(), this.#open);
-    this.#note(fact, at);
+    this.#note(sign, at);
     return true;
   }
 
@@ -120,8 +124,14 @@ export class RunFacts {
     return true;
   }
 
+  /** An event that is closed late is old news: it was told of while it was open. */
+  #hear({ observed, openAt = observed }: Fact, now: number | null): void {
+    if (openAt <= this.heard) return;
+    this.heard = openAt;
+    this.delayMs = now === null ? 0 : now - openAt;
+  }
+
   #note(fact: Fact, at: number): void {
-    this.heard = Math.max(this.heard, fact.observed);
     if (fact.kind === 'observation' && fact.class === 'finished') this.#finished.add(fact.attempt);
     if (fact.kind !== 'point' && fact.kind !== 'progress') return;
     const key = `${fact.attempt}/${fact.rank ?? ''}`;

@@ -73,10 +73,9 @@ export class RunKeeper {
     const oldest = now - endedAfterMs;
     let taken = 0;
     for (const fact of facts) {
-      if (fact.observed < oldest) continue;
+      if ((fact.openAt ?? fact.observed) < oldest) continue;
       const kept = this.#of(fact.run);
-      if (!kept.facts.take(fact, at)) continue;
-      kept.facts.delayMs = isNews ? now - fact.observed : 0;
+      if (!kept.facts.take(fact, at, isNews ? now : null)) continue;
       kept.isDirty = true;
       taken += 1;
     }

@@ -324,14 +324,33 @@ describe('Indexing', () => {
     expect(bench.facts.filter(({ kind }) => kind === 'observation')).toEqual([]);
     await bench.clock.advance(2_000);
     const open = bench.facts.filter(({ kind }) => kind === 'observation');
-    expect(open).toMatchObject([{ class: 'python', open: true, end: before.length + raised.length - 1 }]);
+    expect(open).toMatchObject([
+      { class: 'python', openAt: expect.any(Number), end: before.length + raised.length - 1 },
+    ]);
     await bench.give([
       segmentOf('x\n', { start: before.length + raised.length, observed: bench.clock.now() }),
     ]);
     const [, closed, ...more] = bench.facts.filter(({ kind }) => kind === 'observation');
     expect(closed).toMatchObject({ id: open[0]?.id });
-    expect(closed?.open).toBeUndefined();
+    expect(closed?.openAt).toBeUndefined();
     expect(more).toEqual([]);
+  });
+
+  it('tells of a progress bar that is redrawn without a second of quiet', async () => {
+    await using bench = new Bench();
+    let start = 0;
+    for (let done = 1; done <= 50; done += 1) {
+      const text = `\r 5%|#     | ${done}/1000 [00:10<10:00,  2.00it/s]`;
+      await bench.give([segmentOf(text, { start, observed: bench.clock.now() })]);
+      start += text.length;
+      await bench.clock.advance(500);
+    }
+    const told = bench.facts.filter(({ openAt }) => openAt !== undefined);
+    expect(told.length).toBeGreaterThanOrEqual(2);
+    expect(told.length).toBeLessThanOrEqual(3);
+    expect(told.at(-1)).toMatchObject({ kind: 'progress', total: 1000 });
+    expect(told.at(-1)?.openAt).toBeGreaterThan(told.at(-1)?.observed ?? Infinity);
+    expect(new Set(told.map(({ id }) => id)).size).toBe(1);
   });
 
   it('takes in a line of the fast lane while a long batch of bulk is under way', async () => {

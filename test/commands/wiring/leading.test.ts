@@ -349,7 +349,7 @@ describe('the leader of a run that fails', () => {
     await bench.lead(7);
     await bench.clock.advance(60_000);
     expect(bench.incidents).toMatchObject([{ class: 'cuda-oom', resolved: null }]);
-    const open = bench.facts.facts.filter((fact) => fact.open);
+    const open = bench.facts.facts.filter((fact) => fact.openAt !== undefined && fact.kind === 'observation');
     expect(open).toHaveLength(1);
   });
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { readSegment } from '../../../src/commands/wiring/reading.ts';
+import { openFacts, readSegment } from '../../../src/commands/wiring/reading.ts';
 import type { Fact } from '../../../src/core/fact.ts';
 import type { Incident } from '../../../src/core/incident.ts';
 import type { StreamDocument } from '../../../src/core/stream-document.ts';
@@ -62,7 +62,7 @@ export class LiveRun {
     const reading = readSegment(before, carried(segment), { timeZone: 'UTC', now: observed });
     this.#documents.set(stream, reading.document);
     this.give(reading.facts);
-    this.#open.set(stream, { facts: reading.openFacts, at: this.clock.monotonic() });
+    this.#open.set(stream, { facts: openFacts(reading.document, reading.open), at: this.clock.monotonic() });
   }
 
   give(facts: readonly Fact[]): void {
@@ -82,7 +82,7 @@ export class LiveRun {
     for (const [stream, { facts, at }] of this.#open)
       if (this.clock.monotonic() - at >= 1_000) {
         this.#open.delete(stream);
-        this.give(facts.map((fact) => ({ ...fact, open: true as const })));
+        this.give(facts);
       }
     const open = [...this.stored.values()].filter(({ resolved }) => resolved === null);
     const knownOf = (run: string) => [...this.stored.values()].filter((incident) => incident.run === run);

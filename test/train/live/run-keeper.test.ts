@@ -201,6 +201,23 @@ describe('a run that is well', () => {
     expect(late.told).toEqual([]);
   });
 
+  it('has none of an exception while its bar goes on, which is one event that stays open', async () => {
+    const live = new LiveRun();
+    const bar = (done: number): string =>
+      `\r${Math.round(done / 10)}%|###       | ${done}/1000 [00:${10 + (done % 50)}<10:00,  1.00it/s]`;
+    for (let done = 1; done < 20; done += 1) {
+      live.write(bar(done));
+      await live.pass(5_000);
+    }
+    live.write(`\n${caught('ConnectionError: no')}`);
+    for (let done = 20; done < 60; done += 1) {
+      live.write(bar(done));
+      await live.pass(5_000);
+    }
+    expect(live.facts.some(({ kind }) => kind === 'observation')).toBe(true);
+    expect(live.told).toEqual([]);
+  });
+
   it('is judged by its log although that was rotated a hundred times', async () => {
     const live = new LiveRun();
     for (let number = 0; number < 100; number += 1) {
