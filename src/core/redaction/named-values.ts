@@ -30,6 +30,8 @@ interface Name {
 }
 
 interface FoundName {
+  /** Lower case: what it is known by. */
+  text: string;
   start: number;
   end: number;
   /** All of the identifier, in lower case, without `_`, `-` and `.`. */
@@ -58,7 +60,7 @@ export function namedValueAt(bytes: Buffer, at: number): Secret | null {
     if (start < 0 || is(bytes, end, wordClass) || !isName(bytes, start, text)) continue;
     const from = runStart(bytes, start, identifierClass, Math.max(0, start - identifierBytesMax));
     const identifier = textOf(bytes, from, end).toLowerCase().replaceAll(/[-_.]/g, '');
-    return read(bytes, { start: from, end, identifier });
+    return read(bytes, { text, start: from, end, identifier });
   }
   return null;
 }
@@ -71,10 +73,10 @@ function isName(bytes: Buffer, start: number, text: string): boolean {
 
 function password(bytes: Buffer, name: FoundName): Secret | null {
   const value = valueBehind(bytes, name);
-  if (!value || isPlaceholder(bytes, value, name)) return null;
+  if (!value) return null;
+  if (isPlaceholder(bytes, value, name)) return unless(value);
   // `password: str`, or a word in a sentence: between words alone, only what looks like a secret is one.
-  if (value.sign === ' ' && !looksRandom(bytes, value, 16))
-    return value.open ? held(value, 'password') : null;
+  if (value.sign === ' ' && !looksRandom(bytes, value, 16)) return unless(value);
   return secretOf(value, 'password');
 }
 
@@ -101,11 +103,12 @@ function key(bytes: Buffer, name: FoundName): Secret | null {
 
 function keyed(bytes: Buffer, name: FoundName, kind: SecretKind): Secret | null {
   const value = valueBehind(bytes, name);
-  if (!value || isPlaceholder(bytes, value, name)) return null;
-  const { start, end, open, sign, quoted } = value;
+  if (!value) return null;
+  if (isPlaceholder(bytes, value, name)) return unless(value);
+  const { start, end, sign, quoted } = value;
   const isSaid = sign === ':' && !quoted;
   const isEnough = end - start >= 8 && (!isSaid || count(bytes, start, end, classes.digit) > 0);
-  if (!isEnough || (sign === ' ' && !looksRandom(bytes, value, 16))) return open ? held(value, kind) : null;
+  if (!isEnough || (sign === ' ' && !looksRandom(bytes, value, 16))) return unless(value);
   return secretOf(value, kindOf(name, kind));
 }
 
@@ -115,20 +118,22 @@ const ofModels =
 
 function token(bytes: Buffer, name: FoundName): Secret | null {
   const value = valueBehind(bytes, name);
-  if (!value || isPlaceholder(bytes, value, name)) return null;
+  if (!value) return null;
+  if (isPlaceholder(bytes, value, name)) return unless(value);
   const kind = kindOf(name, 'token');
   if (ofModels.test(name.identifier)) return null;
   // In the environment a token is one: HF_TOKEN=…
   const isVariable = value.sign === '=' && !/[a-z]/.test(textOf(bytes, name.start, name.end));
   if (isVariable && value.end - value.start >= 8 && !isNumber(bytes, value)) return secretOf(value, kind);
   if (looksRandom(bytes, value, value.open ? 8 : 16)) return secretOf(value, kind);
-  return value.open ? held(value, kind) : null;
+  return unless(value);
 }
 
 /** `Authorization: Bearer …` */
 function authorization(bytes: Buffer, name: FoundName): Secret | null {
   const value = valueBehind(bytes, name);
-  if (!value || isPlaceholder(bytes, value, name)) return null;
+  if (!value) return null;
+  if (isPlaceholder(bytes, value, name)) return unless(value);
   const schemeEnd = runEnd(bytes, value.start, alphanumeric);
   const scheme = textOf(bytes, value.start, schemeEnd).toLowerCase();
   const isScheme = ['bearer', 'basic', 'token', 'apikey', 'bot', 'key'].includes(scheme);
@@ -139,7 +144,7 @@ function authorization(bytes: Buffer, name: FoundName): Secret | null {
     ? value.end
     : runEnd(bytes, start, identifierClass | classes.base64 | classes.padding);
   const credentials = { ...value, start, end, open: end === bytes.length };
-  if (isPlaceholder(bytes, credentials, name)) return null;
+  if (isPlaceholder(bytes, credentials, name)) return unless(credentials);
   return end - start >= 8 || credentials.open ? secretOf(credentials, 'authorization') : null;
 }
 
@@ -149,7 +154,7 @@ function login(bytes: Buffer, name: FoundName): Secret | null {
   const value = valueBehind(bytes, name);
   if (value?.sign !== ' ' || value.quoted) return null;
   const isKey = value.end - value.start === 40 && looksRandom(bytes, value, 40);
-  if (!isKey) return value.open ? held(value, 'wandb') : null;
+  if (!isKey) return unless(value);
   return secretOf(value, 'wandb');
 }
 
@@ -157,9 +162,9 @@ function secretOf({ start, end, open }: NamedValue, kind: SecretKind): Secret {
   return { start, end, kind, open };
 }
 
-/** Not enough of it is there. */
-function held({ start }: NamedValue, kind: SecretKind): Secret {
-  return { start, end: start, kind, open: true };
+/** No secret, unless more of it is to come. */
+function unless({ start, open }: NamedValue): Secret | null {
+  return open ? { start, end: start, kind: 'secret', open } : null;
 }
 
 /** Before a name that is coloured stands what colours it: `32m`. */
@@ -197,7 +202,7 @@ function isNumber(bytes: Buffer, { start, end }: Pick<NamedValue, 'start' | 'end
 }
 
 const placeholders = new Set(
-  'none null nil undefined true false yes no empty unset missing required optional redacted hidden masked str string bytes int any secretstr'.split(
+  'none null nil undefined true false yes no empty unset missing required optional redacted hidden masked str string bytes int any bool float dict list object callable unicode secretstr await new not lambda'.split(
     ' ',
   ),
 );
@@ -206,11 +211,12 @@ const placeholders = new Set(
 function isPlaceholder(bytes: Buffer, value: NamedValue, name: FoundName): boolean {
   const { start, end, quoted } = value;
   if (end <= start) return true;
-  const text = textOf(bytes, start, Math.min(end, start + 128));
+  // A usage has brackets around what it names.
+  const text = textOf(bytes, start, Math.min(end, start + 128)).replace(/[\])},;]+$/, '');
   const lower = text.toLowerCase();
   if (
     placeholders.has(lower) ||
-    /^(?:\*+$|[xX]{3,}$|\.{2,}$|<|\$\{|\$\(|\{\{|%\()/.test(text) ||
+    /^(?:\*+$|[xX]{3,}$|\.{2,}$|<|\$\{|\$\(|\{\{|%\(|%[sdr]$)/.test(text) ||
     /^\$[A-Z_]+$/.test(text)
   )
     return true;
@@ -220,5 +226,8 @@ function isPlaceholder(bytes: Buffer, value: NamedValue, name: FoundName): boole
     behind === 0x28 ||
     behind === 0x5b ||
     /^(?:self|args|os|cfg|config|settings|opt|hparams|kwargs|optional)[.[]/.test(lower);
+  // `self.password = password`, and `--password PASSWORD` in a usage.
+  const isApart = bytes[start - 1] === 0x20 || lower.includes('.');
+  if (isApart && lower.endsWith(name.text) && value.sign !== ':') return true;
   return isCode || lower === name.identifier || lower.replaceAll(/[-_.]/g, '').endsWith(name.identifier);
 }

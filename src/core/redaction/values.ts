@@ -44,11 +44,18 @@ export function valueBehind(bytes: Buffer, name: { start: number; end: number })
   // The first letter of b'…', r'…' and u'…'.
   const prefixed = is(bytes, from, classes.lower) && quoteAt(bytes, from + 1) ? from + 1 : from;
   const quote = quoteAt(bytes, prefixed);
-  if (quote) return quotedValue(bytes, quote, kind);
+  // Arguments in a list have a flag before them, and a pair begins with its name: other lists are of names.
+  if (kind === ',' && !isFlag && bytes[name.start - 2] !== 0x28) return null;
+  if (quote) return isEnd(bytes, quote) ? null : quotedValue(bytes, quote, kind);
   // A pair or a list has each of its parts in quotes.
   if (kind === ',') return null;
   const isWhole = isFlag ? kind !== ':' : isVariable(bytes, name.start, sign);
   return bareValue(bytes, from, kind, isWhole);
+}
+
+/** A quote that ends what began before the name: `"Password: ")`. */
+function isEnd(bytes: Buffer, { end }: Quote): boolean {
+  return [0x29, 0x2c, 0x3b, 0x5d, 0x7d, newline].includes(bytes[end] ?? 0);
 }
 
 interface Sign {
@@ -63,7 +70,9 @@ function signIn(
 ): Sign | null {
   switch (bytes[at]) {
     case 0x3d:
-      return { sign: '=', end: bytes[at + 1] === 0x3e || bytes[at + 1] === 0x3d ? at + 2 : at + 1 };
+      // `==` compares: source code in a traceback.
+      if (bytes[at + 1] === 0x3d) return null;
+      return { sign: '=', end: bytes[at + 1] === 0x3e ? at + 2 : at + 1 };
     case 0x3a:
       return { sign: ':', end: bytes[at + 1] === 0x3d ? at + 2 : at + 1 };
     case 0x2c:
@@ -73,7 +82,7 @@ function signIn(
       return isApart && end - at >= dotsMin ? { sign: '.', end } : null;
     }
     case 0x7c:
-      return isApart ? { sign: ':', end: at + 1 } : null;
+      return isApart && !isQuoted ? { sign: ':', end: at + 1 } : null;
     default:
       // A table drawn with boxes: │
       if (isApart && bytes[at] === 0xe2 && bytes[at + 1] === 0x94 && bytes[at + 2] === 0x82)
