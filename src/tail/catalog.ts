@@ -12,7 +12,6 @@ import type { FileStat, FileSystem, OpenFile } from './file-system.ts';
 import { followedFile, hasUnread, isToBeginAnew, mayBeCopiedOver } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
-import { noZeros } from './holes.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
 import { unsentOf } from './resend.ts';
 
@@ -132,7 +131,6 @@ export class Catalog {
   /** The file's bytes before the offset are others now. Its stream looks for a copy, it begins a new one. */
   orphan(file: FollowedFile, lastSize: number): void {
     const { stream, unsent, unwatched } = file;
-    Object.assign(file, { zeros: noZeros(), doneSize: 0, doneMtimeMs: 0, nextPollAt: 0 });
     if (!stream) return;
     file.waitsFor = this.#orphans.add({
       stream,
@@ -324,19 +322,12 @@ export class Catalog {
     return orphan !== null;
   }
 
-  /**
-   * A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. So may a rotated one
-   * that was not read since it changed, which was a copy before.
-   */
+  /** A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
-    if (!file || candidate.compressed || (file.stream && !mayBeRewritten(file, candidate.stat))) return;
+    if (!file || file.stream || candidate.compressed) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
     if (!orphan || orphan === 'unknown' || !this.#orphans.mayGoTo(candidate, orphan)) return;
-    if (file.stream) {
-      if (await this.#comparison.mayHold(candidate, file.stream)) return;
-      this.orphan(file, file.size);
-    }
     const { stream, unsent, unwatched } = orphan;
     file.stream = stream;
     file.previous = null;
@@ -410,10 +401,6 @@ export class Catalog {
 
 function fileOf(candidate: Candidate, now: number): FollowedFile {
   return followedFile(pathOf(candidate), candidate.stat, now, candidate.compressed?.place);
-}
-
-function mayBeRewritten({ path, family, doneSize, doneMtimeMs }: FollowedFile, stat: FileStat): boolean {
-  return path !== family && (stat.size !== doneSize || stat.mtimeMs !== doneMtimeMs);
 }
 
 /** Wall ms, when a file got what it holds: of one that was rewritten that is not known. */

@@ -347,6 +347,10 @@ export class Cutter {
       'truncated or rewritten: a new stream begins',
     );
     this.#catalog.orphan(file, lastSize);
+    file.zeros = noZeros();
+    file.doneSize = 0;
+    file.doneMtimeMs = 0;
+    file.nextPollAt = 0;
     return nothing;
   }
 

@@ -149,28 +149,6 @@ describe('a copy', () => {
     },
   );
 
-  it('that is written over an older one is found though there is no room to read it', async () => {
-    await using t = await TailHarness.create();
-    await mkdir(t.logs, { recursive: true });
-    await appendFile(t.path('a.log'), 'one\n');
-    await t.start();
-    await copyFile(t.path('a.log'), t.path('a.log.1'));
-    await truncate(t.path('a.log'), 0);
-    await t.pass(10_000);
-    await appendFile(t.path('a.log'), 'two, and longer\n');
-    await appendFile(t.path('big.log'), 'big\n');
-    await t.pass(2600);
-    t.publisher.acks = false;
-    await copyFile(t.path('a.log'), t.path('a.log.1'));
-    await truncate(t.path('a.log'), 0);
-    await appendFile(t.path('big.log'), `${'x'.repeat(999)}\n`.repeat(10_000));
-    await t.pass(5000);
-    t.publisher.release();
-    await t.pass(20_000);
-    const texts = t.publisher.published.map(({ segment }) => segment.bytes.toString());
-    expect(texts.filter((text) => !/^(big|x)/.test(text)).join('')).toBe('one\ntwo, and longer\n');
-  });
-
   it('is not seen in an empty file that was rotated away: it does not hold up its successor', async () => {
     await using t = await TailHarness.create();
     withoutBirthTimes(t);
