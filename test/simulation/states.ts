@@ -94,7 +94,10 @@ export class States {
         .filter(({ first }) => first.path === path)
         .sort((a, b) => a.first.created - b.first.created);
       for (const [i, stream] of streams.entries()) this.#judgeStream(stream, streams[i - 1], contents);
-      this.#judgeLast(path, streams.at(-1), contents.at(-1));
+      // A lost decision, and a clock that was set back, may give a later state an earlier time.
+      const isLast = ({ bytes }: StateStream) => contents.at(-1)?.equals(bytes) === true;
+      const last = this.#ledger.atLeastOnce ? streams.findLast(isLast) : streams.at(-1);
+      this.#judgeLast(path, last, contents.at(-1));
     }
   }
 
