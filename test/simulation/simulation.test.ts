@@ -12,7 +12,7 @@ import { shrink } from './shrink.ts';
 const knownSeeds = { first: 300_000, count: 1_000 };
 const freshSeeds = {
   first: Number(process.env['CABOOSE_SIMULATION_SEED'] ?? randomInt(10_000_000, 4_000_000_000)),
-  count: 300,
+  count: 100,
 };
 const workersMax = 4;
 /** Seeds that once were reported as a violation. */

@@ -5,7 +5,8 @@
  *   than anything that it has done between steps before. In a checkpoint, an evaluation, a compilation it is longer; before `beatsMin`
  *   intervals are known nothing is told.
  * - One rank that is silent while others go on is none: ranks that wait for each other stop together, so its log is what is missing.
- * - Of a run that is under way (`now`) silence lasts until now. From files it is told only where somebody ended the run from outside, in the
+ * - Of a run that is under way (`now`) silence lasts until now, and counts only where steps are known to be missing: a bar is not full, or a rank
+ *   is behind the others. Many a trainer ends without a word; what is silent altogether is told as that. From files it is told only where somebody ended the run from outside, in the
  *   same file, long after its last step: a log that just ends says nothing.
  */
 import type { PhaseName } from '../../core/fact.ts';
@@ -53,6 +54,7 @@ export function hangOf(record: AttemptRecord, live: readonly Kept[], now: number
   const shortest = silences.reduce((a, b) => (b.ms < a.ms ? b : a));
   if (!(shortest.ms > patience) || shortest.ms > silenceMaxMs) return null;
   const laggard = laggardOf(silences);
+  if (now !== null && !isMidway(silences, laggard)) return null;
   const { line, stream } = laggard ?? shortest;
   const cause = causeOfFact(line.last, 'hang', message(shortest, laggard, silences));
   return { ...cause, rank: stream.rank, ranks: stream.rank === null ? [] : [stream.rank] };
@@ -84,6 +86,12 @@ function silencesAt(record: AttemptRecord, live: readonly Kept[], now: number): 
     line,
     ms: now - heardOf(record.watched, stream.rank),
   }));
+}
+
+/** Steps are missing, as far as is known: ranks that print alike end at the same one. */
+function isMidway(silences: readonly Silence[], laggard: Silence | null): boolean {
+  if (silences.some(({ stream }) => stream.barTotal > 0 && !stream.isComplete)) return true;
+  return laggard !== null && silences.every(({ line }) => line.stride === laggard.line.stride);
 }
 
 /** By whatever file of the rank. */

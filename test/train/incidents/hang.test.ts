@@ -16,7 +16,11 @@ function hangs(trainings: readonly Training[], now: number | null): string[] {
 }
 
 /** Under way: read as it is written. */
-const underWay = (rank: number | null = null) => new Training({ rank, isDated: false });
+const unbounded = (rank: number | null = null) => new Training({ rank, isDated: false });
+
+/** It says how many steps it wants to make. */
+const underWay = (rank: number | null = null) =>
+  unbounded(rank).tell({ kind: 'progress', step: 0, total: 1_000_000, rate: null, label: null });
 
 describe('a run under way that makes no steps is told', () => {
   test('before the ten minutes after which NCCL gives up', () => {
@@ -32,7 +36,7 @@ describe('a run under way that makes no steps is told', () => {
   });
 
   test('with the rank that is behind', () => {
-    const runs = [0, 1, 2, 3].map((rank) => underWay(rank).steps(rank === 2 ? 199 : 200));
+    const runs = [0, 1, 2, 3].map((rank) => unbounded(rank).steps(rank === 2 ? 199 : 200));
     const [cause] = told(runs, (runs[0]?.time ?? 0) + 6 * minute);
     expect(cause).toMatchObject({ class: 'hang', rank: 2 });
     expect(cause?.message).toMatch(/rank 2 stands at step 199, the others are at 200$/);
@@ -85,13 +89,14 @@ describe('a run that is well is not', () => {
     [
       'its bar is full',
       () => {
-        const run = underWay();
+        const run = unbounded();
         for (let i = 1; i <= 100; i += 1)
           run.wait(1_000).tell({ kind: 'progress', step: i, total: 100, rate: 1, label: null });
         return run;
       },
       60,
     ],
+    ['it does not say how many steps it wants to make, and may be through', () => unbounded().steps(200), 60],
     ['silent for days: it has ended', () => underWay().steps(100), 3 * 24 * 60],
   ];
   test.each(cases)('%s', (_, make, minutes) => {
