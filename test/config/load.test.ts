@@ -184,9 +184,9 @@ describe('errors', () => {
     ['source: { timeZone: Mars/Olympus }', 'must be UTC or an IANA zone'],
     [
       'source: { redactPatterns: ["EMP[0-9]+", "(a"] }',
-      '1:41 source.redactPatterns[1] is no pattern that can be used: error parsing regexp: missing closing ): `(a`',
+      '1:41 source.redactPatterns[1] is no pattern that can be used: missing closing ), at character 1',
     ],
-    ['source: { redactPatterns: ["(?=a)b"] }', 'invalid or unsupported Perl syntax: `(?=`'],
+    ['source: { redactPatterns: ["(?=a)b"] }', 'invalid or unsupported Perl syntax, at character 1'],
     ['source: { redactPatterns: ["a*"] }', 'it matches even an empty line'],
     [
       'source: { redact: off, redactPatterns: [a] }',
