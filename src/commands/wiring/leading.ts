@@ -246,7 +246,7 @@ class Leadership {
     await this.#book.write({ ...incident, resolved: now, resolution: 'ended' });
   }
 
-  /** A run that has failed, or says that it has come to its end, is silent for that reason. */
+  /** A run that has failed, hangs, or says that it has come to its end, is silent for that reason. */
   #isNews({ run, attempt }: RunSummary, silentMs: number): boolean {
     const { silentAfterMs, incidentRules } = this.#options;
     if (
@@ -255,7 +255,8 @@ class Leadership {
     )
       return false;
     if (this.#keeper.hasFinished(run, attempt)) return false;
-    return !this.#book.of(run).some(({ role, resolved }) => role === 'root' && resolved === null);
+    const open = this.#book.of(run).filter(({ resolved }) => resolved === null);
+    return !open.some(({ role, class: name }) => role === 'root' || name === 'hang');
   }
 }
 

@@ -4,6 +4,7 @@ import type { LeadingOptions } from '../../../src/commands/wiring/leading.ts';
 import { readSegment } from '../../../src/commands/wiring/reading.ts';
 import type { IncidentDocument } from '../../../src/core/incident.ts';
 import type { Lease, Tenure } from '../../../src/core/lease.ts';
+import type { Fact } from '../../../src/core/fact.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import { InProcessPlans } from '../../../src/lease/in-process-plans.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -21,6 +22,7 @@ class Bench {
   readonly index = new FakeEventIndex();
   readonly published: IncidentDocument[] = [];
   readonly told: string[] = [];
+  silentAfterMs = 60_000;
   readonly facts = new FakeFactLog();
   readonly metrics = createMetrics();
   webhook: LeadingOptions['webhook'] = null;
@@ -53,7 +55,7 @@ class Bench {
         webhook: this.webhook,
         excuse: () => this.excuse,
         retention: { logsDays: 30, metricsDays: 365 },
-        silentAfterMs: 60_000,
+        silentAfterMs: this.silentAfterMs,
         timeZone: 'UTC',
         clock: this.clock,
         logger: { ...silentLogger, error: (_, message) => void this.told.push(message) },
@@ -351,6 +353,31 @@ describe('the leader of a run that fails', () => {
     expect(bench.incidents).toMatchObject([{ class: 'cuda-oom', resolved: null }]);
     const open = bench.facts.facts.filter((fact) => fact.openAt !== undefined && fact.kind === 'observation');
     expect(open).toHaveLength(1);
+  });
+
+  it('is a hang, and not a silent run as well', async () => {
+    await using bench = new Bench();
+    bench.silentAfterMs = 600_000;
+    await bench.write(step(1) + step(2), 0, observed);
+    const steps = Array.from({ length: 20 }, (_, i): Fact => {
+      const time = observed - (19 - i) * 1_000;
+      const place = { stream: 's', path: '/logs/train.log', start: i * 10, end: i * 10 + 9 };
+      const base = {
+        id: `e${i}-0`,
+        event: `e${i}`,
+        run: 'r',
+        attempt: 0,
+        rank: 0,
+        ...place,
+        time,
+        observed: time,
+      };
+      return { ...base, kind: 'progress', step: i + 1, total: 1_000, rate: 1, label: null };
+    });
+    await bench.facts.append(steps);
+    await bench.lead(7);
+    await bench.clock.advance(700_000);
+    expect(bench.incidents).toMatchObject([{ class: 'hang', rank: 0, resolved: null }]);
   });
 
   it('has no silent run beside it', async () => {
