@@ -3,6 +3,7 @@ import { Client } from '@elastic/elasticsearch';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { EventIndex } from '../../src/core/event-index.ts';
+import type { PointFact } from '../../src/core/fact.ts';
 import { silentLogger } from '../../src/core/logger.ts';
 import { createElasticsearchIndex } from '../../src/sinks/elasticsearch/index.ts';
 import { templateVersion } from '../../src/sinks/elasticsearch/templates.ts';
@@ -61,6 +62,52 @@ await describeWith(['elasticsearch'], 'the index in Elasticsearch', ({ elasticse
   }
 
   eventIndexSuite('the suite', async () => open());
+
+  test('of each step the point with the greatest weight is of the last attempt, and the most precise', async () => {
+    const { index, indexPrefix, remove } = open();
+    const run = `weights-${indexPrefix}`;
+    const tell = async (over: Partial<PointFact>) =>
+      await index.write(
+        [
+          {
+            kind: 'points',
+            points: [makePoint({ ...over, stream: newStream(), run })],
+          },
+        ],
+        signal,
+      );
+    for (const step of [1, 2, 3]) {
+      await tell({ step, value: 4.25, decimals: 2 });
+      await tell({ step, value: 4.251_234_5 });
+    }
+    await tell({ step: 3, value: 3.5, decimals: 1, restart: 1 });
+    await tell({ step: 2, value: 1.5, attempt: 1, decimals: 1 });
+    await tell({ step: 4, value: NaN, decimals: 0 });
+    await client.indices.refresh({ index: `${indexPrefix}-*` });
+    const { hits } = await client.search<{
+      step: number;
+      point: { source: string };
+      metric: { loss?: number };
+    }>({
+      index: `${indexPrefix}-metrics-*`,
+      query: { bool: { filter: [{ term: { 'run.id': run } }, { term: { metric_names: 'loss' } }] } },
+      collapse: { field: 'step' },
+      sort: [{ 'point.weight': 'desc' }],
+      size: 100,
+    });
+    const found = hits.hits.map(({ _source: source }) => [
+      source?.step,
+      source?.metric.loss,
+      source?.point.source,
+    ]);
+    expect(found.sort(([a], [b]) => Number(a) - Number(b))).toEqual([
+      [1, 4.251_234_5, 'file'],
+      [2, 1.5, 'console'],
+      [3, 3.5, 'console'],
+      [4, undefined, 'console'],
+    ]);
+    await remove();
+  });
 
   test('what a route leads to a prefix is in indices of that prefix alone, with their templates', async () => {
     const { index, indexPrefix, routedPrefix, remove } = open();

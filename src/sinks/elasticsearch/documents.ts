@@ -4,7 +4,9 @@ import type { AuditScope, IndexItem, SearchHit, StoredPoint, StoredRange } from 
 import { versionOf } from '../../core/event.ts';
 import type { LogEvent } from '../../core/event.ts';
 import { numberToJson } from '../../core/fact.ts';
+import type { PointFact } from '../../core/fact.ts';
 import type { IncidentDocument } from '../../core/incident.ts';
+import { digitsOf } from '../../core/series/precision.ts';
 import { deviceOf, isResource, resourcesKind } from '../../core/resources.ts';
 import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
 import { streamVersion } from '../../core/stream-document.ts';
@@ -106,8 +108,29 @@ function pointsAction(
       end,
       ...(isResource(first) && { kind: resourcesKind }),
     },
+    ...(!isResource(first) && { point: standingFields(points) }),
     points: pointEntries(points),
   });
+}
+
+const digitsMax = 40;
+const restartsMax = 9_999;
+
+/**
+ * A document knows nothing of the others that tell its step, so who asks decides: of a rank, a metric and a step the document with the greatest
+ * weight counts. The weight grows with the attempt, then the restart, then the digits; of equal ones a file's is greater.
+ */
+function standingFields(points: readonly [PointFact, ...PointFact[]]): Record<string, unknown> {
+  const [{ attempt, restart = 0 }] = points;
+  const digits = Math.min(digitsMax, Math.max(...points.map(digitsOf)));
+  const isPrinted = points.some(({ decimals }) => decimals !== undefined);
+  const precision = digits * 2 + Number(!isPrinted);
+  return {
+    source: isPrinted ? 'console' : 'file',
+    digits,
+    ...(restart > 0 && { restart }),
+    weight: (attempt * (restartsMax + 1) + Math.min(restartsMax, restart)) * 100 + precision,
+  };
 }
 
 /** Elasticsearch refuses some names, and ever more fields; such metrics are stored and searchable, but not fields. */

@@ -8,7 +8,7 @@ import type { Logger } from '../../core/logger.ts';
 import type { ElasticsearchClient } from './client.ts';
 
 /** Raise it with every change of a mapping or setting below: older templates are replaced, newer ones are left. */
-export const templateVersion = 4;
+export const templateVersion = 5;
 
 /** What one process maps; further names go to `metric_overflow`. The index itself stops at `fieldsMax`. */
 export const mappedMetricsMax = 1_000;
@@ -86,6 +86,14 @@ function mappingsOf(name: TemplateName, messageType: 'match_only_text' | 'text')
           metric_overflow: flattened,
           metric_names: keyword,
           device: keyword,
+          point: {
+            properties: {
+              source: keyword,
+              digits: { type: 'long' },
+              restart: { type: 'long' },
+              weight: { type: 'long' },
+            },
+          },
           log: { properties: { offset: sortable, file: { properties: { path: keyword } } } },
           event: { properties: { created: sortableDate } },
           caboose: { properties: { stream: keyword, event: keyword, end: sortable, kind: keyword } },
