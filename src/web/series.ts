@@ -2,6 +2,9 @@
 import { numberToJson } from '../core/fact.ts';
 import type { StoredPoint } from '../core/event-index.ts';
 import { deviceOf, isResource } from '../core/resources.ts';
+import { digitsOf } from '../core/series/precision.ts';
+import { standingsOf } from '../core/series/standings.ts';
+import type { Placed } from '../core/series/standings.ts';
 
 /** x (step, or ms since epoch), value, time in ms. Not-a-number and the infinities are the texts of core/fact.ts. */
 export type ChartPoint = [x: number, value: number | 'NaN' | 'Infinity' | '-Infinity', time: number];
@@ -9,8 +12,10 @@ export type ChartPoint = [x: number, value: number | 'NaN' | 'Infinity' | '-Infi
 export interface ChartSeries {
   attempt: number;
   rank: number | null;
-  /** Of resources: the machine, and its device. */
+  /** Of resources: the machine, and its device. Of the training: what tells the series from the plain one, where sources disagree. */
   of?: string;
+  /** What a later attempt has told anew. */
+  superseded?: true;
   points: ChartPoint[];
 }
 
@@ -30,27 +35,47 @@ const seriesMax = 256;
 const chartPointsMax = 40_000;
 const seriesPointsMax = 2_000;
 
-/** One line per (attempt, rank, device) with one value per x: the latest, for a step may be told in several files. */
+/**
+ * One line per (attempt, rank, series or device) with one value per x: what several sources tell as one series is told once, as precisely as any
+ * did, and what a later attempt has told anew is a line of its own (core/series/standings.ts).
+ */
 export function toSeries(points: readonly StoredPoint[]): Chart {
+  const placed = points.some(isResource) ? [] : standingsOf(points);
   const x = points.length === 0 || points.some(({ step }) => step !== null) ? 'step' : 'time';
   const lines = new Map<string, Omit<ChartSeries, 'points'> & { values: Map<number, StoredPoint> }>();
   let withoutStep = 0;
-  for (const point of points) {
+  for (const [i, point] of points.entries()) {
+    const place = placed[i];
+    if (place?.standing === 'same') continue;
     const at = x === 'step' ? point.step : point.time;
     if (at === null) {
       withoutStep += 1;
       continue;
     }
-    const { attempt, rank } = point;
-    const of = isResource(point) ? [point.host, deviceOf(point) ?? ''].join(' ').trim() : undefined;
-    const key = `${attempt}:${rank}:${of ?? ''}`;
-    const line = lines.get(key) ?? { attempt, rank, ...(of !== undefined && { of }), values: new Map() };
+    const { attempt } = point;
+    const rank = place?.rank ?? point.rank;
+    const of = whichOf(point, place);
+    const superseded = place?.standing === 'superseded';
+    const key = JSON.stringify([attempt, rank, of ?? '', superseded]);
+    const line = lines.get(key) ?? {
+      attempt,
+      rank,
+      ...(of !== undefined && { of }),
+      ...(superseded && { superseded }),
+      values: new Map(),
+    };
     lines.set(key, line);
     const held = line.values.get(at);
-    if (held === undefined || point.time >= held.time) line.values.set(at, point);
+    const isBetter = (other: StoredPoint) =>
+      superseded ? digitsOf(point) > digitsOf(other) : point.time >= other.time;
+    if (held === undefined || isBetter(held)) line.values.set(at, point);
   }
   const sorted = [...lines.values()].sort(
-    (a, b) => a.attempt - b.attempt || (a.rank ?? -1) - (b.rank ?? -1) || compare(a.of ?? '', b.of ?? ''),
+    (a, b) =>
+      a.attempt - b.attempt ||
+      (a.rank ?? -1) - (b.rank ?? -1) ||
+      compare(a.of ?? '', b.of ?? '') ||
+      Number(a.superseded === true) - Number(b.superseded === true),
   );
   const shown = sorted.slice(0, seriesMax);
   const perSeriesMax = Math.min(seriesPointsMax, Math.floor(chartPointsMax / Math.max(1, shown.length)));
@@ -67,6 +92,13 @@ export function toSeries(points: readonly StoredPoint[]): Chart {
       ).map(([at, { value, time }]) => [at, numberToJson(value), time]),
     })),
   };
+}
+
+/** What a line is of, beside its attempt and rank; nothing where it is the plain series. */
+function whichOf(point: StoredPoint, place: Placed | undefined): string | undefined {
+  if (isResource(point)) return [point.host, deviceOf(point) ?? ''].join(' ').trim();
+  if (place === undefined || place.series === (point.canonical ?? point.name)) return undefined;
+  return place.series;
 }
 
 /**

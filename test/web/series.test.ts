@@ -19,7 +19,7 @@ function stored(over: Partial<StoredPoint>): StoredPoint {
 }
 
 describe('toSeries', () => {
-  it('makes one line per attempt and rank with the latest value of each step', () => {
+  it('makes one line per attempt and rank, and one of a source that disagrees', () => {
     const chart = toSeries([
       stored({ step: 2, value: 5, time: 9 }),
       stored({ step: 2, value: 4, time: 3, path: '/console.log' }),
@@ -41,9 +41,30 @@ describe('toSeries', () => {
             [2, 5, 9],
           ],
         },
+        { attempt: 0, rank: 0, of: 'loss (console.log)', points: [[2, 4, 3]] },
         { attempt: 0, rank: 1, points: [[1, 'NaN', 0]] },
       ],
     });
+  });
+
+  it('shows the most precise of what agrees, and what is superseded as a line of its own', () => {
+    const chart = toSeries([
+      ...[1, 2, 3].map((step) => stored({ step, value: 1 / step, path: '/tb' })),
+      ...[1, 2, 3].map((step) => stored({ step, value: Number((1 / step).toFixed(2)), decimals: 2 })),
+      stored({ step: 3, value: 9, attempt: 1, path: '/tb', time: 5 }),
+    ]);
+    expect(chart.series.map(({ attempt, superseded, points }) => [attempt, superseded, points])).toEqual([
+      [
+        0,
+        undefined,
+        [
+          [1, 1, 0],
+          [2, 0.5, 0],
+        ],
+      ],
+      [0, true, [[3, 1 / 3, 0]]],
+      [1, undefined, [[3, 9, 5]]],
+    ]);
   });
 
   it('takes the time where no point has a step', () => {

@@ -92,9 +92,12 @@ function* valuesOf(lines) {
   for (const { points } of lines) for (const [, value] of points) yield value;
 }
 
-function lineLabel({ attempt, rank, of }, withAttempt) {
-  const name = of ?? (rank === null ? 'no rank' : `rank ${rank}`);
-  return withAttempt ? `${name}, attempt ${attempt}` : name;
+function lineLabel({ attempt, rank, of, superseded }, withAttempt) {
+  const who = rank === null ? (of ?? 'no rank') : `rank ${rank}`;
+  const name = rank === null || of === undefined ? who : `${who}, ${of}`;
+  return [name, withAttempt ? `attempt ${attempt}` : '', superseded ? 'superseded' : '']
+    .filter((part) => part !== '')
+    .join(', ');
 }
 
 function horizontalGrid(values, y, frame) {
