@@ -19,6 +19,7 @@ import { isMet, median } from './bench.ts';
 import type { Bench, Figure } from './bench.ts';
 import { compression } from './compression.ts';
 import { latency } from './latency.ts';
+import { linearTime } from './linear-time.ts';
 import { parse } from './parse.ts';
 import { redact } from './redact.ts';
 
@@ -29,6 +30,7 @@ const benches: readonly Bench[] = [
   agentManyFiles,
   agentLongLine,
   parse,
+  linearTime,
   compression,
   redact,
   latency,
