@@ -78,7 +78,8 @@ export const command: Command = {
           previous: snapshot ? documents.get(previous ?? '') : undefined,
         });
         documents.set(stream, read.document);
-        waiting.push(...itemsOf(read.closed, read.facts, read.document.indexPrefix));
+        // A segment may hold more events than a call may have arguments.
+        for (const item of itemsOf(read.closed, read.facts, read.document.indexPrefix)) waiting.push(item);
         counts.segments += 1;
         counts.events += read.closed.length;
         counts.points += read.facts.filter(({ kind }) => kind === 'point').length;

@@ -77,8 +77,9 @@ export class SnapshotCutter {
   #collect(): void {
     const fresh = this.#cutter.closed.slice(this.#taken);
     this.#taken += fresh.length;
-    if (this.#cutter instanceof JsonDocument) this.closed.push(...fresh);
-    else this.closed.push(...fresh.map((event) => this.#rows.take(event, this.#keyOf(event))));
+    const isDocument = this.#cutter instanceof JsonDocument;
+    for (const event of fresh)
+      this.closed.push(isDocument ? event : this.#rows.take(event, this.#keyOf(event)));
   }
 
   #keyOf(event: LogEvent): RowKey {

@@ -178,7 +178,7 @@ export class WrappedCutter {
   }
 
   #collect({ cutter, places }: Output): void {
-    this.closed.push(...cutter.closed.splice(0));
+    for (const event of cutter.closed.splice(0)) this.closed.push(event);
     const { starts, from } = cutter.needs();
     places.forget(starts, from);
   }
