@@ -32,14 +32,14 @@ await describeWith(['elasticsearch'], 'the index in Elasticsearch', ({ elasticse
     await client.close();
   });
 
-  function open(indexPrefix = newPrefix(), logger = silentLogger) {
+  function open(indexPrefix = newPrefix(), logger = silentLogger, refreshIntervalMs = 100) {
     const index = createElasticsearchIndex({
       node,
       clock: systemClock,
       logger,
       indexPrefix,
       routedPrefixes: [`${indexPrefix}-eval`],
-      refreshIntervalMs: 100,
+      refreshIntervalMs,
     });
     return {
       index,
@@ -224,8 +224,11 @@ await describeWith(['elasticsearch'], 'the index in Elasticsearch', ({ elasticse
     await remove();
   });
 
-  test('only events are refreshed unasked, also where older indices had more', async () => {
-    const { index, indexPrefix, remove } = open();
+  test.each([
+    [1_000, 'only events are refreshed unasked', undefined],
+    [500, 'all are, where it is to be sooner than by the server itself', '500ms'],
+  ])('each %d ms: %s; so are older indices from then on', async (intervalMs, _, others) => {
+    const { index, indexPrefix, remove } = open(newPrefix(), silentLogger, intervalMs);
     const streams = `${indexPrefix}-streams`;
     await client.indices.putIndexTemplate({
       name: streams,
@@ -250,10 +253,10 @@ await describeWith(['elasticsearch'], 'the index in Elasticsearch', ({ elasticse
       settings?.index?.refresh_interval,
     ]);
     expect(Object.fromEntries(intervals)).toEqual({
-      '-logs-2026.11.23': '100ms',
-      '-metrics-2026.11': undefined,
-      '-incidents': undefined,
-      '-streams': undefined,
+      '-logs-2026.11.23': `${intervalMs}ms`,
+      '-metrics-2026.11': others,
+      '-incidents': others,
+      '-streams': others,
     });
     await remove();
   });

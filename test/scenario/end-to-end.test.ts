@@ -9,7 +9,7 @@ import { CabooseProcess, runCaboose } from './caboose-process.ts';
 import { elasticCount, elasticMessages } from './elastic-documents.ts';
 import { compare, randomOf, writeLive } from './oracle.ts';
 
-const linesPerFile = 30_000;
+const linesPerFile = 20_000;
 const rotations = 4;
 const killsEach = 5;
 const seed = Number(process.env['CABOOSE_TEST_SEED'] ?? Date.now() % 1_000_000);

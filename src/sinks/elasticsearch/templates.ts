@@ -13,6 +13,8 @@ export const templateVersion = 5;
 /** What one process maps; further names go to `metric_overflow`. The index itself stops at `fieldsMax`. */
 export const mappedMetricsMax = 1_000;
 const fieldsMax = 2_000;
+/** Elasticsearch's own refresh interval. */
+const serversOwnMs = 1_000;
 
 /** Lucene refuses a term over 32,766 bytes; a UTF-16 unit takes at most 3. */
 const keyword = { type: 'keyword', ignore_above: 8_191 } as const;
@@ -161,7 +163,7 @@ export async function installTemplates(
     if (held < templateVersion) await putTemplate(client, template, name, options, signal);
     if (name === 'logs' || name === 'metrics') continue;
     const made = await createIndex(client, template, signal);
-    if (!made && held < templateVersion) await updateIndex(client, template, name, signal);
+    if (!made && held < templateVersion) await updateIndex(client, template, name, options, signal);
   }
 }
 
@@ -231,8 +233,10 @@ function settingsOf(name: TemplateName, { refreshIntervalMs }: TemplateOptions):
     number_of_shards: 1,
     auto_expand_replicas: '0-1',
     // The others are shown as Elasticsearch does by itself: each second while somebody searches, else when a search comes, which waits for
-    // it. Of 10,000 lines a second, refreshes that nobody looked at took a tenth of a core.
-    ...(name === 'logs' && { refresh_interval: `${refreshIntervalMs}ms` }),
+    // it; unless they are wanted sooner. Of 10,000 lines a second, refreshes that nobody looked at took a tenth of a core.
+    ...((name === 'logs' || refreshIntervalMs < serversOwnMs) && {
+      refresh_interval: `${refreshIntervalMs}ms`,
+    }),
     // What deleteRun has deleted must not refuse its re-writing, which the memory of a delete's version would.
     gc_deletes: '0s',
     ...(name === 'metrics' && {
@@ -251,13 +255,12 @@ async function updateIndex(
   client: ElasticsearchClient,
   index: string,
   name: TemplateName,
+  options: TemplateOptions,
   signal?: AbortSignal,
 ) {
   await client.indices.putMapping({ index, ...mappings(name, 'text') }, requestOptions(signal));
-  await client.indices.putSettings(
-    { index, settings: { 'index.refresh_interval': null } },
-    requestOptions(signal),
-  );
+  const settings = { 'index.refresh_interval': settingsOf(name, options)['refresh_interval'] ?? null };
+  await client.indices.putSettings({ index, settings }, requestOptions(signal));
 }
 
 function requestOptions(signal: AbortSignal | undefined) {
