@@ -1,5 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
-import { constants, setPriority } from 'node:os';
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CabooseProcess } from '../test/scenario/caboose-process.ts';
@@ -142,7 +141,6 @@ async function measureOnce(context: BenchContext, run: number): Promise<Measured
       };
       // The load begins when a line comes through: until then the indexer and its consumer group are starting.
       await comesThrough();
-      for (const pid of [indexer.pid, ...Object.values(context.serverPids())]) giveAgentsPriority(pid);
       await warmUp(context.serverPids().elasticsearch, async () => {
         await writer.write(warmUpSeconds);
         return await comesThrough();
@@ -180,16 +178,6 @@ async function measureOnce(context: BenchContext, run: number): Promise<Measured
       await fetch(new URL(`/${topicPrefix}-*`, node), { method: 'DELETE' });
     }
   });
-}
-
-/**
- * Index, broker and indexer are on other machines than the trainer. Beside the agent, whose nice 19 is for the trainer's sake, they would take the
- * processors from it: so they get the same. The trainer, which is the load generator, keeps its own.
- */
-function giveAgentsPriority(pid: number | null): void {
-  if (pid === null || process.platform !== 'linux') return;
-  for (const thread of readdirSync(`/proc/${pid}/task`))
-    setPriority(Number(thread), constants.priority.PRIORITY_LOW);
 }
 
 /** Rounds of load until they cost no less and a line comes through in time, within bounds. A round tells what its last line took, in seconds. */

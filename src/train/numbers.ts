@@ -26,10 +26,13 @@ export function readNumber(text: string): number | null {
 
 /** Digits behind the decimal point that a number's text tells, negative where not even the ones are: of `4.50` 2, of `1.932e+04` -1. */
 export function decimalsIn(text: string): number {
-  const [mantissa = '', exponent = '0'] = text.toLowerCase().split('e');
-  const point = mantissa.indexOf('.');
-  const places = point < 0 ? 0 : mantissa.length - point - 1;
-  return Number.isInteger(Number(exponent)) ? places - Number(exponent) : 0;
+  const exponentAt = text.search(/e/i);
+  const end = exponentAt < 0 ? text.length : exponentAt;
+  const point = text.indexOf('.');
+  const places = point < 0 || point > end ? 0 : end - point - 1;
+  if (exponentAt < 0) return places;
+  const exponent = Number(text.slice(exponentAt + 1));
+  return Number.isInteger(exponent) ? places - exponent : 0;
 }
 
 export function readStep(value: unknown): number | null {
