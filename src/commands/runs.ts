@@ -4,6 +4,7 @@ import type { Incident } from '../core/incident.ts';
 import { exitCodes, flag, type Command } from './command.ts';
 import { openIndex } from './wiring/index.ts';
 import { quietLogger } from './wiring/logger.ts';
+import { alignedRows } from './terminal-text.ts';
 
 export const command: Command = {
   name: 'runs',
@@ -60,13 +61,7 @@ export function runTable(
     run.gapBytes === 0 ? '-' : byteText(run.gapBytes),
     wrongText(openOf(run, incidents)),
   ]);
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => (row[i] ?? '').length)));
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return `${[head, ...rows].map(line).join('\n')}\n`;
+  return `${alignedRows([head, ...rows]).join('\n')}\n`;
 }
 
 /** Open incidents of the run, failures first, each newest first. */

@@ -8,6 +8,7 @@ import { exitCodes, flag, integer, moment, text, usageError } from './command.ts
 import type { Command, CommandArguments, CommandContext } from './command.ts';
 import { openIndex } from './wiring/index.ts';
 import { quietLogger } from './wiring/logger.ts';
+import { withoutControls } from './terminal-text.ts';
 
 const limitMax = 10_000;
 
@@ -118,12 +119,6 @@ export function hitText(hit: SearchHit): string {
   const time = new Date(hit.time).toISOString();
   const rank = hit.rank === null ? '' : ` rank ${hit.rank}`;
   const name = hit.path.slice(hit.path.lastIndexOf('/') + 1);
-  const message = printable(hit.message).replaceAll('\n', '\n    ');
+  const message = withoutControls(hit.message).replaceAll('\n', '\n    ');
   return `${time}  ${hit.run}/${hit.attempt}${rank}  ${(hit.level ?? '-').padEnd(5)}  ${name}  ${message}\n`;
-}
-
-/** What a log holds must not command the terminal that shows it. */
-function printable(message: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return message.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '\uFFFD');
 }

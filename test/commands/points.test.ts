@@ -32,16 +32,21 @@ const parsed = (out: string) =>
 const steps = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const curve = (step: number) => 4 - step / 300;
 
+/** The same three losses, whole in a file and rounded on the console. */
+function writeTwoSources(): void {
+  write(
+    'metrics.jsonl',
+    steps(1, 3).map((step) => JSON.stringify({ step, 'train/loss': curve(step) })),
+  );
+  write(
+    'console.log',
+    steps(1, 3).map((step) => `step ${step}: loss=${curve(step).toFixed(3)}`),
+  );
+}
+
 describe('caboose points', () => {
   it('says of every point what it is to the others, with --json', async () => {
-    write(
-      'metrics.jsonl',
-      steps(1, 3).map((step) => JSON.stringify({ step, 'train/loss': curve(step) })),
-    );
-    write(
-      'console.log',
-      steps(1, 3).map((step) => `step ${step}: loss=${curve(step).toFixed(3)}`),
-    );
+    writeTwoSources();
     const { code, out } = await points('.', '--json');
     expect(code).toBe(0);
     const found = parsed(out);
@@ -57,14 +62,7 @@ describe('caboose points', () => {
   });
 
   it('prints one series for people, and says what it has left out', async () => {
-    write(
-      'metrics.jsonl',
-      steps(1, 3).map((step) => JSON.stringify({ step, 'train/loss': curve(step) })),
-    );
-    write(
-      'console.log',
-      steps(1, 3).map((step) => `step ${step}: loss=${curve(step).toFixed(3)}`),
-    );
+    writeTwoSources();
     const { out, err } = await points('.');
     expect(out.trimEnd().split('\n')).toHaveLength(3);
     expect(out).toMatch(/metrics\.jsonl +step 1 +train\/loss \(loss\) +3\.99666/);

@@ -1,5 +1,6 @@
 import { ageText, byteText, rankText } from '../runs.ts';
 import type { TopRow } from './row.ts';
+import { alignedRows } from '../terminal-text.ts';
 
 const titles = [
   'RUN',
@@ -35,7 +36,9 @@ export function frame(
   const roomForRows = Math.max(1, lines - 2 - (roomForTroubles === 0 ? 0 : roomForTroubles + 1));
   const isCut = rows.length > roomForRows;
   const shown = rows.slice(0, isCut ? roomForRows - 1 : roomForRows);
-  const table = aligned([[...titles], ...shown.map((row) => cells(row, now))]);
+  const table = alignedRows([[...titles], ...shown.map((row) => cells(row, now))], (column) =>
+    textColumns.has(titles[column] ?? ''),
+  );
   const rest = isCut ? [`… and ${rows.length - shown.length} more`] : [];
   const told = roomForTroubles === 0 ? [] : ['', ...troubles.slice(0, roomForTroubles)];
   return [head, ...table, ...rest, ...told].map((line) => cut(plain(line), columns)).slice(0, lines);
@@ -77,19 +80,6 @@ function numberText(value: number): string {
   const size = Math.abs(value);
   if (size >= 1e6 || (size < 1e-3 && size > 0)) return value.toExponential(2);
   return size >= 100 ? String(Math.round(value)) : value.toPrecision(4);
-}
-
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = titles.map((_, at) => Math.max(...rows.map((row) => (row[at] ?? '').length)));
-  return rows.map((row) =>
-    row
-      .map((cell, at) => {
-        const width = widths[at] ?? 0;
-        return textColumns.has(titles[at] ?? '') ? cell.padEnd(width) : cell.padStart(width);
-      })
-      .join('  ')
-      .trimEnd(),
-  );
 }
 
 /** Names and messages come from files: nothing in them may command the terminal. */

@@ -5,6 +5,7 @@ import type { LogEvent } from '../../core/event.ts';
 import { ownReaders } from '../../train/own-patterns.ts';
 import type { OwnPattern } from '../../train/own-patterns.ts';
 import { readFacts, readableOf } from '../../train/read-facts.ts';
+import { withoutControls } from '../terminal-text.ts';
 
 interface Example {
   line: string;
@@ -81,9 +82,8 @@ export function testJson({ patterns, others }: PatternTest): object {
   return { patterns: shown, others };
 }
 
-/** A line cannot command the terminal. */
 function lineText(line: string): string {
-  return `  | ${line.replaceAll(/\p{Cc}/gu, (control) => (control === '\t' ? control : '\uFFFD'))}`;
+  return `  | ${withoutControls(line)}`;
 }
 
 function countOf(lines: number): string {

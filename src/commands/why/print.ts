@@ -10,6 +10,7 @@ import { excerptsOf } from './excerpts.ts';
 import type { Excerpt } from './excerpts.ts';
 import { ledgerText } from './ledger-text.ts';
 import type { RunReading } from './read-run.ts';
+import { withoutControls } from '../terminal-text.ts';
 
 const evidenceShownMax = 3;
 /** Where the time of a shorter run went says nothing. */
@@ -104,10 +105,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-// oxlint-disable-next-line no-control-regex
-const controls = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g;
-
 export function printable(line: string): string {
-  const text = stripVTControlCharacters(line).replaceAll(controls, '\uFFFD');
+  const text = withoutControls(stripVTControlCharacters(line));
   return text.length > columnsMax ? `${text.slice(0, columnsMax)}…` : text;
 }

@@ -150,7 +150,7 @@ export class AttemptRecord {
     const key = `${fact.rank} ${fact.stream}`;
     const known = this.watched.get(key);
     if (known !== undefined) return known;
-    if (this.watched.size >= watchedMax) forgetQuietest(this.watched);
+    if (this.watched.size >= watchedMax) forgetQuietest(this.watched, ({ lastObserved }) => lastObserved);
     const created = newStreamWatch(fact);
     this.watched.set(key, created);
     return created;
@@ -170,7 +170,7 @@ export class AttemptRecord {
     if (record === null) return null;
     const known = record.streams.get(stream);
     if (known !== undefined) return known;
-    if (record.streams.size >= streamsMax) forgetOldest(record.streams);
+    if (record.streams.size >= streamsMax) forgetQuietest(record.streams, ({ lastTime }) => lastTime);
     const added: StreamRecord = {
       steps: [],
       lossAt: -1,
@@ -198,15 +198,15 @@ export class AttemptRecord {
 }
 
 /** A log that is rotated, or a file that is rewritten, is a new stream each time: the one that was silent the longest says least. */
-function forgetOldest(streams: Map<string, StreamRecord>): void {
-  let oldest: string | null = null;
-  let time = Infinity;
-  for (const [id, { lastTime }] of streams)
-    if (oldest === null || lastTime < time) {
-      oldest = id;
-      time = lastTime;
+function forgetQuietest<Stream>(streams: Map<string, Stream>, heardOf: (stream: Stream) => number): void {
+  let quietest: string | null = null;
+  let heard = Infinity;
+  for (const [key, stream] of streams)
+    if (quietest === null || heardOf(stream) < heard) {
+      quietest = key;
+      heard = heardOf(stream);
     }
-  if (oldest !== null) streams.delete(oldest);
+  if (quietest !== null) streams.delete(quietest);
 }
 
 function isEarlier(fact: FactBase, known: FactBase | null, clock: Clock): boolean {
@@ -229,18 +229,6 @@ function wentWellSince({ class: name, start }: Observation, stream: StreamRecord
 /** Before the first step that is taken, the loss scale is searched for: from 2^32 down, one step after the other. */
 function streakStart({ class: name }: Observation, stream: StreamRecord | null): number {
   return name === 'overflow' && (stream?.takenAt ?? -1) < 0 ? 1 - scaleSearchMax : 1;
-}
-
-/** A rotated log is a new stream each time. */
-function forgetQuietest(watched: Map<string, StreamWatch>): void {
-  let quietest: string | null = null;
-  let heard = Infinity;
-  for (const [key, { lastObserved }] of watched)
-    if (quietest === null || lastObserved < heard) {
-      quietest = key;
-      heard = lastObserved;
-    }
-  if (quietest !== null) watched.delete(quietest);
 }
 
 function noteNumber({ name, canonical, value, event, start }: PointFact, stream: StreamRecord): void {
