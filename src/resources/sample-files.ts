@@ -26,6 +26,8 @@ export interface SampleFilesOptions {
   bytesMax: number;
   /** How many bytes of the file the transport has acknowledged; null: nobody knows the file yet. */
   acknowledged: (path: string) => number | null;
+  /** Told of each line that was written; `isNew`: the first of its file. */
+  onWritten: (path: string, isNew: boolean) => void;
   /** Told of each line that is left out. */
   onDropped: () => void;
   clock: Clock;
@@ -91,11 +93,13 @@ export class SampleFiles {
   }
 
   async #append(file: SampleFile, line: Buffer): Promise<void> {
-    if (file.bytes === 0) await mkdir(dirname(file.path), { recursive: true });
+    const isNew = file.bytes === 0;
+    if (isNew) await mkdir(dirname(file.path), { recursive: true });
     this.#files.set(file.path, file);
     try {
       await appendFile(file.path, line);
       file.bytes += line.length;
+      this.#options.onWritten(file.path, isNew);
     } catch (error) {
       // How much of it was written is not known, so nothing may follow.
       file.bytes = (await stat(file.path).catch(() => null))?.size ?? file.bytes;

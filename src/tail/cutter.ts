@@ -40,6 +40,8 @@ export interface CutterOptions {
   logger: Logger;
   metrics: Metrics;
   pollIntervalMs: number;
+  /** Whether whoever writes the file tells of each write (`Tail.wake`): it is not polled in between, only walked. */
+  isTold?: (path: string) => boolean;
 }
 
 export interface StreamOrigin {
@@ -146,7 +148,7 @@ export class Cutter {
     if (file.compressed && file.unsent.length === 0 && file.size <= offsetOf(file))
       return await this.#done(file);
     if (await this.#isAsItWas(file)) {
-      if (now - file.changedAt < hotMs) file.nextPollAt = this.#pollAgainAt(now);
+      if (this.#isHot(file, now)) file.nextPollAt = this.#pollAgainAt(now);
       return nothing;
     }
     if (!(await this.#openHandle(file)) || !file.handle) return nothing;
@@ -155,7 +157,7 @@ export class Cutter {
     noteStat(file, stat, now);
     if (stat.links === 0) this.#catalog.files.leave(file, now);
     if (file.spooled) file.nextPollAt = hasUnread(file) || file.unsent.length > 0 ? now : Infinity;
-    else if (now - file.changedAt < hotMs) file.nextPollAt = this.#pollAgainAt(now);
+    else if (this.#isHot(file, now)) file.nextPollAt = this.#pollAgainAt(now);
     else if (file.gone) file.nextPollAt = now + slowPollMs;
     if (stat.size < offsetOf(file) || hasShrunk(file, lastSize)) return this.#rewritten(file, lastSize);
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
@@ -410,6 +412,10 @@ export class Cutter {
       const hint = 'these bytes cannot be had; a gap is published in their place';
       logger.warn({ path, start, end, reason: gap, hint }, 'bytes of a file are gone before they were sent');
     }
+  }
+
+  #isHot({ path, changedAt }: FollowedFile, now: number): boolean {
+    return now - changedAt < hotMs && this.#options.isTold?.(path) !== true;
   }
 
   /**

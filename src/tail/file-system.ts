@@ -8,7 +8,9 @@ import {
   openSync,
   read,
   readSync,
+  readdirSync,
   readlinkSync,
+  realpathSync,
   statSync,
 } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
@@ -59,6 +61,7 @@ export interface OpenFile {
 const openFlags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 const bigint = { bigint: true } as const;
+const withFileTypes = { withFileTypes: true } as const;
 
 /** Longer reads are worth a thread of the pool. */
 const shortReadBytesMax = 16 * 1024;
@@ -73,11 +76,21 @@ export const nodeFileSystem: FileSystem = {
         ),
       ),
     ),
-  realPath: async (path) => orNull(async () => await realpath(path)),
+  realPath: async (path) =>
+    orNull(
+      async () =>
+        await quickly(
+          () => realpathSync.native(path),
+          async () => await realpath(path),
+        ),
+    ),
 
   readDirectory: async (path) =>
     orNull(async () => {
-      const entries = await readdir(path, { withFileTypes: true });
+      const entries = await quickly(
+        () => readdirSync(path, withFileTypes),
+        async () => await readdir(path, withFileTypes),
+      );
       return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
     }),
 

@@ -25,6 +25,7 @@ import type { Gate, SnapshotOptions } from './snapshots.ts';
 import { unwatched } from '../telemetry/stalls.ts';
 import type { WatchedPart } from '../telemetry/stalls.ts';
 import { Vanished, goneWaitMs } from './vanished.ts';
+import type { Wake } from './watched-directory.ts';
 import type { Watcher } from './watcher.ts';
 
 /**
@@ -119,7 +120,7 @@ export class Tail {
   /** Follows until `drain`. */
   async start(): Promise<void> {
     await this.#vanished.recover();
-    this.#options.watcher.start((kind, path) => this.#onWake(kind, path));
+    this.#options.watcher.start((kind, path) => this.wake(kind, path));
     this.#loop = this.#follow();
   }
 
@@ -160,6 +161,20 @@ export class Tail {
     // Whatever the transport does: what only this process holds survives it.
     await this.#vanished.save(true);
     await this.#close();
+  }
+
+  /** Something happened at the path: it is looked at sooner than it would be. */
+  wake(...[kind, path]: Parameters<Wake>): void {
+    const now = this.#options.clock.monotonic();
+    if (kind === 'appeared') {
+      this.#nextScanAt = Math.min(this.#nextScanAt, now + 50);
+    } else if (!this.#snapshots.wake(path)) {
+      const file = this.#catalog.files.at(path);
+      if (!file || file.nextPollAt <= now + this.#options.pollIntervalMs) return;
+      file.nextPollAt = Math.max(now, file.lastPolledAt + this.#options.pollIntervalMs);
+      this.#catalog.files.awake.add(file);
+    }
+    this.#wakeUp();
   }
 
   /** Null when the directories were walked and the transport takes segments; else why not. */
@@ -516,19 +531,6 @@ export class Tail {
       }
     }
     await this.#commitAndSend(made);
-  }
-
-  #onWake(kind: 'changed' | 'appeared', path: string): void {
-    const now = this.#options.clock.monotonic();
-    if (kind === 'appeared') {
-      this.#nextScanAt = Math.min(this.#nextScanAt, now + 50);
-    } else if (!this.#snapshots.wake(path)) {
-      const file = this.#catalog.files.at(path);
-      if (!file || file.nextPollAt <= now + this.#options.pollIntervalMs) return;
-      file.nextPollAt = Math.max(now, file.lastPolledAt + this.#options.pollIntervalMs);
-      this.#catalog.files.awake.add(file);
-    }
-    this.#wakeUp();
   }
 
   #pollNow(file: FollowedFile): void {

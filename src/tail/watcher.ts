@@ -23,9 +23,13 @@ export const noWatcher: Watcher = {
  * nothing else. Told once.
  */
 export function directoryWatcher(
-  options: Omit<WatchedDirectoryOptions, 'onWake' | 'onError' | 'looks'> & { logger: Logger },
+  options: Omit<WatchedDirectoryOptions, 'onWake' | 'onError' | 'looks'> & {
+    /** A directory in which nobody writes without telling: it is not watched. */
+    isTold?: (directory: string) => boolean;
+    logger: Logger;
+  },
 ): Watcher {
-  const { logger } = options;
+  const { logger, isTold } = options;
   const looks = new Looks();
   const watched = new Map<string, WatchedDirectory>();
   const closing = new Set<Promise<void>>();
@@ -56,7 +60,7 @@ export function directoryWatcher(
     follow(directories) {
       for (const directory of watched.keys()) if (!directories.has(directory)) leave(directory);
       for (const directory of directories) {
-        if (watched.has(directory)) continue;
+        if (watched.has(directory) || isTold?.(directory) === true) continue;
         const onWake: Wake = (kind, path) => wake(kind, path);
         watched.set(directory, new WatchedDirectory(directory, { ...options, looks, onWake, onError }));
       }

@@ -22,16 +22,33 @@ async function filesIn(directory: string): Promise<string[]> {
 interface Asked {
   bytesMax?: number;
   acknowledged?: (path: string) => number | null;
+  onWritten?: (path: string, isNew: boolean) => void;
   onDropped?: () => void;
 }
 
-async function open({ bytesMax = 32e6, acknowledged = () => null, onDropped = () => undefined }: Asked = {}) {
-  return await SampleFiles.open({ dir, bytesMax, acknowledged, onDropped, clock, logger: silentLogger });
+const nothing = () => undefined;
+
+async function open(asked: Asked = {}) {
+  const { bytesMax = 32e6, acknowledged = () => null, onWritten = nothing, onDropped = nothing } = asked;
+  const logger = silentLogger;
+  return await SampleFiles.open({ dir, bytesMax, acknowledged, onWritten, onDropped, clock, logger });
 }
 
 const run = { run: 'a', attempt: 0 };
 
 describe('files of samples', () => {
+  it('are told of when a line is in them, and whether it is the first', async () => {
+    const told: [string, boolean][] = [];
+    const files = await open({ onWritten: (path, isNew) => void told.push([path, isNew]) });
+    await files.write([run], { time: 't1' });
+    await files.write([run], { time: 't2' });
+    const [path = ''] = await filesIn(dir);
+    expect(told).toEqual([
+      [path, true],
+      [path, false],
+    ]);
+  });
+
   it('hold a line a sample, which names its run: of two runs no two lines are the same', async () => {
     const files = await open();
     await files.write([run, { run: 'b', attempt: 2 }], { time: 't1', gpu: {} });

@@ -39,6 +39,8 @@ export class TailHarness {
   topicPrefix: string | undefined = undefined;
   spoolBytesMax = 64 * 1024 * 1024;
   /** Of the next tail. */
+  isTold: (path: string) => boolean = () => false;
+  /** Of the next tail. */
   redact: RedactionPlace = 'source';
   redactPatterns: readonly string[] = [];
   #tail: Tail | null = null;
@@ -128,6 +130,7 @@ export class TailHarness {
         metrics,
       }),
       fs: this.fs,
+      isTold: this.isTold,
       watcher: noWatcher,
       budget: new Budget({ cpuMax: null, bytesPerSecondMax: null, clock, ...this.limits }),
       clock,

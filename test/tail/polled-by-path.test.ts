@@ -51,3 +51,19 @@ it('does not take another file under the name for the one that it knew', async (
     t.publisher.published.filter(({ segment }) => segment.bytes.toString() === 'worker-0.log\n'),
   ).toHaveLength(2);
 });
+
+it('polls no file whose writer tells of each write, and reads it when it does', async () => {
+  await using t = await TailHarness.create();
+  t.isTold = (path) => path.endsWith('told.log');
+  await mkdir(t.logs, { recursive: true });
+  for (const name of ['told.log', 'other.log']) await writeFile(t.path(name), `${name}\n`);
+  const tail = await t.start();
+  await t.pass(pollIntervalMs);
+  expect(tail.lag()).toMatchObject({ files: 2, polledFiles: 1 });
+  await appendFile(t.path('told.log'), 'more\n');
+  await t.pass(pollIntervalMs);
+  expect(t.publisher.published).toHaveLength(2);
+  tail.wake('changed', t.path('told.log'));
+  await t.idle();
+  expect(t.publisher.published.at(-1)?.segment.bytes.toString()).toBe('more\n');
+});

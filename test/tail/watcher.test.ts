@@ -28,6 +28,7 @@ beforeEach(async () => {
       warn: (fields: object, message: string) => void told.push({ fields, message }),
     },
     isInteresting: (path) => path.endsWith('.log'),
+    isTold: (directory) => directory.endsWith('/told'),
     lookIntervalMs: 20,
   });
   watcher.start((kind, path) => void woken.push(`${kind} ${path}`));
@@ -89,6 +90,16 @@ describe('directoryWatcher', () => {
     await appendFile(join(dir, 'run/rank0.log'), 'c\n');
     await untilToldOf(join(dir, 'next/rank0.log'));
     expect(woken.filter((one) => one.includes('/run/'))).toEqual([]);
+  });
+
+  it('does not watch where every write is told of anyway', async () => {
+    await mkdir(join(dir, 'told'));
+    await writeFile(join(dir, 'told/rank0.log'), 'a\n');
+    watcher.follow(new Set([join(dir, 'run'), join(dir, 'told')]));
+    await untilToldOf(join(dir, 'run/rank0.log'));
+    await appendFile(join(dir, 'told/rank0.log'), 'b\n');
+    await untilToldOf(join(dir, 'run/rank0.log'));
+    expect(woken.filter((one) => one.includes('/told/'))).toEqual([]);
   });
 
   it('lives with directories that are not there, or are no more', async () => {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { access, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { originOf } from '../../config/origin.ts';
@@ -20,6 +21,7 @@ import type { SampledRun } from '../../resources/sample-files.ts';
 import { Sampler } from '../../resources/sampler.ts';
 import { isBelow } from '../../tail/patterns.ts';
 import type { Patterns } from '../../tail/patterns.ts';
+import { quickly } from '../../tail/quick-calls.ts';
 import type { Tail } from '../../tail/tail.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 
@@ -33,23 +35,27 @@ export interface PathRules {
   laneOf: (path: string) => Lane;
   isSnapshot: (path: string) => boolean;
   originOf: (path: string) => OriginOfFile;
+  /** Whether its writer tells the tail of each write. */
+  isTold: (path: string) => boolean;
 }
 
-/** The rules of the user's files, and those of the samples, which no pattern of a user speaks of. */
-export function withSamples(rules: PathRules, config: Config, env: Environment): PathRules {
+/** The rules of the user's files, and those of the samples, which no pattern of a user speaks of. What an earlier process sampled is shipped, too. */
+export function withSamples(rules: Omit<PathRules, 'isTold'>, config: Config, env: Environment): PathRules {
   const dir = samplesDirectory(config);
   const { patterns, laneOf, isSnapshot } = rules;
+  const mayHoldSamples = config.agent.resources.enabled || existsSync(dir);
   const isSample = (path: string) => sampledRunOf(dir, path) !== null;
   // What the configuration and the environment say of this agent; no path has a say in it.
   const { rank, labels } = originOf('/', '/', { ...config.source, pathPatterns: [] }, env);
   return {
     patterns: {
-      roots: [...patterns.roots, dir],
+      roots: mayHoldSamples ? [...patterns.roots, dir] : patterns.roots,
       matches: (path) => (isBelow(path, dir) ? isSample(path) : patterns.matches(path)),
       prunes: (directory) => !isBelow(directory, dir) && patterns.prunes(directory),
     },
     laneOf: (path) => (isSample(path) ? 'fast' : laneOf(path)),
     isSnapshot: (path) => !isSample(path) && isSnapshot(path),
+    isTold: (path) => isBelow(path, dir),
     originOf(path) {
       const sampled = sampledRunOf(dir, path);
       if (sampled === null) return rules.originOf(path);
@@ -87,6 +93,7 @@ export async function sampleResources(
       dir: samplesDirectory(config),
       bytesMax,
       acknowledged: (path) => tail.acknowledged(path),
+      onWritten: (path, isNew) => tail.wake(isNew ? 'appeared' : 'changed', path),
       onDropped: () => metrics.dropped.inc({ reason: 'resources-full' }),
       clock,
       logger,
@@ -140,7 +147,10 @@ function sourcesOf({ agent }: Config, env: Environment, clock: Clock): ResourceS
 
 const readText: ReadText = async (path) => {
   try {
-    return await readFile(path, 'utf8');
+    return await quickly(
+      () => readFileSync(path, 'utf8'),
+      async () => await readFile(path, 'utf8'),
+    );
   } catch {
     // Not there, not for this user, or not supported by the kernel or the device: there is nothing to be had.
     return null;

@@ -99,6 +99,7 @@ export async function openTail(config: Config, options: OpenTailOptions): Promis
             clock,
             logger,
             isInteresting: (path) => rules.patterns.matches(path),
+            isTold: rules.isTold,
             lookIntervalMs: agent.pollIntervalMs,
           })
         : noWatcher,

@@ -43,6 +43,21 @@ it('follows the samples, and nothing else of the state directory', () => {
     expect(patterns.matches(other)).toBe(false);
 });
 
+it('is told of samples, and of nothing else', () => {
+  const { isTold } = rulesOf({});
+  expect([sample, '/logs/state/resources', '/logs/state', '/logs/train.log'].map(isTold)).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+it('looks for samples of earlier processes only where there are some, when none are taken', () => {
+  const { patterns } = rulesOf({}, {}, { agent: { resources: { enabled: false } } });
+  expect(patterns.roots).toEqual(['/logs']);
+});
+
 it('keeps the rules of all other files', () => {
   const { laneOf, isSnapshot, originOf } = rulesOf({ run: 'r' });
   expect([laneOf('/logs/train.log'), isSnapshot('/logs/a'), originOf('/logs/a').run]).toEqual([
