@@ -22,6 +22,7 @@ const { hostname } = await import('node:os');
 const { enableCompileCache } = await import('node:module');
 // Compiled code is kept between starts, in the temporary directory: a third of the start-up time.
 enableCompileCache();
+if (process.argv[2] === 'agent') (await import('./commands/wiring/heap.ts')).keepHeapSmall();
 const { systemClock } = await import('./core/clock.ts');
 const { CabooseError } = await import('./core/errors.ts');
 const { runCommandLine, unknownText } = await import('./commands/dispatch.ts');

@@ -1,9 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { CompressionChoice } from '../tail/compression-choice.ts';
 import { StallWatch } from '../telemetry/stalls.ts';
 import { exitCodes, flag } from './command.ts';
 import type { Command } from './command.ts';
+import { collectGarbage } from './wiring/heap.ts';
 import { openHttp } from './wiring/http.ts';
 import { openLogger } from './wiring/logger.ts';
 import { lowerPriority } from './wiring/priority.ts';
@@ -30,7 +30,6 @@ export const command: Command = {
     const { clock, env, signal } = context;
     const metrics = createMetrics();
     lowerPriority(logger);
-    keepHeapSmall();
     const compression = new CompressionChoice(clock);
     const transport = await openTransport(config, {
       clock,
@@ -71,6 +70,7 @@ export const command: Command = {
       void sampleResources(config, { tail, env, clock, logger, metrics }, signal);
       const watching = stalls.run(signal);
       logger.info({ source: config.source?.id, include: config.source?.include }, 'following');
+      collectGarbage();
       await untilAborted(signal);
       await watching;
       logger.info({ timeoutMs: config.agent.drainTimeoutMs }, 'draining');
@@ -90,15 +90,6 @@ export const command: Command = {
     }
   },
 };
-
-/**
- * V8 lets the space of new objects grow to 16 MiB and more, and collects old ones when there are four times as many as were alive. The agent
- * makes few objects, so there it would only be memory taken from the trainer, for no CPU.
- */
-function keepHeapSmall(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--heap-growing-percent=50');
-}
 
 export async function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
