@@ -150,8 +150,8 @@ function ship(path: string, n: number, cutLog: CutLog): IndexItem[] {
     bytes,
   };
   const carried = { lane: 'bulk' as const, partition: 0, position: n, segment };
-  const { closed, document } = readSegment(null, carried, { timeZone: 'UTC', now: created });
-  return [...itemsOf(closed, []), ...openItems(document, { timeZone: 'UTC' }), { kind: 'stream', document }];
+  const { closed, open, document } = readSegment(null, carried, { timeZone: 'UTC', now: created });
+  return [...itemsOf(closed, []), ...openItems(document, open), { kind: 'stream', document }];
 }
 
 async function write(index: EventIndex, items: readonly IndexItem[]): Promise<void> {

@@ -9,6 +9,7 @@ import type { DeadLetter, DeadLetterLog } from '../core/transport.ts';
 import { exitCodes, flag, usageError } from './command.ts';
 import type { Command } from './command.ts';
 import { readBook, select } from './dead-letters/select.ts';
+import { openEvents } from '../events/take-in.ts';
 import { openIndex } from './wiring/index.ts';
 import { refusedLetter } from './wiring/letters.ts';
 import { quietLogger } from './wiring/logger.ts';
@@ -85,7 +86,8 @@ export const command: Command = {
         counts.points += read.facts.filter(({ kind }) => kind === 'point').length;
         if (waiting.length >= itemsMax) await write(waiting.splice(0));
       }
-      for (const document of documents.values()) waiting.push(...openItems(document, reading));
+      for (const document of documents.values())
+        waiting.push(...openItems(document, openEvents(document, reading), reading.ownReaders));
       await write(waiting);
       await write([...documents.values()].map((document) => ({ kind: 'stream', document })));
       await tellLetters(transport.deadLetters, run, letters, { clock, logger, signal });

@@ -1,5 +1,6 @@
 /** `caboose runs`: the runs that the index knows. */
 import type { RunSummary } from '../core/event-index.ts';
+import { isOpen, sortedIncidents } from '../core/incident.ts';
 import type { Incident } from '../core/incident.ts';
 import { exitCodes, flag, type Command } from './command.ts';
 import { openIndex } from './wiring/index.ts';
@@ -64,11 +65,8 @@ export function runTable(
   return `${alignedRows([head, ...rows]).join('\n')}\n`;
 }
 
-/** Open incidents of the run, failures first, each newest first. */
 function openOf({ run }: RunSummary, incidents: readonly Incident[]): Incident[] {
-  return incidents
-    .filter((incident) => incident.run === run && incident.resolved === null)
-    .sort((a, b) => Number(a.role === 'warning') - Number(b.role === 'warning') || b.opened - a.opened);
+  return sortedIncidents(incidents.filter((incident) => incident.run === run && isOpen(incident)));
 }
 
 function withIncidents(run: RunSummary, incidents: readonly Incident[]): unknown {

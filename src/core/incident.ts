@@ -64,3 +64,17 @@ export type IncidentState = 'opened' | 'resolved';
 export interface IncidentDocument extends Incident {
   token: number;
 }
+
+export function isOpen({ resolved }: Pick<Incident, 'resolved'>): boolean {
+  return resolved === null;
+}
+
+/** Open ones first, failures before warnings, each newest first: the first one is what to tell of a run. */
+export function sortedIncidents<T extends Incident>(incidents: readonly T[]): T[] {
+  return incidents.toSorted(
+    (a, b) =>
+      Number(isOpen(b)) - Number(isOpen(a)) ||
+      Number(a.role === 'warning') - Number(b.role === 'warning') ||
+      b.opened - a.opened,
+  );
+}

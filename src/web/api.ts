@@ -2,6 +2,7 @@
 import { CabooseError } from '../core/errors.ts';
 import { levels } from '../core/event.ts';
 import type { EventIndex, RunSummary } from '../core/event-index.ts';
+import { isOpen, sortedIncidents } from '../core/incident.ts';
 import type { IncidentDocument } from '../core/incident.ts';
 import type { SearchQuery } from '../core/search-query.ts';
 import { metricNames, toSeries } from './series.ts';
@@ -43,7 +44,9 @@ async function runs({ index, clock, following }: WebOptions) {
 }
 
 function describeRun(summary: RunSummary, incidents: readonly IncidentDocument[], now: number) {
-  const open = incidents.filter(({ run, resolved }) => run === summary.run && resolved === null);
+  const open = sortedIncidents(
+    incidents.filter((incident) => incident.run === summary.run && isOpen(incident)),
+  );
   return {
     ...summary,
     state: now - summary.last <= activeWithinMs ? 'active' : 'quiet',
@@ -61,14 +64,8 @@ function describeRun(summary: RunSummary, incidents: readonly IncidentDocument[]
   };
 }
 
-/** Open ones first, failures before warnings, each newest first. */
 async function incidents(run: string, { index, advise, clock }: WebOptions) {
-  const found = (await index.incidents(run)).sort(
-    (a, b) =>
-      Number(a.resolved !== null) - Number(b.resolved !== null) ||
-      Number(a.role === 'warning') - Number(b.role === 'warning') ||
-      b.opened - a.opened,
-  );
+  const found = sortedIncidents(await index.incidents(run));
   return {
     run,
     now: clock.now(),

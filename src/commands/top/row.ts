@@ -1,4 +1,5 @@
 import type { RunSummary, StoredPoint } from '../../core/event-index.ts';
+import { isOpen, sortedIncidents } from '../../core/incident.ts';
 import type { Incident } from '../../core/incident.ts';
 
 /** What is asked of each run, by canonical name. */
@@ -46,8 +47,7 @@ export function rowOf(state: RunState, now: number, before?: { state: RunState; 
   const furthest = losses.find(({ step }) => step !== null && step === Math.max(...steps)) ?? losses[0];
   const tokens = valuesOf(points, 'tokens_per_second');
   const gpus = valuesOf(points, 'resource.gpu.utilization_ratio');
-  const open = state.incidents.filter(({ resolved }) => resolved === null);
-  const root = open.find(({ role }) => role === 'root') ?? open[0];
+  const [worst] = sortedIncidents(state.incidents.filter(isOpen));
   const elapsedMs = before ? now - before.at : 0;
   return {
     run: summary.run,
@@ -65,8 +65,10 @@ export function rowOf(state: RunState, now: number, before?: { state: RunState; 
         : null,
     last: summary.last,
     gapBytes: summary.gapBytes,
-    state: root?.role === 'root' ? 'failed' : now - summary.last > quietMs ? 'quiet' : 'active',
-    trouble: root ? `${root.class}${root.rank === null ? '' : `, rank ${root.rank}`}: ${root.message}` : null,
+    state: worst?.role === 'root' ? 'failed' : now - summary.last > quietMs ? 'quiet' : 'active',
+    trouble: worst
+      ? `${worst.class}${worst.rank === null ? '' : `, rank ${worst.rank}`}: ${worst.message}`
+      : null,
   };
 }
 

@@ -9,6 +9,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import type { EventIndex } from '../../core/event-index.ts';
+import { isOpen } from '../../core/incident.ts';
 import type { Incident, IncidentDocument, IncidentState } from '../../core/incident.ts';
 import type { Tenure } from '../../core/lease.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -66,7 +67,7 @@ export class IncidentBook {
     for (const incident of await index.incidents())
       if (incident.resolved === null || incident.resolved >= oldest) this.#remember(incident);
     for (const incident of Array.from(this.#byId.values()))
-      if (incident.resolved === null) await this.write(incident);
+      if (isOpen(incident)) await this.write(incident);
       else this.#tell(incident);
   }
 
@@ -76,7 +77,7 @@ export class IncidentBook {
 
   /** Runs with open incidents. */
   openRuns(): Set<string> {
-    const open = [...this.#byId.values()].filter(({ resolved }) => resolved === null);
+    const open = [...this.#byId.values()].filter(isOpen);
     return new Set(open.map(({ run }) => run));
   }
 

@@ -3,6 +3,7 @@ import { errorText } from '../../core/errors.ts';
 import type { EventIndex, IndexItem, RunSummary } from '../../core/event-index.ts';
 import type { Fact } from '../../core/fact.ts';
 import { incidentId } from '../../core/ids.ts';
+import { isOpen } from '../../core/incident.ts';
 import type { Incident } from '../../core/incident.ts';
 import type { Lease, Tenure } from '../../core/lease.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -194,14 +195,14 @@ class Leadership {
    */
   async #indexLeftOpen(): Promise<void> {
     const { clock, index, timeZone, rules, ownReaders } = this.#options;
-    const reading = { timeZone, rules, ownReaders };
+    const reading = { timeZone, rules };
     const until = clock.now() - leftOpenAfterMs;
     const items: IndexItem[] = [];
     const facts: Fact[] = [];
     for await (const document of index.streams({ openSince: this.#leftOpenSince })) {
       if (document.observed > until) continue;
-      items.push(...openItems(document, reading));
       const events = openEvents(document, reading);
+      items.push(...openItems(document, events, ownReaders));
       facts.push(...openFacts(document, events, ownReaders).filter((fact) => this.#isUntold(fact)));
     }
     if (!this.#book.mayAct()) return;
@@ -255,7 +256,7 @@ class Leadership {
     )
       return false;
     if (this.#keeper.hasFinished(run, attempt)) return false;
-    const open = this.#book.of(run).filter(({ resolved }) => resolved === null);
+    const open = this.#book.of(run).filter(isOpen);
     return !open.some(({ role, class: name }) => role === 'root' || name === 'hang');
   }
 }
@@ -263,7 +264,7 @@ class Leadership {
 const silent = 'silent';
 
 function openSilence(incidents: readonly Incident[]): Incident | undefined {
-  return incidents.find(({ class: name, resolved }) => name === silent && resolved === null);
+  return incidents.find((incident) => incident.class === silent && isOpen(incident));
 }
 
 /** A silence is known by what was last observed before it. */

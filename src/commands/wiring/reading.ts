@@ -7,7 +7,7 @@ import { holdsResources } from '../../core/resources.ts';
 import type { CarriedSegment, Segment } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter } from '../../core/transport.ts';
-import { isTorn, openEvents, takeIn } from '../../events/take-in.ts';
+import { isTorn, takeIn } from '../../events/take-in.ts';
 import type { FactReader } from '../../train/reader.ts';
 import { readFacts } from '../../train/read-facts.ts';
 
@@ -99,12 +99,14 @@ function placeOf(
   };
 }
 
-type OpenReading = Pick<ReadingOptions, 'timeZone' | 'rules' | 'ownReaders'>;
-
 /** What the index is to hold of a document's open events. */
-export function openItems(document: StreamDocument, options: OpenReading): IndexItem[] {
-  const events = holdsResources(document.origin) ? [] : openEvents(document, options);
-  return itemsOf(events, openFactsOf(events, document, options.ownReaders), document.indexPrefix);
+export function openItems(
+  document: StreamDocument,
+  events: readonly LogEvent[],
+  own?: ReadingOptions['ownReaders'],
+): IndexItem[] {
+  if (holdsResources(document.origin)) return [];
+  return itemsOf(events, openFactsOf(events, document, own), document.indexPrefix);
 }
 
 /**

@@ -27,7 +27,7 @@ describe('the quick audit', () => {
     expiredBefore = 0;
     const reading = readSegment(null, carried(segmentOf(text)), { timeZone: 'UTC', now: later });
     ({ document } = reading);
-    const open = openItems(document, { timeZone: 'UTC' });
+    const open = openItems(document, reading.open);
     await index.write([...itemsOf(reading.closed, []), ...open, { kind: 'stream', document }]);
   });
 
