@@ -291,7 +291,7 @@ export class Tail {
       this.#discovery.isHidden(path),
     );
     for (const orphan of lost) await this.#giveUp(orphan);
-    for (const file of this.#catalog.takeLost()) await this.#giveUpFile(file);
+    for (const file of this.#catalog.takeLost(clock.monotonic())) await this.#giveUpFile(file);
     if (!this.#sender.room.isAmpleForAll) await this.#holdUnread();
     const tookMs = this.#scanned ? clock.monotonic() - began : 0;
     this.#scanned = true;
@@ -491,6 +491,8 @@ export class Tail {
     const made: MadeCut[] = [];
     for (const file of this.#catalog.files) {
       if (!file.leaving || file.mayBeBack || !isDrained(file)) continue;
+      // What was not looked at since it left, or since the walk saw a change, may have more.
+      if (file.nextPollAt <= now) continue;
       // It holds up no other, but it may yet be read.
       if (file.complaint !== null && hasUnread(file)) continue;
       const state = file.stream;
@@ -620,6 +622,8 @@ function lookAgain(file: FollowedFile): void {
   file.nextPollAt = 0;
 }
 
-function canBeRead(file: FollowedFile): boolean {
-  return file.waitsFor === null && !file.isHeld && (file.predecessor === null || isDrained(file.predecessor));
+function canBeRead({ waitsFor, isHeld, predecessor }: FollowedFile): boolean {
+  // One that is held waits in its turn for what may be its original.
+  const isNext = predecessor === null || predecessor.isHeld || isDrained(predecessor);
+  return waitsFor === null && !isHeld && isNext;
 }
