@@ -329,8 +329,13 @@ export class Catalog {
     if (!file || candidate.compressed || (file.stream && !hasChanged(file, candidate))) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
     if (!orphan || orphan === 'unknown') return;
-    // That its own stream's bytes are gone is seen when it is read.
-    if (file.stream) return this.#orphans.putOff(orphan);
+    if (file.stream) {
+      // It has both, or is seen to be rewritten when there is room to read it.
+      const isRewritten =
+        file.stream.anchor !== null && (await this.#comparison.holds(candidate, file.stream)) === false;
+      if (isRewritten) this.#orphans.keep(orphan);
+      return;
+    }
     if (!this.#orphans.mayGoTo(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
     file.stream = stream;

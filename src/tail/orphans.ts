@@ -125,13 +125,14 @@ export class Orphans {
       return false;
     });
     if (isKnown !== null) return found;
-    for (const orphan of possible) this.putOff(orphan);
+    for (const orphan of possible)
+      orphan.until = Math.max(orphan.until, Math.min(orphan.untilMax, this.#walkedAt + unknownWaitMs));
     return 'unknown';
   }
 
-  /** It cannot be told yet whether a file has the bytes: not to be given up now. */
-  putOff(orphan: Orphan): void {
-    orphan.until = Math.max(orphan.until, Math.min(orphan.untilMax, this.#walkedAt + unknownWaitMs));
+  /** A file has its bytes that cannot take it over yet: it is not given up now. */
+  keep(orphan: Orphan): void {
+    orphan.until = Math.max(orphan.until, this.#walkedAt + unknownWaitMs);
   }
 
   /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */

@@ -310,7 +310,7 @@ export const regressions: Readonly<Record<string, Program>> = {
         { at: 22_295, do: 'truncate', path, size: 0 },
         write(22_300, 40, 1),
       ],
-      [{ at: 22_100, forMs: 3000, kind: 'away' }],
+      [{ at: 22_100, forMs: 90_000, kind: 'away' }],
       { segmentBytesMax: 600, inFlightBytesMax: 2400 },
     ),
     paths: [path, '/logs/b.log'],
