@@ -11,7 +11,7 @@ import { Cutter } from './cutter.ts';
 import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
 import { Endings } from './endings.ts';
-import { hasUnread, isDrained, offsetOf } from './followed-file.ts';
+import { canBeRead, hasUnread, offsetOf } from './followed-file.ts';
 import type { FollowedFile } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
@@ -498,10 +498,4 @@ function mayHaveMore(file: FollowedFile): boolean {
     file.unsent.length > 0 ||
     hasUnread(file)
   );
-}
-
-function canBeRead({ waitsFor, isHeld, predecessor }: FollowedFile): boolean {
-  // One that is held waits in its turn for what may be its original.
-  const isNext = predecessor === null || predecessor.isHeld || isDrained(predecessor);
-  return waitsFor === null && !isHeld && isNext;
 }

@@ -374,6 +374,26 @@ export const regressions: Readonly<Record<string, Program>> = {
     paths: [path, '/logs/b.log', '/logs/c.log'],
   },
 
+  'a deleted file in the spool that needs a descriptor, when those that wait for it have all': program(
+    [
+      write(5399, 40),
+      { at: 6480, do: 'rename', from: path, to: `${path}.1` },
+      open(6481),
+      { at: 6482, do: 'write', log: 0, lines: 40, shape: 'progress' },
+      { at: 6532, do: 'rename', from: path, to: `${path}.1` },
+      open(6533),
+      { at: 6683, do: 'rename', from: `${path}.1`, to: `${path}.2` },
+      { at: 6684, do: 'rename', from: path, to: `${path}.1` },
+      { at: 7161, do: 'rename', from: `${path}.1`, to: `${path}.2` },
+      open(7461),
+    ],
+    [
+      { at: 3714, forMs: 4000, kind: 'away' },
+      { at: 6939, forMs: 4000, kind: 'holdsAcks' },
+    ],
+    { inFlightBytesMax: 2400, segmentBytesMax: 600, openFilesMax: 2 },
+  ),
+
   'a file that goes on while its final marker is refused': program(
     [write(0), { at: 5000, do: 'rename', from: path, to: `${path}.1` }, write(11_000)],
     [{ at: 4900, forMs: 9000, kind: 'refuses' }],
