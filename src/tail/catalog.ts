@@ -9,7 +9,7 @@ import type { Descriptors } from './descriptors.ts';
 import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileStat, FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isToBeginAnew, mayBeCopiedOver } from './followed-file.ts';
+import { canBeRead, followedFile, hasUnread, isToBeginAnew, mayBeCopiedOver } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
@@ -323,17 +323,17 @@ export class Catalog {
     return orphan !== null;
   }
 
-  /** A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. */
+  /**
+   * A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. One that was
+   * written over and not read since is waited for.
+   */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
     if (!file || candidate.compressed || (file.stream && !hasChanged(file, candidate))) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
     if (!orphan || orphan === 'unknown') return;
     if (file.stream) {
-      // It has both, or is seen to be rewritten when there is room to read it.
-      const isRewritten =
-        file.stream.anchor !== null && (await this.#comparison.holds(candidate, file.stream)) === false;
-      if (isRewritten) this.#orphans.keep(orphan);
+      if (await this.#isRewritten(file, candidate)) this.#orphans.keep(orphan);
       return;
     }
     if (!this.#orphans.mayGoTo(candidate, orphan)) return;
@@ -347,6 +347,13 @@ export class Catalog {
     file.unwatched = unwatched;
     this.#options.cutLog.setPlace(stream, file);
     this.#orphans.placed(orphan, file);
+  }
+
+  /** Whether a file that is followed does not hold its stream any more, which is seen when there is room to read it. */
+  async #isRewritten(file: FollowedFile, candidate: Candidate): Promise<boolean> {
+    const { stream } = file;
+    if (!stream || stream.anchor === null || !canBeRead(file)) return false;
+    return (await this.#comparison.holds(candidate, stream)) === false;
   }
 
   /** The stream is another file's now. */
