@@ -69,6 +69,9 @@ export const deletedInAnOutage = program(
   { inFlightBytesMax: 8000, segmentBytesMax: 2000 },
 );
 
+/** A file that was read and is deleted before any byte of it must have arrived. */
+export const deletedSoon = program([write(0), { at: 3000, do: 'unlink', path }], [], { openFilesMax: 2 });
+
 export const regressions: Readonly<Record<string, Program>> = {
   'a directory that cannot be read for a moment, and a file that was quiet for a minute': program(
     [write(0), write(70_000)],

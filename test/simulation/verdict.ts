@@ -142,7 +142,7 @@ function excuse(
   if (end > seenBytes(epoch) || (ledger.closesFiles && !epoch.wasCut(start, end))) return 'unseen';
   const goneAt = Math.max(...epoch.reachable.map(({ to }) => to));
   if (lives.endOf(epoch.seen.life) < goneAt + readableMsMax) return 'forgotten';
-  if (cutOf.length === 0) return 'streamless';
+  if (cutOf.length === 0 && !epoch.wasCut(start, end)) return 'streamless';
   ledger.violate('silent', `${what} was seen, is lost, and no gap tells of it`);
   return 'told';
 }
