@@ -9,7 +9,7 @@ import type { Descriptors } from './descriptors.ts';
 import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileStat, FileSystem, OpenFile } from './file-system.ts';
-import { followedFile, hasUnread, isToBeginAnew, mayBeCopiedOver } from './followed-file.ts';
+import { canBeRead, followedFile, hasUnread, isToBeginAnew, mayBeCopiedOver } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
@@ -87,7 +87,7 @@ export class Catalog {
     const { files } = this;
     const present = (this.#present = new Map<string, Candidate>());
     for (const each of candidates) for (const path of each.paths) present.set(path, each);
-    this.#orphans.endScan(now);
+    this.#orphans.endScan(now, isHidden);
     this.#copies.begin(present);
     const unknown: Candidate[] = [];
     for (const candidate of candidates)
@@ -102,7 +102,7 @@ export class Catalog {
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
     let rest = await unlessTaken(unknown, (candidate) => this.#takeBack(candidate, now));
     rest = await unlessTaken(rest, (candidate) => this.#continue(candidate, now));
-    this.#orphans.addMissing(isHidden);
+    this.#orphans.addMissing();
     for (const candidate of candidates) await this.#adoptRewritten(candidate);
     rest = await unlessTaken(rest, (candidate) => this.#moveTo(candidate, now));
     rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
@@ -111,7 +111,7 @@ export class Catalog {
     for (const file of files) if (isToBeginAnew(file) || file.isHeld) await this.#hold(file, found, now);
     this.#copies.end(found);
     this.#markRotated();
-    const lost = this.#orphans.giveUp(isHidden);
+    const lost = this.#orphans.giveUp();
     files.awake = new Set([...files].filter(({ nextPollAt }) => nextPollAt < Infinity));
     return lost;
   }
@@ -154,13 +154,14 @@ export class Catalog {
     this.files.leave(file, file.goneSince);
   }
 
-  /** Files that went away before they could be opened, with bytes that were never read. Each is dropped. */
-  takeLost(): FollowedFile[] {
+  /** Files that went away before they could be opened, with bytes that were never read, and did not come back. Each is dropped. */
+  takeLost(now: number): FollowedFile[] {
     const lost = [...this.files.gone].filter(
       (file) =>
         file.handle === null &&
         file.spooled === null &&
         file.missedScans > confirmingScans &&
+        now - file.goneSince >= this.#orphans.missingWaitMs &&
         hasUnread(file),
     );
     for (const file of lost) this.files.remove(file);
@@ -227,7 +228,7 @@ export class Catalog {
     }
     file.missedScans = 0;
     this.files.comeBack(file);
-    const changed = stat.size !== file.size || stat.mtimeMs !== file.mtimeMs;
+    const changed = hasChanged(file, candidate);
     if (candidate.compressed && candidate.compressed.place !== file.compressed) {
       file.compressed = candidate.compressed.place;
       file.size = stat.size;
@@ -322,12 +323,20 @@ export class Catalog {
     return orphan !== null;
   }
 
-  /** A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. */
+  /**
+   * A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. One that was
+   * written over and not read since is waited for.
+   */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
-    if (!file || file.stream || candidate.compressed) return;
+    if (!file || candidate.compressed || (file.stream && !hasChanged(file, candidate))) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
-    if (!orphan || orphan === 'unknown' || !this.#orphans.mayGoTo(candidate, orphan)) return;
+    if (!orphan || orphan === 'unknown') return;
+    if (file.stream) {
+      if (await this.#isRewritten(file, candidate)) this.#orphans.keep(orphan);
+      return;
+    }
+    if (!this.#orphans.mayGoTo(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
     file.stream = stream;
     file.previous = null;
@@ -338,6 +347,13 @@ export class Catalog {
     file.unwatched = unwatched;
     this.#options.cutLog.setPlace(stream, file);
     this.#orphans.placed(orphan, file);
+  }
+
+  /** Whether a file that is followed does not hold its stream any more, which is seen when there is room to read it. */
+  async #isRewritten(file: FollowedFile, candidate: Candidate): Promise<boolean> {
+    const { stream } = file;
+    if (!stream || stream.anchor === null || !canBeRead(file)) return false;
+    return (await this.#comparison.holds(candidate, stream)) === false;
   }
 
   /** The stream is another file's now. */
@@ -406,6 +422,10 @@ function fileOf(candidate: Candidate, now: number): FollowedFile {
 /** Wall ms, when a file got what it holds: of one that was rewritten that is not known. */
 function bornAt({ previous, birthtimeMs }: FollowedFile): number {
   return previous === null ? birthtimeMs : Infinity;
+}
+
+function hasChanged({ size, mtimeMs }: FollowedFile, { stat }: Candidate): boolean {
+  return stat.size !== size || stat.mtimeMs !== mtimeMs;
 }
 
 async function unlessTaken<T>(items: readonly T[], take: (item: T) => Promise<boolean>): Promise<T[]> {

@@ -131,7 +131,7 @@ export class Cutter {
    */
   async hold(file: FollowedFile): Promise<void> {
     try {
-      await this.#openHandle(file);
+      await this.#openHandle(file, false);
     } catch (error) {
       this.#options.logger.debug({ path: file.path, reason: errorText(error) }, 'cannot be opened yet');
     }
@@ -151,7 +151,7 @@ export class Cutter {
       if (this.#isHot(file, now)) file.nextPollAt = this.#pollAgainAt(now);
       return nothing;
     }
-    if (!(await this.#openHandle(file)) || !file.handle) return nothing;
+    if (!(await this.#openHandle(file, true)) || !file.handle) return nothing;
     const stat = await file.handle.stat();
     const lastSize = file.size;
     noteStat(file, stat, now);
@@ -437,14 +437,14 @@ export class Cutter {
   }
 
   /** False when there is nothing to open, or it has to wait for its turn. */
-  async #openHandle(file: FollowedFile): Promise<boolean> {
+  async #openHandle(file: FollowedFile, isNext: boolean): Promise<boolean> {
     const descriptors = this.#descriptors;
     if (file.handle) {
       descriptors.used(file);
       return true;
     }
     try {
-      if (await descriptors.makeRoom()) return await this.#open(file);
+      if (await descriptors.makeRoom(isNext)) return await this.#open(file);
     } catch (error) {
       if (!descriptors.isExhausted(error)) throw error;
     }

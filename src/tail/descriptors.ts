@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { errorCode } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { OpenFile } from './file-system.ts';
-import { hasUnread } from './followed-file.ts';
+import { canBeRead, hasUnread } from './followed-file.ts';
 import type { FollowedFile } from './followed-file.ts';
 
 /**
  * The descriptors of followed files, at most so many that the sockets of the transport, the cut log, the spool and HTTP have
  * theirs. When all are in use, the file that was used least recently and is read to its end gives its one to the next; what no
- * path leads to, or has unread bytes, keeps it. Files that find no room wait for their turn.
+ * path leads to, or has unread bytes, keeps it, unless it has to wait for the one that asks. Files that find no room wait for their turn.
  *
  * Failure rule: a system that has run out all the same (EMFILE, ENFILE) lowers the number, once told; nothing is lost by waiting.
  */
@@ -51,10 +51,16 @@ export class Descriptors {
     return waiting;
   }
 
-  /** Whether one more may be opened, after closing another one if need be. */
-  async makeRoom(): Promise<boolean> {
+  /**
+   * Whether one more may be opened, after closing another one if need be. `isNext`: it is to be read now, and others may wait for it: those
+   * do not keep it waiting.
+   */
+  async makeRoom(isNext: boolean): Promise<boolean> {
     // Who waits once, waits until somebody was let go: looking again at all that is open would find nothing.
-    if (this.#waiting === 0) await this.#closeSpare(this.#max - 1);
+    if (this.#waiting === 0) {
+      await this.#closeDownTo(this.#max - 1, isSpare);
+      if (isNext) await this.#closeDownTo(this.#max - 1, (file) => !file.gone && !canBeRead(file));
+    }
     if (this.#open.size < this.#max) return true;
     this.#waiting += 1;
     return false;
@@ -62,7 +68,7 @@ export class Descriptors {
 
   /** Back below the bound, as far as there is anything to spare. */
   async trim(): Promise<void> {
-    await this.#closeSpare(this.#max);
+    await this.#closeDownTo(this.#max, isSpare);
   }
 
   opened(file: FollowedFile, handle: OpenFile): void {
@@ -99,13 +105,18 @@ export class Descriptors {
     return true;
   }
 
-  async #closeSpare(keep: number): Promise<void> {
+  async #closeDownTo(keep: number, which: (file: FollowedFile) => boolean): Promise<void> {
     if (this.#open.size <= keep) return;
     for (const file of this.#open) {
       if (this.#open.size <= keep) return;
-      if (file.spooled || (!file.gone && !hasUnread(file))) await this.close(file);
+      if (which(file)) await this.close(file);
     }
   }
+}
+
+/** Nothing is lost with its descriptor. */
+function isSpare(file: FollowedFile): boolean {
+  return file.spooled !== null || (!file.gone && !hasUnread(file));
 }
 
 /** No fewer than this, whatever the limit. */

@@ -143,6 +143,13 @@ export function isDrained(file: FollowedFile): boolean {
   return file.complaint !== null || (!hasUnread(file) && file.unsent.length === 0 && file.waitsFor === null);
 }
 
+/** It waits for no other one. */
+export function canBeRead({ waitsFor, isHeld, predecessor }: FollowedFile): boolean {
+  // One that is held waits in its turn for what may be its original.
+  const isNext = predecessor === null || predecessor.isHeld || isDrained(predecessor);
+  return waitsFor === null && !isHeld && isNext;
+}
+
 /** It was rewritten, and nothing of what it holds now was cut. */
 export function isToBeginAnew({ stream, previous }: FollowedFile): boolean {
   return stream === null && previous !== null;

@@ -24,7 +24,7 @@ export interface OrphansOptions {
 /** So many walks more must not find a stream's bytes before it is given up. */
 export const confirmingScans = 2;
 /** A file of an earlier process may be away for so long: moved for a time, or on a volume that comes later. */
-const missingWaitMs = 10_000;
+const missingWaitMsMax = 10_000;
 /** When it cannot be told whether a file has the bytes: looked again after this, and at most for so long. */
 const unknownWaitMs = 1000;
 const unknownMaxMs = 60_000;
@@ -35,10 +35,12 @@ export class Orphans {
   readonly #missing: Map<string, StreamState[]>;
   readonly #missingKeys: Map<StreamState, string>;
   #orphans: Orphan[] = [];
-  #missingWaitMs = missingWaitMs;
+  #missingWaitMs = missingWaitMsMax;
   #scan = 0;
   /** Monotonic ms of the last walk. */
   #walkedAt = -Infinity;
+  /** Where it could not look. */
+  #isHidden: (path: string) => boolean = () => false;
 
   /** `missing`: the streams of an earlier process. */
   constructor(missing: readonly StreamState[], options: OrphansOptions) {
@@ -52,19 +54,25 @@ export class Orphans {
     this.#missingWaitMs = 0;
   }
 
+  /** How long a file may be away before what it held is given up. */
+  get missingWaitMs(): number {
+    return this.#missingWaitMs;
+  }
+
   /** Before a walk begins, so that what is lost during it waits for the next one. */
   beginScan(): void {
     this.#scan += 1;
   }
 
-  /** `now` is monotonic ms. */
-  endScan(now: number): void {
+  /** `now` is monotonic ms; `isHidden` says where the walk could not look. */
+  endScan(now: number, isHidden: (path: string) => boolean): void {
     this.#walkedAt = now;
+    this.#isHidden = isHidden;
   }
 
   /** Some look for a copy, and the next walk may decide it. */
   get areDue(): boolean {
-    return this.#orphans.some((orphan) => orphan.until <= this.#walkedAt && !this.#awaitsSurvey(orphan));
+    return this.#orphans.some((orphan) => orphan.until <= this.#walkedAt && !this.#isOutOfSight(orphan));
   }
 
   includes(stream: StreamState): boolean {
@@ -87,10 +95,10 @@ export class Orphans {
    * Streams of an earlier process whose files were not in the walk, though it could look there. A file may be away for a time, so they
    * are looked for again before they are given up.
    */
-  addMissing(isHidden: (path: string) => boolean): void {
+  addMissing(): void {
     const known = new Set(this.#orphans.map(({ stream }) => stream));
     for (const stream of [...this.#missing.values()].flat()) {
-      if (known.has(stream) || isHidden(stream.record.path)) continue;
+      if (known.has(stream) || this.#isHidden(stream.record.path)) continue;
       this.add(
         { stream, lastSize: stream.end, successor: null, unsent: unsentOf(stream), unwatched: true },
         this.#missingWaitMs,
@@ -122,6 +130,11 @@ export class Orphans {
     return 'unknown';
   }
 
+  /** A file has its bytes that cannot take it over yet: it is not given up now. */
+  keep(orphan: Orphan): void {
+    orphan.until = Math.max(orphan.until, this.#walkedAt + unknownWaitMs);
+  }
+
   /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */
   mayGoTo({ paths }: Candidate, { stream, scan }: Orphan): boolean {
     const family = familyOf(stream.record.path);
@@ -145,12 +158,9 @@ export class Orphans {
   }
 
   /** Takes out those that no walk has found, and lets their successors begin. */
-  giveUp(isHidden: (path: string) => boolean): Orphan[] {
+  giveUp(): Orphan[] {
     const isLost = (orphan: Orphan) =>
-      orphan.scan <= this.#scan &&
-      orphan.until <= this.#walkedAt &&
-      (orphan.successor !== null || !isHidden(orphan.stream.record.path)) &&
-      !this.#awaitsSurvey(orphan);
+      orphan.scan <= this.#scan && orphan.until <= this.#walkedAt && !this.#isOutOfSight(orphan);
     const lost = this.#orphans.filter(isLost);
     this.#orphans = this.#orphans.filter((orphan) => !lost.includes(orphan));
     for (const { stream, successor } of lost) {
@@ -169,9 +179,12 @@ export class Orphans {
     else this.#missing.delete(key);
   }
 
-  #awaitsSurvey({ stream, successor }: Orphan): boolean {
+  /** What may have its bytes could not be looked into, so far. */
+  #isOutOfSight({ stream, successor }: Orphan): boolean {
     const { compressed } = this.#options;
-    return successor === null ? compressed.isPending() : compressed.isPending(stream.record.path);
+    const { path } = stream.record;
+    if (successor !== null) return compressed.isPending(path);
+    return this.#isHidden(path) || compressed.isPending();
   }
 }
 

@@ -8,23 +8,20 @@ import { CompressedFiles } from './compressed-files.ts';
 import type { MadeCut, StreamRecord } from './cut-state.ts';
 import type { Pressure } from './compression-choice.ts';
 import { Cutter } from './cutter.ts';
-import { DecompressedFile } from './decompressed-file.ts';
 import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
-import { finalMarker, lostEnding } from './endings.ts';
-import type { OpenFile } from './file-system.ts';
-import { hasUnread, isDrained, isLost, isQuiet, offsetOf } from './followed-file.ts';
-import type { FollowedFile, Orphan } from './followed-file.ts';
+import { Endings } from './endings.ts';
+import { canBeRead, hasUnread, offsetOf } from './followed-file.ts';
+import type { FollowedFile } from './followed-file.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { ReadingTurns } from './reading-turns.ts';
-import { resend } from './resend.ts';
 import { Sender } from './sender.ts';
 import { Snapshots } from './snapshots.ts';
 import type { Gate, SnapshotOptions } from './snapshots.ts';
 import { unwatched } from '../telemetry/stalls.ts';
 import type { WatchedPart } from '../telemetry/stalls.ts';
-import { Vanished, goneWaitMs } from './vanished.ts';
+import { Vanished } from './vanished.ts';
 import type { Wake } from './watched-directory.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -61,8 +58,6 @@ export interface TailOptions extends SnapshotOptions {
 
 /** Files that found no free descriptor are tried again after this. */
 const starvedWaitMs = 100;
-/** No file has this inode. */
-const nowhere = { dev: '', ino: '' };
 const scanIntervalMinMs = 1000;
 /** Walks, when all there is is worked through, to find out what is a copy. */
 const decidingWalksMax = 5;
@@ -86,6 +81,7 @@ export class Tail {
   readonly #order: ReadingTurns;
   readonly #descriptors: Descriptors;
   readonly #vanished: Vanished;
+  readonly #endings: Endings;
   readonly #stopping = new AbortController();
   #loop: Promise<void> | null = null;
   #wake = new AbortController();
@@ -110,6 +106,7 @@ export class Tail {
     const cutter = new Cutter(options, this.#discovery, catalog, buffers, descriptors);
     const sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
     this.#vanished = new Vanished({ ...options, catalog, cutter, sender, descriptors });
+    this.#endings = new Endings({ ...options, catalog, vanished: this.#vanished, descriptors });
     this.#cutter = cutter;
     this.#sender = sender;
     this.#descriptors = descriptors;
@@ -305,8 +302,9 @@ export class Tail {
     const lost = await this.#catalog.reconcile(candidates, clock.monotonic(), (path) =>
       this.#discovery.isHidden(path),
     );
-    for (const orphan of lost) await this.#giveUp(orphan);
-    for (const file of this.#catalog.takeLost()) await this.#giveUpFile(file);
+    const gone = this.#catalog.takeLost(clock.monotonic());
+    for (const orphan of lost) await this.#commitAndSend(await this.#endings.giveUp(orphan));
+    for (const file of gone) await this.#commitAndSend(await this.#endings.giveUpFile(file));
     if (!this.#sender.room.isAmpleForAll) await this.#holdUnread();
     const tookMs = this.#scanned ? clock.monotonic() - began : 0;
     this.#scanned = true;
@@ -396,88 +394,6 @@ export class Tail {
     }
   }
 
-  /** No file and no copy holds what this stream had not sent. */
-  async #giveUp(orphan: Orphan): Promise<void> {
-    const { stream, successor } = orphan;
-    const { cutLog, clock, logger, metrics } = this.#options;
-    if (successor === null && stream.final && stream.pending.length === 0) {
-      cutLog.forget(stream);
-      return;
-    }
-    if (successor === null && (await this.#isStillThere(orphan))) return;
-    const { unsent, marker } = lostEnding(orphan, clock.now());
-    if (successor === null && stream.final) return await this.#commitAndSend(unsent);
-    // Nothing is known of the bytes before its end any more, so no file may be taken for it after a restart.
-    cutLog.setPlace(stream, { path: stream.record.path, ...nowhere });
-    cutLog.cut(stream, marker.cut);
-    const gaps = [...unsent, marker].flatMap(({ cut }) => (cut.gap === null ? [] : [cut]));
-    for (const { gap, start, end } of gaps) metrics.gapBytes.inc({ reason: gap ?? 'gone' }, end - start);
-    if (gaps.length > 0) {
-      logger.warn(
-        {
-          path: stream.record.path,
-          start: gaps[0]?.start,
-          end: marker.cut.end,
-          hint: 'these bytes cannot be had; a gap is published in their place',
-        },
-        successor ? 'truncated before everything was read' : 'the file went away while nobody was looking',
-      );
-    }
-    await this.#commitAndSend([...unsent, marker]);
-    this.#vanished.setAdrift(stream);
-  }
-
-  /**
-   * A file that is in its place but no longer matches the patterns did not go away: what was cut of it is sent, and its state is
-   * kept for the day on which it matches again.
-   */
-  async #isStillThere({ stream, unsent }: Orphan): Promise<boolean> {
-    const { fs, logger } = this.#options;
-    const { path, dev, ino } = stream.record;
-    let file: OpenFile | null = null;
-    try {
-      file = await fs.open(path);
-      if (!file || (await file.stat()).key !== `${dev}:${ino}`) return false;
-      logger.debug({ path }, 'no longer matches the patterns');
-      const place = stream.record.compressed;
-      const contents = place ? new DecompressedFile(file, place) : file;
-      const made: MadeCut[] = [];
-      for (const cut of unsent) made.push(await resend(stream, cut, contents));
-      await this.#commitAndSend(made);
-    } catch (error) {
-      // Something is there that may not be read: not to be called gone.
-      logger.warn({ path, reason: errorText(error) }, 'cannot be read, and no longer matches the patterns');
-    } finally {
-      await file?.close();
-    }
-    return true;
-  }
-
-  /** A file that went away before it could be opened: closed to spare descriptors, or deleted while there was no room. */
-  async #giveUpFile(file: FollowedFile): Promise<void> {
-    const { stream, size, path } = file;
-    if (stream) {
-      await this.#giveUp({
-        stream,
-        lastSize: size,
-        successor: null,
-        unsent: file.unsent,
-        unwatched: true,
-        scan: 0,
-        until: 0,
-        untilMax: 0,
-      });
-      return;
-    }
-    if (size === 0) return;
-    const { logger, metrics } = this.#options;
-    metrics.gapBytes.inc({ reason: 'gone' }, size);
-    logger.warn(
-      { path, bytes: size, hint: 'nothing of it was read, so no stream can tell of it' },
-      'a file went away before it could be opened',
-    );
-  }
-
   /** While there is no room to read: opens what waits to be read, lest it be deleted meanwhile. */
   async #holdUnread(): Promise<void> {
     for (const file of this.#catalog.files) {
@@ -498,39 +414,10 @@ export class Tail {
     return this.#descriptors.takeWaiting() > 0;
   }
 
-  /** Final markers for files that left and are quiet; files of which nothing is left are forgotten. */
+  /** Final markers, at times. */
   async #finish(): Promise<void> {
-    const { clock, cutLog } = this.#options;
-    const now = clock.monotonic();
-    this.#nextFinishAt = now + finishIntervalMs;
-    const made: MadeCut[] = [];
-    for (const file of this.#catalog.files) {
-      if (!file.leaving || file.mayBeBack || !isDrained(file)) continue;
-      // It holds up no other, but it may yet be read.
-      if (file.complaint !== null && hasUnread(file)) continue;
-      const state = file.stream;
-      const quiet = isQuiet(file, now);
-      if (quiet && file.zeros.areHeld) {
-        lookAgain(file);
-        this.#catalog.files.awake.add(file);
-        continue;
-      }
-      if (state && !state.final && quiet) {
-        const marker = finalMarker(state, clock.now(), file.compressed?.damage == null ? null : 'gone');
-        cutLog.cut(state, marker.cut);
-        made.push(marker);
-      }
-      const settled = !state || (state.final && state.pending.length === 0);
-      const quietMs = now - Math.max(file.changedAt, file.goneSince);
-      const quietLong = quietMs >= goneWaitMs || (!state && this.#descriptors.shortage > 0);
-      const isOver =
-        isLost(file) && settled && quietLong && !hasUnread(file) && !this.#vanished.hasCopy(file);
-      if (isOver) {
-        await this.#descriptors.close(file);
-        this.#catalog.drop(file);
-      }
-    }
-    await this.#commitAndSend(made);
+    this.#nextFinishAt = this.#options.clock.monotonic() + finishIntervalMs;
+    await this.#commitAndSend(await this.#endings.finish());
   }
 
   #pollNow(file: FollowedFile): void {
@@ -613,15 +500,4 @@ function mayHaveMore(file: FollowedFile): boolean {
     file.unsent.length > 0 ||
     hasUnread(file)
   );
-}
-
-/** At the zeros at its end: nothing will be written over them. */
-function lookAgain(file: FollowedFile): void {
-  file.zeros.areHeld = false;
-  file.doneSize = -1;
-  file.nextPollAt = 0;
-}
-
-function canBeRead(file: FollowedFile): boolean {
-  return file.waitsFor === null && !file.isHeld && (file.predecessor === null || isDrained(file.predecessor));
 }

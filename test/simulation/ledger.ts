@@ -40,6 +40,8 @@ export class Ledger {
   readonly violations: Violation[] = [];
   /** Decisions were lost with a full state disk: from then on delivery is at least once, as documented. */
   atLeastOnce = false;
+  /** The wall clock was set back. */
+  clockWentBack = false;
   /** Files are closed to spare descriptors: what comes between two looks at a deleted one is lost, as documented. */
   closesFiles = false;
   readonly #attributions = new Map<string, Attribution[]>();

@@ -4,7 +4,7 @@ import type { CutLog } from '../../src/tail/cut-log.ts';
 import type { DirectoryEntry, FileStat, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
 import type { JournalStore } from '../../src/tail/journal-store.ts';
 import type { Program } from './program.ts';
-import { deletedInAnOutage, rewrittenFile } from './regressions.ts';
+import { deletedInAnOutage, deletedSoon, rewrittenFile } from './regressions.ts';
 
 /** A defect, put between the tail and its models: the simulation must find it, or it is worth nothing. */
 export interface Mutation {
@@ -38,6 +38,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
         sync: async () => undefined,
       }),
     }),
+  },
+
+  'what is sent of a short-lived file is thrown away, and descriptors are few': {
+    publisher: (publisher) => ({ ...publisher, publish: async () => undefined }),
+    program: deletedSoon,
+    foundAs: 'silent',
   },
 
   'a segment is acknowledged before it is stored': {

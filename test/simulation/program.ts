@@ -270,6 +270,26 @@ const moveDirectory: Act = (random, { log, path }) => {
   return [{ do: 'rename', from, to }, ...rest, writeOf(random, log)];
 };
 
+/** Emptied before it is renamed, as `: > a.log && mv a.log a.log.1` does. */
+const emptyAndRename: Act = (random, { log, path }) => [
+  { do: 'truncate', path, size: 0 },
+  { do: 'rename', from: path, to: `${path}.1` },
+  ...reopen(random, log),
+  writeOf(random, log),
+];
+
+/** Out of the patterns for a moment, and back. */
+const moveAndBack: Act = (random, { log, path }) => {
+  const to = `/elsewhere/for-a-moment-${log}`;
+  const meanwhile = random.chance(0.5) ? [writeOf(random, log)] : [];
+  return [
+    { do: 'rename', from: path, to },
+    ...meanwhile,
+    { do: 'rename', from: to, to: path },
+    writeOf(random, log),
+  ];
+};
+
 const copyUp: Act = (random, { log }) => [{ do: 'copyUp', log }, writeOf(random, log)];
 
 const deleteOld: Act = (_, { path }) => [
@@ -318,6 +338,11 @@ const styles: readonly Style[] = [
     pausesMs: [0, 1, 100, 1000],
   },
   { acts: [rotateByCopyOver, deleteOld], pausesMs: [0, 1, 300], restMs: 3000, sinceSeed: 2_000_000 },
+  {
+    acts: [emptyAndRename, moveAndBack, rotateByRename],
+    pausesMs: [0, 1, 300, 1500],
+    sinceSeed: 8_000_000,
+  },
 ];
 
 function faultsOf(random: Random, paths: readonly string[], lengthMs: number): Fault[] {

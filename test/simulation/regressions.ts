@@ -69,6 +69,9 @@ export const deletedInAnOutage = program(
   { inFlightBytesMax: 8000, segmentBytesMax: 2000 },
 );
 
+/** A file that was read and is deleted before any byte of it must have arrived. */
+export const deletedSoon = program([write(0), { at: 3000, do: 'unlink', path }], [], { openFilesMax: 2 });
+
 export const regressions: Readonly<Record<string, Program>> = {
   'a directory that cannot be read for a moment, and a file that was quiet for a minute': program(
     [write(0), write(70_000)],
@@ -289,6 +292,110 @@ export const regressions: Readonly<Record<string, Program>> = {
   'a file that is deleted while there is no room for it': deletedInAnOutage,
 
   'a file that is written anew': rewrittenFile,
+
+  'a directory that cannot be read when a file that an earlier process has followed was deleted in it':
+    program(
+      [write(0), { at: 1500, do: 'unlink', path }],
+      [crash(3000), { at: 12_000, forMs: 20_000, kind: 'permission', path: '/logs' }],
+      { yieldShare: 0.05 },
+    ),
+
+  'a copy over an older one, of which the truncation is seen when there is no room to look at the copy': {
+    ...program(
+      [
+        write(0, 5),
+        { at: 500, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+        { at: 501, do: 'truncate', path, size: 0 },
+        write(1500, 8),
+        write(20_000, 8),
+        write(20_600, 5, 1),
+        { at: 22_290, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+        { at: 22_295, do: 'truncate', path, size: 0 },
+        write(22_300, 40, 1),
+      ],
+      [{ at: 22_100, forMs: 90_000, kind: 'away' }],
+      { segmentBytesMax: 600, inFlightBytesMax: 2400 },
+    ),
+    paths: [path, '/logs/b.log'],
+  },
+
+  'a directory that is moved and back, with a file that could not be read since the restart': {
+    ...program(
+      [
+        write(1500),
+        { at: 4817, do: 'rename', from: '/logs/sub', to: '/elsewhere/sub' },
+        { at: 8617, do: 'rename', from: '/elsewhere/sub', to: '/logs/sub' },
+      ],
+      [{ at: 3268, forMs: 8000, kind: 'error', path: '/logs/sub/a.log', code: 'EIO' }, crash(3542)],
+    ),
+    paths: ['/logs/sub/a.log'],
+  },
+
+  'a file that is written to and rotated when it could be read again, and there is no room': {
+    ...program(
+      [
+        write(5320, 1),
+        write(10_146, 2, 1),
+        write(10_581, 5, 1),
+        { at: 11_344, do: 'rename', from: path, to: `${path}.1` },
+        write(11_345),
+      ],
+      [
+        { at: 6856, forMs: 4000, kind: 'error', path, code: 'EIO' },
+        { at: 9586, forMs: 4000, kind: 'holdsAcks' },
+      ],
+      { pollIntervalMs: 1000, inFlightBytesMax: 800, segmentBytesMax: 200, yieldShare: 1, wakeShare: 1 },
+    ),
+    paths: [path, '/logs/b.log'],
+  },
+
+  'an empty file that waits to be told from a copy, and its successor that waits for it': {
+    ...program(
+      [
+        head(0),
+        { at: 600, do: 'rename', from: path, to: `${path}.old` },
+        open(600.1),
+        { at: 1110, do: 'rename', from: path, to: `${path}.old` },
+        { at: 1110.1, do: 'write', log: 0, lines: 1, shape: 'progress' },
+        open(1610),
+        { at: 2153, do: 'rename', from: path, to: `${path}.old` },
+        { at: 5000, do: 'write', log: 1, lines: 1, shape: 'head' },
+        { at: 5001, do: 'write', log: 2, lines: 1, shape: 'progress' },
+        { at: 6322, do: 'rename', from: '/logs/b.log', to: '/logs/b.log.1' },
+        { at: 6323, do: 'open', log: 1, append: true },
+        { at: 6631, do: 'rename', from: '/logs/c.log', to: '/logs/moved.txt' },
+        { at: 6632, do: 'open', log: 2, append: true },
+        { at: 6722, do: 'write', log: 1, lines: 1, shape: 'head' },
+        { at: 7122, do: 'write', log: 1, lines: 1, shape: 'unterminated' },
+        { at: 8876, do: 'rename', from: '/logs/c.log', to: '/logs/c.log.1' },
+        { at: 8877, do: 'open', log: 2, append: true },
+        write(9877, 1, 2),
+      ],
+      [{ at: 4044, forMs: 4000, kind: 'openFiles' }, crash(6013, 0)],
+      { wakeShare: 1 },
+    ),
+    paths: [path, '/logs/b.log', '/logs/c.log'],
+  },
+
+  'a deleted file in the spool that needs a descriptor, when those that wait for it have all': program(
+    [
+      write(5399, 40),
+      { at: 6480, do: 'rename', from: path, to: `${path}.1` },
+      open(6481),
+      { at: 6482, do: 'write', log: 0, lines: 40, shape: 'progress' },
+      { at: 6532, do: 'rename', from: path, to: `${path}.1` },
+      open(6533),
+      { at: 6683, do: 'rename', from: `${path}.1`, to: `${path}.2` },
+      { at: 6684, do: 'rename', from: path, to: `${path}.1` },
+      { at: 7161, do: 'rename', from: `${path}.1`, to: `${path}.2` },
+      open(7461),
+    ],
+    [
+      { at: 3714, forMs: 4000, kind: 'away' },
+      { at: 6939, forMs: 4000, kind: 'holdsAcks' },
+    ],
+    { inFlightBytesMax: 2400, segmentBytesMax: 600, openFilesMax: 2 },
+  ),
 
   'a file that goes on while its final marker is refused': program(
     [write(0), { at: 5000, do: 'rename', from: path, to: `${path}.1` }, write(11_000)],

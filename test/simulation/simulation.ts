@@ -143,11 +143,14 @@ class Simulation {
 
   #connect(): void {
     const { settings } = this.#program;
-    // A read may go beyond what is left of a lane's room by less than a segment.
-    const bound = settings.inFlightBytesMax + 2 * settings.segmentBytesMax;
+    let largestBytes = settings.segmentBytesMax;
     this.#fs.onChange = (kind, path) => this.#agent?.wake(kind, path, settings.wakeShare);
     this.#transport.onHandedOver = (segment) => {
       this.#note(() => `handed over ${about(segment)}`);
+      // What stands for cuts of which the decision was lost is as large as a segment can be, which the program's are not.
+      if (this.#ledger.atLeastOnce) largestBytes = Math.max(largestBytes, segment.bytes.length);
+      // A read may go beyond what is left of a lane's room by less than a segment.
+      const bound = settings.inFlightBytesMax + 2 * largestBytes;
       const bytes = this.#transport.bytesUnderWay + segment.bytes.length;
       if (bytes > bound) this.#ledger.violate('bound', `${bytes} bytes are under way, more than ${bound}`);
     };
@@ -247,6 +250,7 @@ class Simulation {
       }
       case 'clock':
         this.#scheduler.wallStart += fault.jumpMs;
+        if (fault.jumpMs < 0) this.#ledger.clockWentBack = true;
         return () => undefined;
     }
   }

@@ -96,7 +96,8 @@ export class States {
       for (const [i, stream] of streams.entries()) this.#judgeStream(stream, streams[i - 1], contents);
       // A lost decision, and a clock that was set back, may give a later state an earlier time.
       const isLast = ({ bytes }: StateStream) => contents.at(-1)?.equals(bytes) === true;
-      const last = this.#ledger.atLeastOnce ? streams.findLast(isLast) : streams.at(-1);
+      const mayBeEarlier = this.#ledger.atLeastOnce && this.#ledger.clockWentBack;
+      const last = mayBeEarlier ? streams.findLast(isLast) : streams.at(-1);
       this.#judgeLast(path, last, contents.at(-1));
     }
   }

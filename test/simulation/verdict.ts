@@ -5,6 +5,8 @@ import type { HeldStream, Ledger } from './ledger.ts';
 export const readableMsMax = 8_000;
 /** What is only in memory, since its file was deleted, is in the spool after this: a limit that docs/GUARANTEES.md states. */
 const spooledMsMax = 2_000;
+/** An agent that stops closes its files last. */
+const closeMsMax = 500;
 /** What was first seen in the look during which it was truncated may be of either side of the truncation. */
 const lookMs = 30;
 /** A copy beside its original is held back for 10 s after its last change. */
@@ -130,16 +132,17 @@ function excuse(
   for (const { from, to, cause } of epoch.reachable) {
     const ms = to - Math.max(from, at);
     const wasInMemory = ledger.closesFiles && epoch.wasCut(start, end);
-    const isKilled = wasInMemory && lives.endOf(epoch.seen.life) < to + spooledMsMax;
+    const endedAt = lives.endOf(epoch.seen.life);
+    const isKilled = wasInMemory && to <= endedAt && endedAt < to + spooledMsMax;
     if (cause === 'unlinked' && ms >= patience && !isKilled)
       ledger.violate('dropped', `${what} could be read for ${ms} ms and was not held open`);
   }
   if (told) return 'told';
   if (!epoch.reachable.some(({ to }) => to > at)) return 'neverReadable';
-  if (end > seenBytes(epoch) || ledger.closesFiles) return 'unseen';
+  if (end > seenBytes(epoch) || (ledger.closesFiles && !epoch.wasCut(start, end))) return 'unseen';
   const goneAt = Math.max(...epoch.reachable.map(({ to }) => to));
   if (lives.endOf(epoch.seen.life) < goneAt + readableMsMax) return 'forgotten';
-  if (cutOf.length === 0) return 'streamless';
+  if (cutOf.length === 0 && !epoch.wasCut(start, end)) return 'streamless';
   ledger.violate('silent', `${what} was seen, is lost, and no gap tells of it`);
   return 'told';
 }
@@ -192,7 +195,9 @@ function isOutOfReach({ endedAt, reachable, seen }: Epoch, { closesFiles }: Ledg
   const last = reachable.at(-1);
   if (endedAt < Infinity || last?.cause === 'crash') return true;
   if (last?.cause !== 'unlinked') return false;
-  return closesFiles || lives.stopOf(seen.life) <= last.to;
+  if (closesFiles || lives.endOf(seen.life) < last.to) return true;
+  // Everything is closed at the end of a stop.
+  return lives.stopOf(seen.life) <= last.to && lives.endOf(seen.life) - last.to <= closeMsMax;
 }
 
 function holdsEqual(epoch: Epoch, parts: HeldStream['parts']): boolean {

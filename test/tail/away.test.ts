@@ -49,6 +49,25 @@ describe('files that are away for a time', () => {
     expect(await readdir(join(t.state, 'spool'))).toEqual([]);
   });
 
+  it('are the same ones when they could not be read since the agent was restarted', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    await t.start();
+    await t.pass(1000);
+    t.crash();
+    const { open } = t.fs;
+    t.fs.open = async () => await Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    await t.start();
+    await t.pass(1000);
+    await rename(t.path('a.log'), t.path('a.txt'));
+    await t.pass(5000);
+    await rename(t.path('a.txt'), t.path('a.log'));
+    t.fs.open = open;
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log')).toMatchObject([{ bytes: Buffer.from('one\n'), gaps: [] }]);
+  });
+
   it('are gone when a process that does not follow them has not found them', async () => {
     await using t = await TailHarness.create();
     await mkdir(t.logs, { recursive: true });

@@ -33,6 +33,19 @@ async function writeAndRotate(t: TailHarness, rotations: number, copyTo: (n: num
 }
 
 describe('copytruncate', () => {
+  it('does not wait for a copy in a file that was emptied and renamed', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), 'old\n');
+    await t.start();
+    await t.pass(1000);
+    await truncate(t.path('a.log'), 0);
+    await rename(t.path('a.log'), t.path('a.log.1'));
+    await appendFile(t.path('a.log'), 'new\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['old\n', 'new\n']);
+  });
+
   it('with the copy in the patterns: every line once, under load', { timeout: 120_000 }, async () => {
     await using t = await TailHarness.create();
     await mkdir(t.logs, { recursive: true });

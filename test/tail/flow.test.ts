@@ -1,4 +1,4 @@
-import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rename, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BudgetOptions } from '../../src/tail/budget.ts';
 import { TailHarness } from './harness.ts';
@@ -44,6 +44,23 @@ describe('lanes and files of the tail', () => {
     await harness.start();
     expect(bytesOf('stderr.log')).toBeGreaterThan(4 * mebibyte);
     expect(bytesOf('bulk.log')).toBeGreaterThan(1 * mebibyte);
+  });
+
+  it('does not call a file final of which there was no room to read the rest', async () => {
+    await writeFile(harness.path('a.log'), 'one\n');
+    await harness.start();
+    await harness.pass(15_000);
+    harness.publisher.acks = false;
+    await writeFile(harness.path('b.log'), lines(8 * mebibyte));
+    await harness.pass(2000);
+    await rename(harness.path('a.log'), harness.path('a.log.1'));
+    await appendFile(harness.path('a.log.1'), 'two\n');
+    await harness.pass(3000);
+    expect(harness.publisher.of('a.log')).toMatchObject([{ final: false }]);
+    harness.publisher.release();
+    await harness.pass(10_000);
+    const [stream] = harness.publisher.of('a.log');
+    expect([stream?.bytes.toString(), stream?.final]).toEqual(['one\ntwo\n', true]);
   });
 
   it('does not let a large file hold up small ones', async () => {

@@ -39,14 +39,28 @@ describe('orphans', () => {
     const { streams, orphans } = orphansOf([at('2'), at('3')]);
     orphans.found(streams[1]!);
     orphans.beginScan();
-    orphans.endScan(0);
-    orphans.addMissing(nothingIsHidden);
+    orphans.endScan(0, nothingIsHidden);
+    orphans.addMissing();
     expect(streams.map((stream) => orphans.includes(stream))).toEqual([true, false]);
     for (let scan = 0; scan < 4; scan += 1) orphans.beginScan();
-    expect(orphans.giveUp(nothingIsHidden)).toEqual([]);
-    orphans.endScan(60_000);
-    expect(orphans.giveUp(nothingIsHidden).map(({ stream }) => stream)).toEqual([streams[0]]);
+    expect(orphans.giveUp()).toEqual([]);
+    orphans.endScan(60_000, nothingIsHidden);
+    expect(orphans.giveUp().map(({ stream }) => stream)).toEqual([streams[0]]);
     expect(orphans.missingAt('1:2')).toEqual([]);
+  });
+
+  it('are due neither to be looked for at once nor to be given up where the walk could not look', () => {
+    const { streams, orphans } = orphansOf([at('2')]);
+    const look = (now: number, isHidden: boolean) => {
+      orphans.beginScan();
+      orphans.endScan(now, () => isHidden);
+      orphans.addMissing();
+      return orphans.giveUp().map(({ stream }) => stream);
+    };
+    look(0, false);
+    for (let walk = 1; walk < 5; walk += 1) expect(look(20_000 + walk, true)).toEqual([]);
+    expect(orphans.areDue).toBe(false);
+    expect(look(30_000, false)).toEqual(streams);
   });
 
   it('are missing no more when a copy has taken them over, whose place their record has by then', () => {
