@@ -163,6 +163,17 @@ const stepNames: ReadonlySet<string> = new Set([
   'trainer/global_step',
   'train_step',
   'current_step',
+  'current_steps',
+  'global_steps',
+  'training_iteration',
+  'num_updates',
+  'opt_step',
+  'optimizer_step',
+  'update_step',
+  'train/global_step',
+  'train/step',
+  'total_timesteps',
+  'time/total_timesteps',
   'iteration',
   'iter',
   '_step',
@@ -174,7 +185,7 @@ export function isStepName(name: string): boolean {
 
 /** Coordinates, clocks and what loggers say about themselves: numbers that are no training points. */
 const nonMetrics =
-  /^(?:.*[._/])?(?:epochs?|seq|pid|process|process_?id|thread|thread_?id|tid|line|lineno|line_number|levelno|level|no|created|msecs|relativecreated|v|version|ts|time|times?tamp|wall_?time|_?runtime|elapsed.*|eta|duration|seed|rank|local_rank|world_size|node_rank|node|port|attempt|retry|memory|max_mem|batch|episodes?|update|wall|train_wall|gb_free|max_steps|total_steps|num_epochs|batch_?size|micro_step|skipped|mom|consumed.*|num_workers|size|count|total|id|seconds|images?|memory\(\w{1,8}\)|(?<=^)[dptce]p)$/i;
+  /^(?:.*[._/])?(?:epochs?|seq|pid|process|process_?id|thread|thread_?id|tid|line|lineno|line_number|levelno|level|no|created|msecs|relativecreated|v|version|ts|time|times?tamp|wall_?time|_?runtime|elapsed.*|eta|duration|seed|rank|local_rank|world_size|node_rank|node|port|attempt|retry|memory|max_mem|batch|episodes?|update|wall|train_wall|gb_free|max_steps|total_steps|num_epochs|batch_?size|micro_step|skipped|mom|consumed.*|num_workers|size|count|total|id|seconds|images?|percentage|n_parameters|iterations_since_restore|timesteps_(?:total|since_restore|this_iter)|time_(?:this_iter|total|since_restore)(?:_s)?|memory\(\w{1,8}\)|(?<=^)[dptce]p)$/i;
 /** Composer: `loss/train/total`. */
 const totalLoss = /loss\/(?:\w{1,32}\/)?total$/i;
 

@@ -30,7 +30,7 @@ import { printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
 import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, ReadableEvent, TrainContext } from './reader.ts';
-import { recordReader, rowReader } from './records.ts';
+import { recordReader, rowReader, wordsOf } from './records.ts';
 import { resourceReader } from './resources.ts';
 import { countRestarts } from './restarts.ts';
 import { separatedStatementReader } from './separated-statements.ts';
@@ -102,7 +102,12 @@ export function readFacts(
 
 function readBodies(event: LogEvent, context: TrainContext, own: readonly FactReader[]): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
-  const first = readWith(event, readableOf(event), context, own);
+  const readable = readableOf(event);
+  const first = readWith(event, readable, context, own);
+  if (event.kind === 'record' && first.length === 0 && event.fields !== undefined) {
+    const words = wordsOf(readable);
+    return words === '' ? noBodies : readBodies({ ...event, kind: 'line', message: words }, context, own);
+  }
   const more = event.kind === 'line' ? statingLines(event.message) : noLines;
   if (more.length === 0) return first;
   return [first, ...more.map((line) => readWith(event, readableOf(event, line), context, own))].flat();
