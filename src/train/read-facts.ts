@@ -7,6 +7,7 @@
 import { eventKinds } from '../core/event.ts';
 import type { EventKind, LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
+import { withoutLauncherPrefixes } from '../core/launcher-prefix.ts';
 import { holdsResources } from '../core/resources.ts';
 import type { Origin } from '../core/segment.ts';
 import { boxTableReader } from './box-tables.ts';
@@ -84,10 +85,12 @@ const lineMax = 64 * 1024;
  * are not read. `context` is not changed. `own`: readers that are asked before those of known formats.
  */
 export function readFacts(
-  event: LogEvent,
+  whole: LogEvent,
   context: Record<string, unknown>,
   own: readonly FactReader[] = noReaders,
 ): { facts: Fact[]; context: Record<string, unknown> } {
+  const message = withoutLauncherPrefixes(whole.message, whole.rank);
+  const event = message === whole.message ? whole : { ...whole, message };
   const before: TrainContext = context;
   const after: TrainContext & Record<string, unknown> = { ...before, failures: { ...before.failures } };
   const bodies = readBodies(event, after, own);
