@@ -59,10 +59,11 @@ export function isHeader(cells: readonly string[]): boolean {
   );
 }
 
+/** Ultralytics pads the cells of its results.csv. */
 export function rowFields(header: readonly string[], cells: readonly string[]): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
   for (const [i, cell] of cells.entries()) {
-    const name = header[i] ?? `column ${i + 1}`;
+    const name = header[i]?.trim() ?? `column ${i + 1}`;
     if (cell === '' || name === '__proto__') continue;
     fields[name] = cellNumber(cell) ?? cell;
   }

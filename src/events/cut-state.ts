@@ -18,6 +18,9 @@ export interface CutState {
   csv: string[] | false | null;
   /** The open row of a CSV file has an open quote. */
   quoteOpen: boolean;
+  /** Of lines in a row with a number before each (frame-reader.ts): the largest one, and how many were not new. */
+  labelMax?: number;
+  labels?: number;
   /** The pending bytes have not been looked at: see EventCutter.hold(). */
   unseen: boolean;
   /** A display that is drawn over and over on several rows, if there is one. Absent in what older versions have stored. */

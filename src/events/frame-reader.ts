@@ -8,14 +8,16 @@
  *
  * A frame that ends in `\r` may be drawn over by the next one of the same line (`frameOpen`); then the last one counts.
  */
+import { readLauncherPrefix, readTaskLabel } from '../core/launcher-prefix.ts';
+import type { LauncherPrefix } from '../core/launcher-prefix.ts';
 import type { CutState } from './cut-state.ts';
 import type { EventBuilder } from './event-builder.ts';
 import type { EventSource } from './event-of.ts';
 import { isBlank, progressBarEnd, stripAnsi } from './frame.ts';
-import { joins, recordGroup, startGroup } from './grouping.ts';
+import { isOf, joins, recordGroup, startGroup } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import { looksLikeObject, parseJsonLine, readRecordHead } from './json-line.ts';
-import { noHead, readHead, readRankPrefix } from './line-head.ts';
+import { noHead, readHead } from './line-head.ts';
 import { observedAt } from './observed-marks.ts';
 
 const newline = 10;
@@ -62,7 +64,7 @@ export class FrameReader {
 
   /** Does the line name a rank, a time or a level? `start` is where it begins. */
   hasHead(shown: string, start: number): boolean {
-    const { length } = readRankPrefix(shown);
+    const { length } = readLauncherPrefix(shown);
     if (length > 0) return true;
     const { time, level } = readHead(shown, observedAt(this.#state.marks, start), this.#source.offset);
     return time !== null || level !== null;
@@ -104,23 +106,23 @@ export class FrameReader {
     }
     this.#events.close(this.#held.text(start, end));
     const text = stripAnsi(raw);
-    this.#events.start(start, end, { text, head: noHead, rank: readRankPrefix(text).rank }, true);
+    this.#events.start(start, end, { text, head: noHead, rank: readLauncherPrefix(text).rank }, true);
   }
 
   /** `shown`: its beginning is enough, of a long line. */
   takeLine(start: number, end: number, shown: string): void {
     const { frameOpen, habit, marks } = this.#state;
     const event = this.#events.current;
-    const prefix = readRankPrefix(shown);
+    const prefix = this.#prefixOf(shown);
     const text = prefix.length === 0 ? shown : shown.slice(prefix.length);
     const bare = prefix.length > 0 && isBlank(text);
-    if (bare && event !== null && !frameOpen && event.group.rank === prefix.rank) {
+    if (bare && event !== null && !frameOpen && isOf(event.group, prefix)) {
       this.#events.extend(end);
       event.group.blank = true;
       return;
     }
     const head = bare ? noHead : readHead(text, observedAt(marks, start), this.#source.offset);
-    const line = { text, head, rank: prefix.rank };
+    const line = { text, head, rank: prefix.rank, source: prefix.source };
     if (event !== null && frameOpen && event.group.mode !== 'bar' && head.time === null) {
       if (event.group.lines > 1) {
         this.#events.extend(end);
@@ -138,4 +140,32 @@ export class FrameReader {
     this.#events.close();
     this.#events.start(start, end, line, false);
   }
+
+  #prefixOf(shown: string): LauncherPrefix {
+    const prefix = readLauncherPrefix(shown);
+    const task = prefix.length > 0 ? null : readTaskLabel(shown);
+    return followLabels(this.#state, shown, task) && task !== null ? task : prefix;
+  }
+}
+
+const labelsMin = 4;
+const labelsMax = 64;
+/** No list has it behind its numbers. */
+const pythonStart = 'Traceback (most recent call last):';
+const slurmsOwn = /^(?:srun|slurmstepd): /;
+
+/** Counts how many lines in a row have had a number before them that was not new; whether they are labels of tasks. */
+function followLabels(state: CutState, shown: string, task: LauncherPrefix | null): boolean {
+  if (task === null) {
+    if (state.labelMax !== undefined && !slurmsOwn.test(shown)) {
+      delete state.labelMax;
+      delete state.labels;
+    }
+    return false;
+  }
+  const { labelMax = -1, labels = 0 } = state;
+  if ((task.rank ?? 0) <= labelMax) state.labels = Math.min(labels + 1, labelsMax);
+  else state.labelMax = task.rank ?? 0;
+  if (shown.startsWith(pythonStart, task.length)) state.labels = labelsMax;
+  return (state.labels ?? 0) >= labelsMin;
 }

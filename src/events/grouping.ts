@@ -25,6 +25,8 @@ export interface Group {
   timed: boolean;
   level: Level | null;
   rank: number | null;
+  /** Of a launcher that names no rank: its prefix. Absent in what older versions have stored. */
+  source?: string | null;
   /** Lines so far, without blank ones; those without head or indent that were taken in by habit. */
   lines: number;
   loose: number;
@@ -33,10 +35,11 @@ export interface Group {
 }
 
 export interface Line {
-  /** Without rank prefix, ANSI codes and line end. */
+  /** Without a launcher's prefix, ANSI codes and line end. */
   text: string;
   head: LineHead;
   rank: number | null;
+  source?: string | null;
 }
 
 const pythonStart = 'Traceback (most recent call last):';
@@ -62,7 +65,7 @@ const looseMax = 50;
 
 /** Does the line belong to the open event? Updates the group if so. */
 export function joins(group: Group, line: Line, habit: number): boolean {
-  if (group.rank !== line.rank) return false;
+  if (!isOf(group, line)) return false;
   const next = nextMode(group, line, habit);
   if (next === null) return false;
   group.mode = next;
@@ -70,6 +73,11 @@ export function joins(group: Group, line: Line, habit: number): boolean {
   group.blank = false;
   group.lines += 1;
   return true;
+}
+
+/** Are both of one process, as far as a launcher's prefix tells? */
+export function isOf(group: Group, { rank, source }: Pick<Line, 'rank' | 'source'>): boolean {
+  return group.rank === rank && (group.source ?? null) === (source ?? null);
 }
 
 function nextMode(group: Group, line: Line, habit: number): Mode | null {
@@ -137,7 +145,7 @@ function groupMode(text: string, otherwise: Mode): Mode {
 
 /** The group of an event that starts with this line. */
 export function startGroup(line: Line, bar: boolean): Group {
-  const { text, head, rank } = line;
+  const { text, head, rank, source = null } = line;
   let mode: Mode = bar ? 'bar' : 'line';
   let level = head.level;
   if (!bar && head.time === null && level === null) {
@@ -156,6 +164,7 @@ export function startGroup(line: Line, bar: boolean): Group {
     timed: head.time !== null,
     level,
     rank,
+    ...(source !== null && { source }),
     lines: 1,
     loose: 0,
     blank: false,

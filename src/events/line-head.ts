@@ -53,24 +53,6 @@ export function levelOf(value: unknown): Level | null {
   return value >= 20 ? 'debug' : 'trace';
 }
 
-const rankPrefix = /\[(?:default|rank)(\d{1,6})\]: ?/y;
-
-/** The stacked prefixes that launchers put before a line, `[default1]:[rank1]: `; the innermost names the rank. */
-export function readRankPrefix(text: string): { rank: number | null; length: number } {
-  if (text.charCodeAt(0) !== 91) return noPrefix;
-  let rank: number | null = null;
-  let length = 0;
-  for (let depth = 0; depth < 4; depth += 1) {
-    rankPrefix.lastIndex = length;
-    const found = rankPrefix.exec(text);
-    if (found === null) break;
-    rank = Number(found[1]);
-    length += found[0].length;
-  }
-  return rank === null ? noPrefix : { rank, length };
-}
-const noPrefix = { rank: null, length: 0 };
-
 const headMax = 200;
 const timeLead = /^(?:[ \t[(<]{0,8}|\[[\w. -]{1,24}\] {0,4}\[?|[A-Z]{4,8}[: \t-]{1,3}\[?)(?=\d{4}[-/]\d)/;
 const glogHead = /^\[?([IWEFDV])(\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.(\d{1,9})\b/;

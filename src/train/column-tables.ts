@@ -1,8 +1,9 @@
 /**
  * Tables whose header names metrics and whose first column counts: Ultralytics (`Epoch  GPU_mem  box_loss …`, utils/torch trainer's progress
- * string; a row is a bar, whose last state counts), skorch (`epoch    train_loss    valid_acc     dur`), fastai, scikit-learn's gradient boosting
- * (`Iter       Train Loss   Remaining Time`). Columns are told apart by two spaces or more. The validation rows of Ultralytics
- * (`all  64  200  0.612 …`) are points of the epoch before them.
+ * string; a row is a bar, whose last state counts) and YOLOv5 before it (`Epoch   gpu_mem       box       obj       cls`), skorch
+ * (`epoch    train_loss    valid_acc     dur`), fastai, scikit-learn's gradient boosting (`Iter       Train Loss      OOB Improve   Remaining Time`),
+ * spaCy (`E    #       LOSS TOK2VEC  ENTS_F  SCORE`, training/loggers.py; `#` is the step). Columns are told apart by two spaces or more. The
+ * validation rows of Ultralytics (`all  64  200  0.612 …`) are points of the epoch before them.
  */
 import type { FactBody } from '../core/fact.ts';
 import { isMetricName } from './canonical.ts';
@@ -17,10 +18,13 @@ const columnsMax = 64;
 const rowsMax = 4096;
 const headMax = 4096;
 const startsRow =
-  /^ {0,24}(?:(?:epoch|iter|iteration|round|step) {2,24}[a-z]|\d{1,9}(?:\/\d{1,9})? {2,24}[\d.+-]|Class {2}|all {2,24}\d|-{4,24}(?: {2,4}-{4,24}){1,48} *$)/i;
+  /^ {0,24}(?:(?:epoch|iter|iteration|round|step) {2,24}[a-z]|E {2,8}# {2,24}[A-Z]|\d{1,9}(?:\/\d{1,9})? {2,24}[\d.+-]|Class {2}|all {2,24}\d|-{3,24}(?: {2,4}-{3,24}){1,48} *$)/i;
 const headerBehind = /\n {0,24}(?:epoch|iter|iteration|round) {2,24}[a-z]/i;
 const barBehind = /: {1,4}\d{1,3}%\|.*$/;
-const counter = /^(?:epoch|iter|iteration|step|round)$/i;
+const counter = /^(?:epoch|iter|iteration|step|round|E)$/i;
+/** Their tables hold nothing but metrics, and these. */
+const allMetrics = / gpu_mem | {2}Remaining Time|^E {2,8}# /i;
+const noMetrics = /^(?:gpu_mem|instances|labels|targets|(?:img_)?size|remaining time|E|#|w?p?speed)$/i;
 const classes = /^\s{0,32}Class {1,24}Images {1,24}(?:Instances|Labels) {1,24}(.{1,200}?):?$/;
 const allRow = /^\s{0,40}all {1,24}\d{1,12} {1,24}\d{1,12} {1,24}([\d. ena-]{1,200})$/;
 
@@ -56,16 +60,17 @@ function readRow(row: string, context: TrainContext): FactBody[] {
   const cells = line.trim().split(/ {2,}/, columnsMax);
   const [first = ''] = cells;
   if (counter.test(first)) {
-    if (cells.length > 1 && cells.some((cell) => namesMetric(cell)) && !/\d/.test(first))
-      context.columns = cells;
+    const isMetric = allMetrics.test(line.trim()) ? (name: string) => !noMetrics.test(name) : namesMetric;
+    if (cells.length > 1 && cells.some((cell, i) => i > 0 && isMetric(cell)))
+      context.columns = cells.map((name, i) => (i === 0 || name === '#' || isMetric(name) ? name : ''));
     return [];
   }
   const { columns } = context;
   const number = /^(\d{1,9})(?:\/\d{1,9})?$/.exec(first)?.[1];
   if (columns === undefined || number === undefined || cells.length !== columns.length) return [];
-  context.row = Number(number);
-  const metrics = columns.map((name) => (namesMetric(name) ? name : ''));
-  return cellsOf(metrics.slice(1), cells.slice(1), context.row);
+  const step = columns[1] === '#' ? readNumber(cells[1] ?? '') : Number(number);
+  context.row = step ?? Number(number);
+  return cellsOf(columns.slice(1), cells.slice(1), step);
 }
 
 /** `Box(P          R      mAP50  mAP50-95):`: the parentheses are around all columns of a task. */
@@ -76,6 +81,8 @@ function classColumn(text: string): string {
 function cellsOf(columns: readonly string[], cells: readonly string[], step: number | null): FactBody[] {
   return columns.flatMap((name, i) => {
     const value = readNumber(cells[i] ?? '');
-    return value === null || !isMetricName(name) ? [] : [printedPoint(step, name, value, cells[i] ?? '')];
+    return value === null || name === '#' || !isMetricName(name)
+      ? []
+      : [printedPoint(step, name, value, cells[i] ?? '')];
   });
 }

@@ -26,6 +26,6 @@ export const iterationLineReader: FactReader = {
       const value = readNumber(text);
       if (value !== null && isMetricName(name)) facts.push(printedPoint(Number(found[1]), name, value, text));
     }
-    return facts.some((fact) => fact.kind === 'point' && fact.canonical !== null) ? facts : [];
+    return facts.some((fact) => fact.kind === 'point' && fact.canonical !== null) ? facts : null;
   },
 };

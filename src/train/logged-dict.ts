@@ -1,40 +1,59 @@
 /**
  * A dict or JSON object at the end of a log line: fairseq `… | INFO | train_inner | {"epoch": 1, "loss": "12.345", "num_updates": "100", …}`
- * (logging/progress_bar.py, JsonProgressBar: its numbers are texts), accelerate's examples `… - epoch 0: {'accuracy': 0.8, 'f1': 0.85}`. It
- * states points if it, or what stands before it, names a step or an epoch.
+ * (logging/progress_bar.py, JsonProgressBar: its numbers are texts), accelerate's examples `… - epoch 0: {'accuracy': 0.8, 'f1': 0.85}`,
+ * LLaMA-Factory's `[INFO|callbacks.py:310] … >> {'loss': 1.23, 'learning_rate': 4.9e-05, 'epoch': 0.1}` (train/callbacks.py), Orbit's `train | step:
+ * 100 | steps/sec: 3.5 | output: {…}` (controller.py; it may go on over lines). It states points if it, or what stands before it, names a step or an
+ * epoch. The epoch is the step where nothing else is, and the stream counts no iterations.
  */
 import { isMetricName } from './canonical.ts';
-import { namesMetric } from './metric-words.ts';
+import { epochStep } from './epoch-lines.ts';
+import { namesMeasure } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { readPairs } from './printed-dict.ts';
+import { dictText, readPairs, stepIn } from './printed-dict.ts';
+import { stepBeside } from './progress-bar.ts';
 import type { FactReader } from './reader.ts';
 import { pointsOf } from './separated-statements.ts';
-import { stepOf } from './statements.ts';
+import { statesSettings, stepOf } from './statements.ts';
 
 const lineMax = 8192;
 const updates = /^(?:train_|valid_|\w{1,32}_)?num_updates$/;
-const counted = /\b(?:step|epoch|iter(?:ation)?)[ :=#]{1,3}\d{1,12}(?:[\s,:;|-]|$)/i;
+const epochBefore = /\bepoch[ :=#]{1,3}(\d{1,9})(?:[\s,:;|-]|$)/i;
 const validation = /\b(?:val|valid|validation|eval|test)\b/i;
 
 export const loggedDictReader: FactReader = {
   format: 'fairseq, accelerate',
   kinds: ['line'],
-  matches: ({ line }) => line.endsWith('}') && line.length <= lineMax && line.indexOf('{') > 0,
-  read({ line }) {
-    const start = line.indexOf('{');
-    const before = line.slice(0, start);
-    const pairs = pairsOf(line.slice(start));
-    if (pairs === null || !pairs.some(([name]) => namesMetric(name))) return [];
+  matches: ({ event, line }) =>
+    line.length <= lineMax && event.message.endsWith('}') && event.message.indexOf('{') > 0,
+  read(readable, context) {
+    const text = dictText(readable);
+    const start = text.indexOf('{');
+    const before = text.slice(0, start);
+    const pairs = start < 0 ? null : pairsOf(text.slice(start));
+    if (pairs === null) return null;
+    if (!pairs.some(([name]) => namesMeasure(name)) || statesSettings(before)) return [];
     const update = pairs.find(([name]) => updates.test(name))?.[1];
-    if (update === undefined && !counted.test(before)) return [];
-    const step = update === undefined ? stepOf(before) : readNumber(update);
-    const named = pairs.flatMap(([name, text]): [string, string][] => {
-      const value = readNumber(text);
-      return value === null || !isMetricName(name) || updates.test(name) ? [] : [[name, text]];
-    });
+    const counted = update === undefined ? (stepIn(pairs) ?? stepOf(before)) : readNumber(update);
+    const epoch = epochBefore.exec(before)?.[1];
+    if (counted === null && epoch === undefined && !isOfTrainer(pairs)) return [];
+    const step =
+      counted ??
+      (epoch === undefined ? stepBeside(readable.event.barAfter, context) : epochStep(epoch, context));
+    const named = pairs.flatMap(([name, value]): [string, string][] =>
+      readNumber(value) === null || !isMetricName(name) || updates.test(name) ? [] : [[name, value]],
+    );
     return pointsOf(named, step, validation.test(before));
   },
 };
+
+/** What Hugging Face's Trainer logs has the epoch in it, or the learning rate, beside a loss. */
+function isOfTrainer(pairs: readonly [name: string, text: string][]): boolean {
+  return (
+    pairs.some(
+      ([name, text]) => (name === 'epoch' || name === 'learning_rate') && readNumber(text) !== null,
+    ) && pairs.some(([name, text]) => name.endsWith('loss') && readNumber(text) !== null)
+  );
+}
 
 function pairsOf(text: string): [name: string, text: string][] | null {
   if (!text.startsWith('{"')) return text.startsWith("{'") ? readPairs(text) : null;

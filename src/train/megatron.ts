@@ -5,6 +5,7 @@
  */
 import type { FactBody } from '../core/fact.ts';
 import { canonicalName } from './canonical.ts';
+import { namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
 import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
@@ -25,7 +26,7 @@ export const megatronReader: FactReader = {
       const name = field.slice(0, Math.max(0, colon)).trim();
       const text = field.slice(colon + 1).trim();
       const value = colon < 0 ? null : readNumber(text);
-      if (value !== null && (canonicalName(name) !== null || name.endsWith(' loss')))
+      if (value !== null && (canonicalName(name) !== null || namesMetric(name)))
         facts.push(printedPoint(step, name, value, text));
     }
     return facts;

@@ -24,6 +24,15 @@ export function readNumber(text: string): number | null {
   }
 }
 
+const wrapped = /(?:float\d{2}|int\d{2}|tensor|rray)\(/;
+const wrapper =
+  /\b(?:(?:np|numpy|jnp|torch)\.)?(?:b?float\d{2}|u?int\d{2}|tensor|[aA]rray)\(([\w.+-]{1,32})(?:, {1,4}[\w.:<>='", ]{1,80})?\)/g;
+
+/** The text with bare numbers in place of their representations: `np.float64(0.5)`, `tensor(0.5, device='cuda:0')`, `Array(0.5, dtype=float32)`. */
+export function withBareNumbers(text: string): string {
+  return text.includes('(') && wrapped.test(text) ? text.replaceAll(wrapper, '$1') : text;
+}
+
 /** Digits behind the decimal point that a number's text tells, negative where not even the ones are: of `4.50` 2, of `1.932e+04` -1. */
 export function decimalsIn(text: string): number {
   const exponentAt = text.search(/e/i);

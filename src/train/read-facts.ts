@@ -7,25 +7,36 @@
 import { eventKinds } from '../core/event.ts';
 import type { EventKind, LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
+import { withoutLauncherPrefixes } from '../core/launcher-prefix.ts';
 import { holdsResources } from '../core/resources.ts';
 import type { Origin } from '../core/segment.ts';
+import { boxTableReader } from './box-tables.ts';
+import { catboostReader } from './catboost.ts';
 import { columnTableReader } from './column-tables.ts';
-import { epochLineReader, epochSummaryReader } from './epoch-lines.ts';
+import { epochBatchReader, epochLineReader, epochSummaryReader } from './epoch-lines.ts';
+import { espnetReader } from './espnet.ts';
+import { evaluationReader } from './evaluations.ts';
+import { icefallReader } from './icefall.ts';
 import { indexedLineReader } from './indexed-lines.ts';
 import { iterationLineReader } from './iteration-lines.ts';
 import { kerasReader } from './keras.ts';
 import { keyValueTableReader } from './key-value-table.ts';
 import { loggedDictReader } from './logged-dict.ts';
+import { marianReader } from './marian.ts';
 import { megatronReader } from './megatron.ts';
 import { mlflowReader } from './mlflow.ts';
+import { withBareNumbers } from './numbers.ts';
+import { pipeTableReader } from './pipe-tables.ts';
 import { printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
 import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, ReadableEvent, TrainContext } from './reader.ts';
-import { recordReader, rowReader } from './records.ts';
+import { recordReader, rowReader, wordsOf } from './records.ts';
 import { resourceReader } from './resources.ts';
 import { countRestarts } from './restarts.ts';
 import { separatedStatementReader } from './separated-statements.ts';
+import { sklearnReader } from './sklearn.ts';
+import { statementBlockReader } from './statement-blocks.ts';
 import { statementReader } from './statements.ts';
 import { tensorboardReader } from './tensorboard.ts';
 import { trainerStateReader } from './trainer-state.ts';
@@ -45,14 +56,24 @@ const readers: readonly FactReader[] = [
   rowReader,
   recordReader,
   printedDictReader,
+  statementBlockReader,
   megatronReader,
   keyValueTableReader,
+  pipeTableReader,
+  boxTableReader,
   indexedLineReader,
+  catboostReader,
+  sklearnReader,
+  espnetReader,
+  icefallReader,
+  marianReader,
   epochLineReader,
+  epochBatchReader,
   loggedDictReader,
   iterationLineReader,
   separatedStatementReader,
   epochSummaryReader,
+  evaluationReader,
   statementReader,
 ];
 
@@ -64,10 +85,12 @@ const lineMax = 64 * 1024;
  * are not read. `context` is not changed. `own`: readers that are asked before those of known formats.
  */
 export function readFacts(
-  event: LogEvent,
+  whole: LogEvent,
   context: Record<string, unknown>,
   own: readonly FactReader[] = noReaders,
 ): { facts: Fact[]; context: Record<string, unknown> } {
+  const message = withoutLauncherPrefixes(whole.message, whole.rank);
+  const event = message === whole.message ? whole : { ...whole, message };
   const before: TrainContext = context;
   const after: TrainContext & Record<string, unknown> = { ...before, failures: { ...before.failures } };
   const bodies = readBodies(event, after, own);
@@ -83,6 +106,37 @@ export function readFacts(
 function readBodies(event: LogEvent, context: TrainContext, own: readonly FactReader[]): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
   const readable = readableOf(event);
+  const first = readWith(event, readable, context, own);
+  if (event.kind === 'record' && first.length === 0 && event.fields !== undefined) {
+    const words = wordsOf(readable);
+    return words === '' ? noBodies : readBodies({ ...event, kind: 'line', message: words }, context, own);
+  }
+  const more = event.kind === 'line' ? statingLines(event.message) : noLines;
+  if (more.length === 0) return first;
+  return [first, ...more.map((line) => readWith(event, readableOf(event, line), context, own))].flat();
+}
+
+/**
+ * Lines that a space indents, and so belong to the one before them, and are statements of their own: Megatron-LM's and GPT-NeoX's
+ * (` iteration …`, ` validation loss at iteration …`), torchvision's (` * Acc@1 …`).
+ */
+const statingLine = /\n (?=[a-z]|\* )/;
+const statingLinesMax = 64;
+
+function statingLines(message: string): readonly string[] {
+  if (!message.includes('\n ') || !statingLine.test(message)) return noLines;
+  return message
+    .split('\n', statingLinesMax)
+    .slice(1)
+    .filter((line) => /^ (?:[a-z]|\* )/.test(line));
+}
+
+function readWith(
+  event: LogEvent,
+  readable: ReadableEvent,
+  context: TrainContext,
+  own: readonly FactReader[],
+): readonly FactBody[] {
   const ownReader = own.find((reader) => reader.matches(readable));
   if (ownReader !== undefined) return ownReader.read(readable, context) ?? noBodies;
   for (const reader of readersFor(event)) {
@@ -95,8 +149,8 @@ function readBodies(event: LogEvent, context: TrainContext, own: readonly FactRe
 const stepWord = /step|iter|num_updates/i;
 
 /** What every reader is asked about. */
-export function readableOf(event: LogEvent): ReadableEvent {
-  const line = firstLine(event.message);
+export function readableOf(event: LogEvent, of = firstLine(event.message)): ReadableEvent {
+  const line = withBareNumbers(of);
   return { event, line, namesStep: event.kind === 'line' && stepWord.test(line) };
 }
 
@@ -117,6 +171,7 @@ function readersFor({ origin, kind }: LogEvent): readonly FactReader[] {
 
 const noBodies: readonly FactBody[] = [];
 const noFacts: Fact[] = [];
+const noLines: readonly string[] = [];
 const noReaders: readonly FactReader[] = [];
 
 /** Gives the bodies their ids: the event's, a dash, the ordinal. */

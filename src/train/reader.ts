@@ -24,6 +24,12 @@ export interface TrainContext {
   columns?: string[];
   row?: number;
   classes?: string[];
+  /** The header of a table between pipes (pipe-tables.ts), and whether its rule came. */
+  pipes?: { columns: string[]; isRuled: boolean };
+  /** The rows so far of a table in a frame (box-tables.ts). */
+  box?: { kind: '' | 'lightning' | 'ray'; rows: [name: string, value: string][] };
+  /** scikit-learn's SGD: the epoch that has begun. */
+  sgdEpoch?: number;
   /** The rows so far of a table of names and values. */
   table?: { section: string; rows: [name: string, value: string][] };
 }

@@ -1,19 +1,21 @@
 /**
  * Records with fields: JSON loggers (nested keys are joined with `.`) and rows of CSV files. A JSON record's step is its
- * `step` field; without one only a loss is a point, so that settings are not. A row's step is its `step` column, or, as
- * Keras' CSVLogger writes none, its `epoch`.
+ * `step` field, by whatever name (ms-swift: `"global_step/max_steps": "10/1000"`), or else its whole `epoch`, as in the log.txt of DETR, DeiT and MAE
+ * (engine.py, main.py); without one only a loss is a point, so that settings are not. A row's step is its `step` column, or, as Keras' CSVLogger
+ * writes none, its `epoch`.
  */
 import type { FactBody } from '../core/fact.ts';
 import { canonicalName, isMetricName, isStepName } from './canonical.ts';
+import { namesMeasure } from './metric-words.ts';
 import { readStep } from './numbers.ts';
 import { point } from './reader.ts';
-import type { FactReader } from './reader.ts';
-import { readStatements } from './statements.ts';
+import type { FactReader, ReadableEvent } from './reader.ts';
 
 type Fields = Record<string, unknown>;
 
 const depthMax = 4;
 const pointsMax = 1024;
+const wordsMax = 64 * 1024;
 /** What loggers say about an exception, the process and themselves. */
 const skippedObjects: ReadonlySet<string> = new Set([
   'config',
@@ -60,16 +62,27 @@ export const recordReader: FactReader = {
     if (statesSettings(fields)) return [];
     const loguru = objectAt(fields, 'record');
     const source = loguru === null ? fields : (objectAt(loguru, 'extra') ?? {});
-    const step = stepIn(source);
+    const step = stepIn(source) ?? epochOf(source, event.message);
     const facts: FactBody[] = [];
     for (const [name, value] of numbersIn(source)) {
       const canonical = canonicalName(name);
       if (step !== null || (canonical === 'loss' && !name.includes('.')))
         facts.push(point(step, name, value));
     }
-    return facts.length > 0 ? facts : readStatements(textOf(loguru ?? fields));
+    return facts.length > 0 ? facts : null;
   },
 };
+
+/** What a record that states nothing by its fields says in words: the first lines of it. Docker's json-file driver has it under `log`. */
+export function wordsOf({ event: { fields = {} } }: ReadableEvent): string {
+  const said = objectAt(fields, 'record') ?? fields;
+  if (statesSettings(fields)) return '';
+  for (const name of ['message', 'msg', 'event', 'log']) {
+    const value = said[name];
+    if (typeof value === 'string') return value.slice(0, wordsMax).trimEnd();
+  }
+  return '';
+}
 
 const settings = /^(?:config(?:uration)?|settings|hparams|hyper_?parameters|arg(?:ument)?s)$/i;
 
@@ -86,16 +99,17 @@ function stepIn(fields: Fields): number | null {
     const step = isStepName(name) ? readStep(fields[name]) : null;
     if (step !== null) return step;
   }
-  return null;
+  const doneOfAll = fields['global_step/max_steps'];
+  const done = typeof doneOfAll === 'string' ? /^(\d{1,12})\/\d{1,12}$/.exec(doneOfAll)?.[1] : undefined;
+  return done === undefined ? null : Number(done);
 }
 
-/** The first line of what the record says in words; Docker's json-file driver has it under `log`. */
-function textOf(fields: Fields): string {
-  for (const name of ['message', 'msg', 'event', 'log']) {
-    const value = fields[name];
-    if (typeof value === 'string') return value.split('\n', 1)[0] ?? '';
-  }
-  return '';
+/** The epoch, written as a whole number, of a record that states what was measured in it. */
+function epochOf(fields: Fields, text: string): number | null {
+  const epoch = readStep(fields['epoch']);
+  if (epoch === null || !/"epoch": ?\d{1,9}\s?[,}]/.test(text)) return null;
+  const isMeasured = Object.keys(fields).some((name) => namesMeasure(name) && canonicalName(name) !== null);
+  return isMeasured ? epoch : null;
 }
 
 function numbersIn(fields: Fields): [name: string, value: number][] {

@@ -6,7 +6,7 @@
  */
 import type { FactBody, PointBody } from '../core/fact.ts';
 import { canonicalName, isMetricName } from './canonical.ts';
-import { namesMetric } from './metric-words.ts';
+import { namesMeasure, namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
 import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
@@ -14,15 +14,17 @@ import { statementsIn, statesSettings, stepOf } from './statements.ts';
 
 const lineMax = 4096;
 const piecesMax = 128;
-const separator = /[|;\t]|, ?| - |: (?=[a-z]{2,16} (?:loss|acc))/;
+const separator = /[|;\t]|,(?!\d{3}(?:\D|$)) ?| - |: (?=[a-z]{2,16} (?:loss|acc))/;
 const statement =
-  /^([A-Za-z][\w./@%-]{0,60}(?: [A-Za-z][\w./@-]{0,40}){0,2})( ?[:=] ?| {1,4})([+-]?(?:\d[\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|nan|inf))$/i;
-/** Behind a value, its mean so far: `Loss 6.9 (7.0)`. */
-const mean = / \([ \d.eE+-]{1,24}\)$/;
+  /^([A-Za-z][\w./@%-]{0,60}(?: [A-Za-z][\w./@-]{0,40}){0,2})( ?[:=] ?| {1,4})([+-]?(?:\d[\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|nan|inf))(%?)$/i;
+/** Behind a value, its mean so far, or what it deviates by: `Loss 6.9 (7.0)`, llm.c's `loss 11.009 (+nanz)`. */
+const mean = / \([^()]{1,48}\)$/;
 const updates = /\bnum_updates[= ](\d{1,12})(?=[\s,|]|$)/;
 const beginsSides = /^loss (?:train|val)$/;
+const ofSide = /^(?:train|val|valid|test) \S+$/i;
 const sides = /^(?:train|val|valid|test)$/;
-const validation = /\| (?:valid|test)\w{0,16} \||\bvalid(?:ate|ation)? (?:step|iter)/i;
+const validation =
+  /\| (?:valid|test)\w{0,16} \||\bvalid(?:ate|ation)? (?:step|iter)|\bvalidation (?:loss|results) at iter|\beval(?:uation)?\b.{0,24}\bstep|\bSaving dict for global step/i;
 
 export const separatedStatementReader: FactReader = {
   format: 'name value',
@@ -37,13 +39,17 @@ function readSeparated(line: string): FactBody[] | null {
   if (step === null || statesSettings(line)) return null;
   const named = separatedIn(line);
   if (named.size === 0) return null;
+  return pointsOf(withOthersIn(line, named), step, validation.test(line));
+}
+
+/** `named`, with the statements of metrics in the line that were not found between separators. */
+export function withOthersIn(line: string, named: Map<string, string>): Map<string, string> {
   const others = statementsIn(line);
-  if (others.length > 0) {
-    const taken = new Set([...named.keys()].flatMap((name) => [name, name.slice(name.lastIndexOf(' ') + 1)]));
-    for (const [name, , text] of others)
-      if (!taken.has(name) && isMetricName(name) && !countsUpdates(name)) named.set(name, text);
-  }
-  return pointsOf(named, step, validation.test(line));
+  if (others.length === 0) return named;
+  const taken = new Set([...named.keys()].flatMap((name) => [name, name.slice(name.lastIndexOf(' ') + 1)]));
+  for (const [name, , text] of others)
+    if (!taken.has(name) && isMetricName(name) && !countsUpdates(name)) named.set(name, text);
+  return named;
 }
 
 function countsUpdates(name: string): boolean {
@@ -76,17 +82,20 @@ export function separatedIn(line: string): Map<string, string> {
       side = '';
       continue;
     }
-    const [, name = '', sign = '', text = ''] = stated;
+    const [, words = '', sign = '', text = '', percent = ''] = stated;
+    // MindSpore: `loss is 2.3`.
+    const name = words.endsWith(' is') ? words.slice(0, -3) : words;
     const value = readNumber(text);
     const isSide = side !== '' && sides.test(name);
     // litgpt: `loss train: 2.4, val: 2.5`.
     side = beginsSides.test(name) ? 'loss ' : isSide ? side : '';
     const full = isSide ? side + name : name;
     if (value === null || named.has(full) || !isMetricName(full) || countsUpdates(full)) continue;
-    const isSigned = sign.trim() !== '';
+    const isSigned = sign.trim() !== '' || name !== words;
+    if (percent !== '' && !namesMeasure(full)) continue;
     const isMetric = canonicalName(full) !== null || namesMetric(full);
     isKnown ||= canonicalName(full) !== null || (isMetric && isSigned);
-    if (isMetric || (isSigned && !full.includes(' '))) named.set(full, text);
+    if (isMetric || (isSigned && (!full.includes(' ') || ofSide.test(full)))) named.set(full, text);
   }
   return isKnown ? named : new Map();
 }

@@ -8,6 +8,7 @@
  */
 import type { FactBody } from '../core/fact.ts';
 import { canonicalName, isMetricName } from './canonical.ts';
+import { namesMeasure } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
 import { printedPoint } from './reader.ts';
 import type { FactReader } from './reader.ts';
@@ -15,7 +16,7 @@ import type { FactReader } from './reader.ts';
 const lineMax = 8192;
 const statementsMax = 256;
 const stepStatement =
-  /(?:^|[\s|\](,[/-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/i;
+  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/i;
 
 export const statementReader: FactReader = {
   format: 'name=value',
@@ -54,8 +55,9 @@ export function readStatements(text: string): FactBody[] {
   });
 }
 
+/** A share of a hundred has a `%` behind it. */
 const valueAt =
-  /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(?=[\s,;|)\]}]|$)/iy;
+  /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(%?)(?=[\s,;|)\]}]|$)/iy;
 
 type Statement = [name: string, value: number, text: string];
 
@@ -74,25 +76,34 @@ export function statementsIn(line: string): Statement[] {
     let at = behindLast;
     while (at - mark < 16 && line.charCodeAt(at) === 32) at += 1;
     valueAt.lastIndex = at;
-    const text = (valueAt.exec(line)?.[1] ?? '').replace(/[,.]$/, '');
+    const [, printed = '', percent = ''] = valueAt.exec(line) ?? [];
+    const text = printed.replace(/[,.]$/, '');
     const value = readNumber(text);
-    if (value !== null) found.push([name, value, text]);
+    if (value !== null && (percent === '' || namesMeasure(name))) found.push([name, value, text]);
   }
   return found;
 }
 
 const nameMax = 128;
+/** What a name may have before it, one space away. */
+const side =
+  /(?:^|[\s|,;:([{>-])((?:train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev|avg\.?|average|mean) )$/i;
+const sideMax = 12;
 const sourceFile = /\.(?:py|cc|cpp|cu|java|go|rs|js)$/;
 
-/** What stands before `mark`, back to `from` at most; null if it is no name. */
+/** What stands before `mark`, or a space before it, back to `from` at most; null if it is no name. */
 function nameBefore(line: string, mark: number, from: number): string | null {
-  let start = mark;
+  const end = mark > from && line.charCodeAt(mark - 1) === 32 ? mark - 1 : mark;
+  let start = end;
   while (start > from && isNameCode(line.charCodeAt(start - 1))) start -= 1;
-  if (mark - start > nameMax || !startsName(line.charCodeAt(start))) return null;
+  if (end - start > nameMax || !startsName(line.charCodeAt(start))) return null;
+  const before = line.charCodeAt(start - 1);
   // `__main__:train:12`: a place in the code.
-  if (line.charCodeAt(start - 1) === 58) return null;
-  const name = line.slice(start, mark);
-  return sourceFile.test(name) ? null : name;
+  if (before === 58 && line.charCodeAt(mark) === 58 && line.charCodeAt(mark + 1) !== 32) return null;
+  const name = line.slice(start, end);
+  if (sourceFile.test(name)) return null;
+  if (before !== 32 || start - 2 < from || !namesMeasure(name)) return name;
+  return (side.exec(line.slice(Math.max(from, start - sideMax), start))?.[1] ?? '') + name;
 }
 
 function startsName(code: number): boolean {

@@ -11,7 +11,7 @@ export interface ExceptionKind {
 }
 
 export const exceptionKinds: readonly ExceptionKind[] = [
-  // Launchers, which report what happened to their processes: torch/distributed/elastic, torch/multiprocessing, subprocess.
+  // Launchers, which report what happened to their processes: torch/distributed/elastic, torch/multiprocessing, subprocess, Ray, Horovod.
   {
     class: 'terminated',
     role: 'root',
@@ -21,13 +21,16 @@ export const exceptionKinds: readonly ExceptionKind[] = [
   {
     class: 'worker-death',
     role: 'cascade',
-    pattern: /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException)\b/,
+    pattern:
+      /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException|HorovodInternalError)\b|^ray\.exceptions\.(?:RayActorError|ActorDiedError|ActorUnavailableError|WorkerCrashedError|NodeDiedError|OwnerDiedError)\b/,
   },
   { class: 'interrupted', role: 'root', pattern: /^KeyboardInterrupt\b/ },
   {
     class: 'cuda-oom',
     role: 'root',
-    pattern: /^torch\.(?:cuda\.)?OutOfMemoryError\b|^cupy\.\S{0,60}OutOfMemoryError\b/,
+    // PaddlePaddle says what was exhausted behind a blank line.
+    pattern:
+      /^torch\.(?:cuda\.)?OutOfMemoryError\b|^cupy\.\S{0,60}OutOfMemoryError\b|^(?:[\w.]{1,80}\.)?ResourceExhaustedError: ?\s*$/,
   },
   {
     class: 'host-oom',

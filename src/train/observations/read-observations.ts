@@ -18,7 +18,7 @@ import { recordTexts } from './record-texts.ts';
 import { signatures } from './signatures.ts';
 import type { Signature } from './signatures.ts';
 import { textFilter } from './text-filter.ts';
-import { exceptionOf, readTraceback, withoutPrefixes } from './tracebacks.ts';
+import { exceptionOf, readTraceback } from './tracebacks.ts';
 import type { RaisedException, Traceback } from './tracebacks.ts';
 
 /** Plain JSON. */
@@ -52,7 +52,7 @@ const tells = textFilter([
   ]),
 ]);
 
-/** `bodies`: what else the event says. `memory` is changed, but for what its lists and tables hold. */
+/** `event`: without launchers' prefixes. `bodies`: what else it says. `memory` is changed, but for what its lists and tables hold. */
 export function readObservations(
   event: LogEvent,
   bodies: readonly FactBody[],
@@ -94,7 +94,13 @@ function observeText(event: LogEvent, isTelling: boolean, memory: FailureMemory)
     if (raised !== null) return [raised];
   }
   if (!isTelling) return [];
-  return observeLine(message.slice(0, textMax), memory);
+  const found = observeLine(message.slice(0, textMax), memory);
+  return event.logger === 'py.warnings' ? found.map(asWarning) : found;
+}
+
+/** What Python only warns of has not failed yet. */
+function asWarning(body: ObservationBody): ObservationBody {
+  return body.role === 'root' ? { ...body, role: 'warning' } : body;
 }
 
 function observeLine(text: string, memory: FailureMemory): ObservationBody[] {
@@ -242,7 +248,7 @@ function observeCutEnd(
   const key = String(event.rank ?? '-');
   const { [key]: isUncaught, ...others } = cut;
   if (isUncaught === undefined) return null;
-  const lines = event.message.slice(0, textMax).split('\n').map(withoutPrefixes);
+  const lines = event.message.slice(0, textMax).split('\n');
   const at = lines.findIndex((line) => line !== '' && !/^\s/.test(line));
   const raised = at < 0 ? null : exceptionOf(lines[at] ?? '');
   if (raised === null) return null;
@@ -336,7 +342,7 @@ function addDetails(body: ObservationBody, details: ObservationDetails): Observa
 function lineAround(text: string, index: number): string {
   const start = text.lastIndexOf('\n', index) + 1;
   const end = text.indexOf('\n', index);
-  return shortened(withoutPrefixes(text.slice(start, end < 0 ? undefined : end)).trim());
+  return shortened(text.slice(start, end < 0 ? undefined : end).trim());
 }
 
 function shortened(text: string): string {

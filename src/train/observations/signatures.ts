@@ -81,13 +81,14 @@ export const signatures: readonly Signature[] = [
     class: 'ib',
     role: 'root',
     hints: ['NET/IB'],
-    pattern: /NET\/IB ?: (?:Got completion from peer .{0,200}? with status=\d|Got async event : (?!client))/,
+    pattern:
+      /NET\/IB ?: (?:Got completion from peer .{0,200}? with (?:status=\w|error \d)|(?:\w{1,32}:\d{1,3} )?Got async event : (?!client))/,
   },
   {
     class: 'cuda-oom',
     role: 'root',
     hints: ["Cuda failure 2 'out of memory'", "Cuda failure 'out of memory'"],
-    pattern: /NCCL WARN .{0,200}?Cuda failure (?:2 )?'out of memory'/,
+    pattern: /\bCuda failure (?:2 )?'out of memory'/,
   },
   {
     class: 'nccl-generic',
@@ -100,32 +101,35 @@ export const signatures: readonly Signature[] = [
       'NCCL communicator was aborted',
     ],
     pattern:
-      /NCCL WARN |unhandled (?:system|cuda) error(?: \(run with NCCL_DEBUG=INFO for details\)|, NCCL version)|remote process exited or there was a network error|NCCL communicator was aborted/,
+      /NCCL WARN |unhandled (?:system|cuda) error(?: \(run with NCCL_DEBUG=INFO for details\)|, NCCL version)|remote process exited or there was a network error|NCCL communicator was aborted|NCCL Error \d{1,2}: unhandled/,
   },
   // ---- the GPU: PyTorch c10/cuda, NVIDIA's driver (kernel log), fabric manager
   {
     class: 'cuda-oom',
     role: 'root',
     hints: ['out of memory. Tried to allocate'],
-    pattern: /(?:CUDA|HIP|XPU) out of memory\. Tried to allocate .{0,60}?(?:GPU (?<gpu>\d{1,4})|$)/m,
+    pattern: /(?:CUDA|HIP|XPU|NPU) out of memory\. Tried to allocate .{0,60}?(?:[GNX]PU (?<gpu>\d{1,4})|$)/m,
   },
   {
     class: 'cuda-oom',
     role: 'root',
     hints: [
       'CUDA error: out of memory',
+      'MPS backend out of memory',
+      'Out of memory error on GPU',
       'CUDA_ERROR_OUT_OF_MEMORY',
       'CUDNN_STATUS_ALLOC_FAILED',
       'CUBLAS_STATUS_ALLOC_FAILED',
     ],
-    pattern: /CUDA error: out of memory|CUDA_ERROR_OUT_OF_MEMORY|CU(?:DNN|BLAS)_STATUS_ALLOC_FAILED/,
+    pattern:
+      /CUDA error: out of memory|MPS backend out of memory|Out of memory error on GPU \d|CUDA_ERROR_OUT_OF_MEMORY|CU(?:DNN|BLAS)_STATUS_ALLOC_FAILED/,
   },
   {
     class: 'cuda-oom',
     role: 'root',
-    hints: ['OOM when allocating tensor', 'RESOURCE_EXHAUSTED: Out of memory'],
+    hints: ['OOM when allocating tensor', 'RESOURCE_EXHAUSTED: '],
     pattern:
-      /OOM when allocating tensor .{0,300}?device:GPU:(?<gpu>\d{1,4})|RESOURCE_EXHAUSTED: Out of memory (?:while trying to allocate|allocating)/,
+      /OOM when allocating tensor .{0,300}?device:GPU:(?<gpu>\d{1,4})|RESOURCE_EXHAUSTED: (?:Out of memory (?:while trying to allocate|allocating)|.{0,80}Ran out of memory in memory space)/,
   },
   {
     class: 'ecc',
@@ -143,16 +147,26 @@ export const signatures: readonly Signature[] = [
       'CUDA driver version is insufficient',
       'no CUDA-capable device is detected',
       'driver on your system is too old',
+      'Unexpected error from cudaGetDeviceCount()',
+      'Attempting to deserialize object on a CUDA device',
     ],
     pattern:
-      /Found no NVIDIA driver on your system|No CUDA GPUs are available|Torch not compiled with CUDA enabled|CUDA driver version is insufficient for CUDA runtime|no CUDA-capable device is detected|NVIDIA driver on your system is too old/,
+      /Found no NVIDIA driver on your system|No CUDA GPUs are available|Torch not compiled with CUDA enabled|CUDA driver version is insufficient for CUDA runtime|no CUDA-capable device is detected|NVIDIA driver on your system is too old|Unexpected error from cudaGetDeviceCount\(\)|Attempting to deserialize object on a CUDA device but/,
   },
   {
     class: 'cuda-error',
     role: 'root',
-    hints: ['CUDA error: ', 'HIP error: ', 'CUBLAS_STATUS_', 'CUDNN_STATUS_', 'CUDA_ERROR_'],
+    hints: [
+      'CUDA error: ',
+      'HIP error: ',
+      'CUDA driver error: ',
+      '], thread: [',
+      'CUBLAS_STATUS_',
+      'CUDNN_STATUS_',
+      'CUDA_ERROR_',
+    ],
     pattern:
-      /(?:CUDA|HIP) error: \S|(?:CUBLAS|CUDNN)_STATUS_(?!SUCCESS\b)[A-Z_]{3,40}|CUDA_ERROR_(?!SUCCESS\b|NOT_FOUND\b)[A-Z_]{3,40}/,
+      /(?:CUDA|HIP) error: \S|CUDA driver error: \S|\.(?:cuh?|hip):\d{1,6}: .{1,200}?block: \[[\d,]{1,40}\], thread: \[[\d,]{1,40}\] Assertion `|(?:CUBLAS|CUDNN)_STATUS_(?!SUCCESS\b)[A-Z_]{3,40}|CUDA_ERROR_(?!SUCCESS\b|NOT_FOUND\b)[A-Z_]{3,40}/,
   },
   {
     class: 'xid',
@@ -196,16 +210,25 @@ export const signatures: readonly Signature[] = [
       'PytorchStreamWriter failed writing file',
       'inline_container.cc',
       'basic_ios::clear: iostream error',
+      ' requested and ',
     ],
     pattern:
-      /PytorchStreamWriter failed writing file|inline_container\.cc.{0,60}unexpected pos \d{1,15} vs \d|basic_ios::clear: iostream error/,
+      /PytorchStreamWriter failed writing file|inline_container\.cc.{0,60}unexpected pos \d{1,15} vs \d|basic_ios::clear: iostream error|OSError: \d{1,15} requested and \d{1,15} written/,
   },
   {
     class: 'storage',
     role: 'root',
-    hints: ['not responding', 'Remounting filesystem read-only', 'Stale file handle', 'Input/output error'],
+    hints: [
+      'not responding',
+      'Remounting filesystem read-only',
+      'Stale file handle',
+      'Input/output error',
+      'Read-only file system',
+      'Transport endpoint is not connected',
+      'after transport endpoint shutdown',
+    ],
     pattern:
-      /nfs: server \S{1,200} not responding|Remounting filesystem read-only|\[Errno 116\] Stale file handle|\[Errno 5\] Input\/output error/,
+      /nfs: server \S{1,200} not responding|Remounting filesystem read-only|\[Errno 116\] Stale file handle|\[Errno 5\] Input\/output error|\[Errno 30\] Read-only file system|\[Errno 107\] Transport endpoint is not connected|\[Errno 108\] Cannot send after transport endpoint shutdown/,
   },
   // ---- memory of the machine: kernel mm/oom_kill.c, Slurm, PyTorch c10/core, numpy, Ray, Kubernetes
   {
@@ -225,7 +248,7 @@ export const signatures: readonly Signature[] = [
     role: 'root',
     hints: ['oom_kill event', 'oom-kill event', 'OOM Killed', 'OOMKilled', 'memory limit'],
     pattern:
-      /Detected \d{1,9} oom[_-]kill event|step tasks have been OOM Killed|(?<![\w"'])OOMKilled\b|Exceeded (?:job|step) memory limit/,
+      /Detected \d{1,9} oom[_-]kill event|step tasks have been OOM Killed|(?<![\w"']|\b[Nn]o )OOMKilled\b|Exceeded (?:job|step) memory limit/,
   },
   {
     class: 'host-oom',
@@ -236,9 +259,10 @@ export const signatures: readonly Signature[] = [
       'Cannot allocate memory',
       'std::bad_alloc',
       'running low on memory',
+      'killed due to memory pressure',
     ],
     pattern:
-      /DefaultCPUAllocator: (?:can.t allocate|not enough) memory|MemoryError: Unable to allocate [\d.]{1,20} ?\w{1,3}B|\[Errno 12\] Cannot allocate memory|instance of 'std::bad_alloc'|killed due to the node running low on memory/,
+      /DefaultCPUAllocator: (?:can.t allocate|not enough) memory|MemoryError: Unable to allocate [\d.]{1,20} ?\w{1,3}B|\[Errno 12\] Cannot allocate memory|instance of 'std::bad_alloc'|killed due to the node running low on memory|[1-9]\d{0,6} Workers \(tasks \/ actors\) killed due to memory pressure/,
   },
   {
     class: 'host-oom',
@@ -257,9 +281,13 @@ export const signatures: readonly Signature[] = [
   {
     class: 'worker-died',
     role: 'root',
-    hints: ['terminated abruptly while the future', 'managed by the executor was unexpectedly terminated'],
+    hints: [
+      'terminated abruptly while the future',
+      'managed by the executor was unexpectedly terminated',
+      'subprocesses has abruptly died during map',
+    ],
     pattern:
-      /process in the process pool was terminated abruptly while the future|worker process managed by the executor was unexpectedly terminated/,
+      /process in the process pool was terminated abruptly while the future|worker process managed by the executor was unexpectedly terminated|One of the subprocesses has abruptly died during map operation/,
   },
   // ---- numbers: autograd's anomaly mode, torch.nn.utils, Megatron-LM, Lightning, Keras, torchvision's reference loop
   {
@@ -272,9 +300,15 @@ export const signatures: readonly Signature[] = [
       'returned in `training_step` is nan',
       'stopping training',
       'Invalid loss, terminating training',
+      'Loss became infinite or NaN',
+      'NaN loss during training',
+      'Model diverged with loss = NaN',
+      'ensor had NaN values',
+      'ensor had Inf and NaN values',
+      'invalid value (nan) encountered in ',
     ],
     pattern:
-      /found NaN in local (?:grad norm|forward loss)|returned nan values in its \d{1,6}th output|gradients from `?parameters`? is non-finite, so it cannot be clipped|loss returned in `training_step` is (?:nan|inf)|[Ll]oss is (?:nan|inf|NaN|-inf), stopping training|Batch \d{1,12}: Invalid loss, terminating training/,
+      /found NaN in local (?:grad norm|forward loss)|returned nan values in its \d{1,6}th output|gradients from `?parameters`? is non-finite, so it cannot be clipped|loss returned in `training_step` is (?:nan|inf)|[Ll]oss is (?:nan|inf|NaN|-inf), stopping training|(?:Batch \d{1,12}: |step: \d{1,12}\. )Invalid loss, terminating training|Loss became infinite or NaN at iteration|NaN loss during training|Model diverged with loss = NaN|[Tt]ensor had (?:Inf and )?NaN values|FloatingPointError: invalid value \(nan\) encountered in /,
   },
   {
     class: 'overflow',
@@ -300,9 +334,9 @@ export const signatures: readonly Signature[] = [
   {
     class: 'scheduler',
     role: 'root',
-    hints: ['DUE TO ', 'NODE_FAIL', 'job killed: walltime', 'TERM_RUNLIMIT'],
+    hints: ['DUE TO ', 'NODE_FAIL', 'Node failure on ', 'job killed: walltime', 'TERM_RUNLIMIT'],
     pattern:
-      /DUE TO (?:TIME LIMIT|NODE FAILURE|PREEMPTION|JOB REQUEUE)\b|\bNODE_FAIL\b|PBS: job killed: walltime|TERM_RUNLIMIT: job killed/,
+      /DUE TO (?:TIME LIMIT|NODE FAILURE|PREEMPTION|JOB REQUEUE)\b|\bNODE_FAIL\b|srun: error: Node failure on \S|PBS: job killed: walltime|TERM_RUNLIMIT: job killed/,
     ends: true,
   },
   {
@@ -364,9 +398,13 @@ export const signatures: readonly Signature[] = [
       'free(): invalid',
       'malloc(): ',
       'corrupted size vs. prev_size',
+      '*** Process received signal ***',
+      ' received by PID ',
+      '!!! Segfault encountered !!!',
+      'terminate called ',
     ],
     pattern:
-      /:\d{1,6}:\d{1,10}(?::\d{1,6})?\] Caught signal (?<signal>\d{1,2}) \(|^(?:\[\w{4,16}\]: ?){0,4}(?:double free or corruption|\*\*\* stack smashing detected|free\(\): invalid|malloc\(\): (?:corrupt|invalid|memory corruption|unaligned)|corrupted size vs\. prev_size)/m,
+      /:\d{1,6}:\d{1,10}(?::\d{1,6})?\] Caught signal (?<signal>\d{1,2}) \(|^(?:\[\w{4,16}\]: ?){0,4}(?:double free or corruption|\*\*\* stack smashing detected|free\(\): invalid|malloc\(\): (?:corrupt|invalid|memory corruption|unaligned)|corrupted size vs\. prev_size)|\*\*\* Process received signal \*\*\*|\*\*\* SIG(?:SEGV|ABRT|BUS|FPE|ILL) \(@0x[\da-f]{1,16}\) received by PID|!!! Segfault encountered !!!|^terminate called (?:after throwing an instance of '(?:std::|c10::Error)|without an active exception|recursively)/m,
     ends: true,
   },
   {

@@ -1,7 +1,6 @@
 /**
  * Reads a Python traceback as it is printed (CPython's Lib/traceback.py; chained exceptions, exception groups, and the workers of
- * PyTorch's DataLoader, which print the traceback of the worker behind their own). Launchers' prefixes before each line, and loguru's
- * `> File`, are understood.
+ * PyTorch's DataLoader, which print the traceback of the worker behind their own). Loguru's `> File` is understood.
  */
 
 export interface RaisedException {
@@ -20,7 +19,6 @@ export interface Traceback {
   isOpen: boolean;
 }
 
-const prefixes = /^(?:\[(?:default|rank)\d{1,6}\]: ?){1,4}/;
 const groupEdge = /^ {1,64}(?:\+[-+ \d]{0,80}|\| ?)/;
 const start = /Traceback \(most recent call last\):\s*$/;
 const frame =
@@ -35,7 +33,7 @@ const linesMax = 20_000;
 const messageMax = 2_000;
 const exceptionsMax = 64;
 
-/** Null: there is none in the text. */
+/** Null: there is none in the text, which is without launchers' prefixes. */
 export function readTraceback(text: string): Traceback | null {
   const traceback: Traceback = { exceptions: [], outermost: null, where: null, isOpen: false };
   const isGroup = text.includes('Exception Group Traceback');
@@ -86,12 +84,8 @@ export function exceptionOf(line: string): RaisedException | null {
   return found === null ? null : { type: found[1] ?? '', message: found[2] ?? '' };
 }
 
-export function withoutPrefixes(line: string): string {
-  return line.charCodeAt(0) === 91 ? line.replace(prefixes, '') : line;
-}
-
 function plainLine(raw: string, isGroup: boolean): string {
-  const line = withoutPrefixes(raw.endsWith('\r') ? raw.slice(0, -1) : raw);
+  const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
   if (!isGroup) return line;
   return line.replace(groupEdge, '');
 }

@@ -428,6 +428,175 @@ export const failureTexts: readonly FailureText[] = [
     details: { ranks: [1] },
   },
   { class: 'finished', role: 'evidence', text: 'exit code 0' },
+  {
+    class: 'cuda-unavailable',
+    role: 'warning',
+    text: '/usr/lib/python3/site-packages/torch/cuda/__init__.py:107: UserWarning: CUDA initialization: The NVIDIA driver on your system is too old (found version 11040).',
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'jax.errors.JaxRuntimeError: RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory in memory space hbm. Used 20.00G of 15.75G hbm.',
+    ),
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'RuntimeError: MPS backend out of memory (MPS allocated: 5.05 GB, other allocations: 2.31 MB, max allowed: 9.07 GB).',
+    ),
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'RuntimeError: NPU out of memory. Tried to allocate 2.00 GiB (NPU 0; 60.97 GiB total capacity; 58.1 GiB already allocated)',
+    ),
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised('ResourceExhaustedError: '),
+  },
+  {
+    class: 'nccl-generic',
+    role: 'cascade',
+    text: raised('RuntimeError: NCCL Error 1: unhandled cuda error'),
+  },
+  {
+    class: 'ib',
+    role: 'root',
+    text: 'node7:2412:3110 [0] transport/net_ib.cc:1296 NCCL WARN NET/IB : Got completion from peer 10.0.4.7<41543> with error 12, opcode 0, len 0, vendor err 129 (Send)',
+  },
+  {
+    class: 'ib',
+    role: 'root',
+    text: 'node7:2412:3110 [0] NCCL WARN NET/IB: Got completion from peer 10.0.4.7<41543> with status=IBV_WC_RETRY_EXC_ERR(12) opcode=IBV_WC_SEND(0)',
+  },
+  {
+    class: 'ib',
+    role: 'root',
+    text: 'node7:2412:3110 [0] transport/net_ib.cc:92 NCCL WARN NET/IB : mlx5_0:1 Got async event : port error',
+  },
+  {
+    class: 'cuda-error',
+    role: 'root',
+    text: '../aten/src/ATen/native/cuda/Indexing.cu:1290: indexSelectLargeIndex: block: [123,0,0], thread: [0,0,0] Assertion `srcIndex < srcSelectDimSize` failed.',
+  },
+  {
+    class: 'cuda-unavailable',
+    role: 'root',
+    text: raised(
+      'RuntimeError: Unexpected error from cudaGetDeviceCount(). Error 802: system not yet initialized',
+    ),
+  },
+  {
+    class: 'cuda-unavailable',
+    role: 'root',
+    text: raised(
+      'RuntimeError: Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False.',
+    ),
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    text: '(raylet) [2024-01-01 00:00:00,000 E 1 1] (raylet) node_manager.cc:3064: 1 Workers (tasks / actors) killed due to memory pressure (OOM), 0 Workers crashed due to other reasons',
+  },
+  {
+    class: 'worker-died',
+    role: 'root',
+    text: raised(
+      'RuntimeError: One of the subprocesses has abruptly died during map operation.To debug the error, disable multiprocessing.',
+    ),
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: raised('ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.'),
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: raised('horovod.common.exceptions.HorovodInternalError: Horovod has been shut down.'),
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: 'Out of memory error on GPU 0. Cannot allocate 1.00GB memory on GPU 0, 15.5GB memory has been allocated',
+  },
+  {
+    class: 'scheduler',
+    role: 'root',
+    text: 'srun: error: Node failure on node7',
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised('FloatingPointError: Loss became infinite or NaN at iteration=100!'),
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised('ValueError: epoch: 1 step: 10. Invalid loss, terminating training.'),
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: 'ERROR:tensorflow:Model diverged with loss = NaN.',
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised('FloatingPointError: invalid value (nan) encountered in jit(train_step)'),
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised(
+      'tensorflow.python.framework.errors_impl.InvalidArgumentError: Gradient for dense/kernel:0 is NaN : Tensor had NaN values',
+    ),
+  },
+  {
+    class: 'disk-full',
+    role: 'root',
+    text: raised('OSError: 10240 requested and 0 written'),
+  },
+  {
+    class: 'storage',
+    role: 'root',
+    text: raised("OSError: [Errno 30] Read-only file system: '/ckpt'"),
+  },
+  {
+    class: 'storage',
+    role: 'root',
+    text: raised("OSError: [Errno 107] Transport endpoint is not connected: '/mnt/data'"),
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: '[node7:12345] *** Process received signal ***\n[node7:12345] Signal: Segmentation fault (11)',
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: '*** SIGSEGV (@0x0) received by PID 1234 (TID 0x7f00) from PID 0; stack trace: ***',
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: '!!!!!!! Segfault encountered !!!!!!!',
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: "terminate called after throwing an instance of 'std::runtime_error'\n  what():  boom",
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    text: "terminate called after throwing an instance of 'c10::DistBackendError'\n  what():  [PG 0 Rank 1] Process group watchdog thread terminated with exception: [Rank 1] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=1, OpType=ALLREDUCE, Timeout(ms)=600000) ran for 600087 milliseconds before timing out.",
+  },
 ];
 
 /** What looks like one of them, and says of no failure. */
@@ -450,4 +619,7 @@ export const harmlessTexts: readonly string[] = [
   'WARNING grad norm high at 13: 2.750',
   'Timeout (in seconds): 30',
   '[INFO] [config.py:678:print]   check_grad_overflow=True',
+  'INFO: no OOMKilled pods were found',
+  'Terminated training early at the best epoch',
+  'Read-only file system checks are done, 5 requested and done',
 ];

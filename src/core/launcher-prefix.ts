@@ -1,0 +1,71 @@
+/**
+ * What launchers put before each line that a process has written: torchrun `[default1]:` and PyTorch `[rank1]: `, which may stack; Open MPI's
+ * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c) and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Ray's
+ * `(TrainWorker pid=123, ip=10.0.0.1) ` (python/ray/_private/worker.py, print_worker_logs), which names no rank; `kubectl logs --prefix`, `[pod/train-3/main] `.
+ * The innermost names the rank. `srun --label` puts `3: ` before a line, which is told from other text by the lines around it only.
+ */
+export interface LauncherPrefix {
+  rank: number | null;
+  /** How many characters of the text are the prefix; 0: there is none. */
+  length: number;
+  /** Of a prefix that tells processes apart without a rank: itself. */
+  source: string | null;
+}
+
+const bracketed =
+  /\[(?:(?:default|rank)(\d{1,6})\]: ?|\d{1,10},(\d{1,6})\]<std(?:out|err|diag)>:|[\w.@-]{1,128}@\d{1,10},(\d{1,6})\]<std(?:out|err)>: ?|pod\/[\w.-]{1,253}\/[\w.-]{1,253}\] ?)/y;
+const parenthesized =
+  /\((?:[\w.<>[\]:-]{1,128} pid=\d{1,10}(?:, ip=[\w.:]{1,64})?|raylet(?:, ip=[\w.:]{1,64})?)\) ?/y;
+const depthMax = 4;
+
+export function readLauncherPrefix(text: string): LauncherPrefix {
+  const first = text.charCodeAt(0);
+  if (first !== 91 && first !== 40) return noPrefix;
+  let rank: number | null = null;
+  let source: string | null = null;
+  let length = 0;
+  for (let depth = 0; depth < depthMax; depth += 1) {
+    const pattern = text.charCodeAt(length) === 40 ? parenthesized : bracketed;
+    pattern.lastIndex = length;
+    const found = pattern.exec(text);
+    if (found === null) break;
+    const named = found[1] ?? found[2] ?? found[3];
+    if (named === undefined) source = (source ?? '') + found[0];
+    else rank = Number(named);
+    length += found[0].length;
+  }
+  return length === 0 ? noPrefix : { rank, length, source };
+}
+
+const noPrefix: LauncherPrefix = { rank: null, length: 0, source: null };
+
+const label = /^ {0,6}(\d{1,6}):(?: |$)/;
+
+/** The number before a line that `srun --label` may have put there. */
+export function readTaskLabel(text: string): LauncherPrefix | null {
+  const first = text.charCodeAt(0);
+  if (first !== 32 && (first < 48 || first > 57)) return null;
+  const found = label.exec(text);
+  return found === null ? null : { rank: Number(found[1]), length: found[0].length, source: null };
+}
+
+/** The text with no line that has the prefix of a launcher, or the label of the task `rank`, if its first line has one. */
+export function withoutLauncherPrefixes(text: string, rank: number | null): string {
+  const first = text.charCodeAt(0);
+  const mayHave =
+    first === 91 || first === 40 || (rank !== null && (first === 32 || (first > 47 && first < 58)));
+  if (!mayHave || withoutPrefix(text, rank) === text) return text;
+  if (!text.includes('\n')) return withoutPrefix(text, rank);
+  return text
+    .split('\n')
+    .map((line) => withoutPrefix(line, rank))
+    .join('\n');
+}
+
+function withoutPrefix(text: string, rank: number | null): string {
+  const { length } = readLauncherPrefix(text);
+  if (length > 0) return text.slice(length);
+  if (rank === null) return text;
+  const task = readTaskLabel(text);
+  return task?.rank === rank ? text.slice(task.length) : text;
+}

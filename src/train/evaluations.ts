@@ -1,0 +1,54 @@
+/**
+ * Lines that state what an evaluation has measured, and no step: torchvision's ` * Acc@1 76.130 Acc@5 92.862` and `Test:  Acc@1 12.300 Acc@5 28.100`
+ * (references/classification/train.py), PyTorch's examples `Test set: Average loss: 0.0510, Accuracy: 9832/10000 (98%)` and `Test Error: \n
+ * Accuracy: 50.9%, Avg loss: 2.153`, PaddleNLP `eval_loss: 1.1, eval_accuracy: 0.9, …` (trainer/trainer.py), PaddleOCR `cur metric, acc: 0.5, …`,
+ * PaddleSeg `[EVAL] #Images: 500 mIoU: 0.7012 …`, ignite's `Validation Results - Epoch: 1  Avg accuracy: 0.92 Avg loss: 0.25`, OpenNMT
+ * `Validation perplexity: 12.3`, llm.c `val loss 10.009`, Flair `DEV : loss 0.31 - f1-score (micro avg)  0.81`. What follows the word must be
+ * statements of metrics, and nothing else that is worded.
+ */
+import { namesMeasure } from './metric-words.ts';
+import type { FactReader } from './reader.ts';
+import { pointsOf, separatedIn, withOthersIn } from './separated-statements.ts';
+import { statesSettings, stepOf } from './statements.ts';
+
+const lineMax = 1024;
+const linesMax = 3;
+const start =
+  /(?:^ ?|[\]:>|-] {1,8}|,\d{3} |INFO\]?[ \t:]{1,8})(?:\* {1,8}(?=acc@1)|\[eval\] |(?:test|val(?:id(?:ation)?)?|eval(?:uation)?|dev)(?=[ \t:_,]|$)(?: (?:set|error|results)\b)?(?:[ \t]{0,4}[:,-] (?:Epoch: ?\d{1,9}(?= ))?)?|cur metric, )/i;
+const startMax = 160;
+/** It is still going on. */
+const batchOf = /^[ \t]{0,4}\[[ \t]{0,8}\d{1,9}\/[ \t]{0,8}\d{1,9}\]|^ \(\w{1,16}\): \[/;
+const setting = /(?:steps|size|threshold|split|ratio|samples|interval|every|freq|weight|delay|patience)$/i;
+const pairs = /([A-Za-z]+@\d{1,4}) {1,4}(\d[\d.]{0,20})(?=\s|$)/g;
+
+export const evaluationReader: FactReader = {
+  format: 'evaluations',
+  kinds: ['line'],
+  matches: ({ event, line }) =>
+    event.message.length <= lineMax && hasWord.test(line) && start.test(line.slice(0, startMax)),
+  read({ event, line }) {
+    const found = start.exec(line.slice(0, startMax));
+    if (found === null || statesSettings(line) || stepOf(line) !== null) return null;
+    if (batchOf.test(line.slice(found.index + found[0].length))) return [];
+    const lines = event.message.split('\n', linesMax + 1);
+    if (lines.length > linesMax) return null;
+    const at = found.index + found[0].length - (/[a-z]$/i.test(found[0]) ? lastWord(found[0]) : 0);
+    const named = metricsIn(line.slice(at).trim());
+    if (named.length > 0 || lines.length === 1) return named.length > 0 ? pointsOf(named, null, true) : null;
+    return pointsOf(metricsIn(lines.slice(1).join(', ').trim()), null, true);
+  },
+};
+
+function metricsIn(text: string): [name: string, text: string][] {
+  const named = withOthersIn(text, separatedIn(text));
+  if ([...named.keys()].some((name) => setting.test(name))) return [];
+  for (const [, name = '', value = ''] of text.matchAll(pairs)) named.set(name, value);
+  return [...named.keys()].some(namesMeasure) ? [...named] : [];
+}
+
+const hasWord = /test|val|dev|acc@1|cur metric/i;
+
+/** `val loss 10.0`: the word is of the name. */
+function lastWord(text: string): number {
+  return /[a-z]*$/i.exec(text)?.[0].length ?? 0;
+}

@@ -1,0 +1,41 @@
+/** Lines with the prefixes of launchers before them: whose they are, and which belong together. */
+import { describe, expect, test } from 'vitest';
+import { eventsOf } from './helpers.ts';
+
+const traceback = [
+  'Traceback (most recent call last):',
+  '  File "/w/a.py", line 1, in <module>',
+  'ValueError: bad',
+];
+const kindsOf = (lines: readonly string[]) =>
+  eventsOf(`${lines.join('\n')}\n`).map(({ kind, rank }) => [kind, rank]);
+
+test.each([
+  ['Open MPI', '[1,3]<stderr>:', 3],
+  ['Ray', '(TrainActor pid=12) ', null],
+  ['kubectl', '[pod/train-3/main] ', null],
+  ['srun --label', '3: ', 3],
+])('a traceback under the prefix of %s is one event', (_, prefix, rank) => {
+  expect(kindsOf(traceback.map((line) => prefix + line))).toEqual([['traceback', rank]]);
+});
+
+test("two processes' lines do not join", () => {
+  const lines = ['(A pid=1) Traceback (most recent call last):', '(A pid=2)   indented', '(A pid=1) x'];
+  expect(kindsOf(lines)).toHaveLength(3);
+});
+
+describe('numbers before lines', () => {
+  test('are of tasks once they repeat on lines in a row', () => {
+    const lines = [0, 1, 0, 1, 1, 0, 1].map((task) => `${task}: step=5 loss=0.5`);
+    expect(kindsOf(lines).slice(-2)).toEqual([
+      ['line', 0],
+      ['line', 1],
+    ]);
+  });
+
+  test('are of a list, where they do not', () => {
+    const lists = [0, 1, 2].flatMap((epoch) => [`epoch ${epoch}`, '0: 0.5', '1: 0.25', '2: 0.75']);
+    const growing = Array.from({ length: 20 }, (_, i) => `${i}: 0.5`);
+    expect(eventsOf([...lists, ...growing].join('\n')).filter(({ rank }) => rank !== null)).toEqual([]);
+  });
+});
