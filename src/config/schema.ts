@@ -180,6 +180,7 @@ const kafka = z.strictObject({
   /** null: what the broker has as its default. */
   replicationFactor: count(1, 100).nullable().default(null),
   createTopics: z.boolean().default(true),
+  eventsTopic: z.boolean().default(false),
   sessionTimeoutMs: count(6_000, 60_000).default(8_000),
   tls: tls.optional(),
   sasl: sasl.optional(),

@@ -5,6 +5,7 @@
  */
 import type { GroupMember, Sharing, Slot } from './assignment-plan.ts';
 import type { CarriedSegment, Lane, LogName, Segment, SegmentHeader } from './segment.ts';
+import type { LogEvent } from './event.ts';
 import type { Fact } from './fact.ts';
 import type { IncidentDocument } from './incident.ts';
 
@@ -126,6 +127,15 @@ export interface FactReadOptions {
   onCaughtUp?: () => void;
 }
 
+/**
+ * `caboose.events`, for whoever reads the transport rather than the index: closed events, keyed by stream, those of a stream in their order.
+ * Caboose does not read it.
+ */
+export interface EventLog {
+  /** Resolves when stored. Delivered at least once: readers drop the ids that they have. */
+  append(events: readonly LogEvent[]): Promise<void>;
+}
+
 /** `caboose.incidents`: keyed by incident id; every state of an incident carries the leader's token. */
 export interface IncidentLog {
   append(incidents: readonly IncidentDocument[]): Promise<void>;
@@ -202,6 +212,8 @@ export interface Transport {
   /** Asked without being a member of the group: for audit. Rejects when the signal aborts first. */
   partitions(signal: AbortSignal): Promise<PartitionReport[]>;
   readonly facts: FactLog;
+  /** Absent where it is switched off, or the transport has none. */
+  readonly events?: EventLog | undefined;
   readonly incidents: IncidentLog;
   readonly deadLetters: DeadLetterLog;
   state(): ConnectionState;

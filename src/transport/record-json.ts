@@ -1,3 +1,4 @@
+import type { LogEvent } from '../core/event.ts';
 import type { DeadLetter, LetterMark } from '../core/transport.ts';
 import type { Fact } from '../core/fact.ts';
 import { numberFromJson, numberToJson } from '../core/fact.ts';
@@ -16,6 +17,32 @@ export function factFromJson(text: string): Fact | null {
   if (parsed['kind'] !== 'point') return parsed as unknown as Fact;
   const value = numberFromJson(parsed['value']);
   return value === null ? null : ({ ...parsed, value } as unknown as Fact);
+}
+
+/** What a record may have, so that its send is taken by a broker with Kafka's own limits. */
+const eventJsonBytesMax = 880 * 1024;
+/** A UTF-16 unit takes at most six bytes as JSON: `\u0001`. */
+const bytesPerUnitMax = 6;
+
+/** Of one that is too large for a record, `fields` are left out, and the message's end if need be; then `truncated` is true. */
+export function eventToJson(event: LogEvent): string {
+  const { id, stream, start, end, part, time, timeSource, observed, level, kind, logger, iostream } = event;
+  const { origin, rank, fields, version, message } = event;
+  const { run, attempt, source, host, path, labels } = origin;
+  const place = { id, stream, run, attempt, rank, source, host, path, labels, start, end, part, version };
+  const said = { time, timeSource, observed, level, kind, logger, iostream };
+  const whole = toJson({ ...place, ...said, message, fields });
+  if (Buffer.byteLength(whole) <= eventJsonBytesMax) return whole;
+  const withoutFields = toJson({ ...place, ...said, message, truncated: true });
+  if (Buffer.byteLength(withoutFields) <= eventJsonBytesMax) return withoutFields;
+  const room =
+    eventJsonBytesMax - Buffer.byteLength(toJson({ ...place, ...said, message: '', truncated: true }));
+  const most = message.slice(0, Math.max(0, Math.floor(room / bytesPerUnitMax)));
+  return toJson({ ...place, ...said, message: most, truncated: true });
+}
+
+function toJson(value: object): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === 'number' ? numberToJson(each) : each));
 }
 
 export function incidentToJson(incident: IncidentDocument): string {

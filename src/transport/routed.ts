@@ -1,6 +1,6 @@
 /**
- * Topics of several prefixes as one transport. Segments go to, and come from, the topics of each prefix; facts, incidents and dead
- * letters are Caboose's own and stay in the topics of the transport's own prefix. Each prefix has a consumer group of its own, so that a
+ * Topics of several prefixes as one transport. Segments go to, and come from, the topics of each prefix; facts, events, incidents and
+ * dead letters are Caboose's own and stay in the topics of the transport's own prefix. Each prefix has a consumer group of its own, so that a
  * prefix which is added or dropped disturbs no other; the assignment plan is about the own one, the others are shared by weight.
  *
  * A prefix that is published to need not be among those that are consumed: a stream keeps its topic, whatever the config says now.
@@ -62,6 +62,9 @@ export function createRoutedTransport(options: RoutedTransportOptions): Transpor
     partitions: async (signal) => await ofAll(async (transport) => await transport.partitions(signal)),
     get facts() {
       return of(ownPrefix).facts;
+    },
+    get events() {
+      return of(ownPrefix).events;
     },
     get incidents() {
       return of(ownPrefix).incidents;

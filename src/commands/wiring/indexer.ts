@@ -147,6 +147,7 @@ function indexingOptions(
     index,
     indexPrefixOf: (segment) => destinationOf(segment).indexPrefix,
     facts: transport.facts,
+    ...(transport.events && { events: transport.events }),
     deadLetters: transport.deadLetters,
     ...eventRules(config),
     provisionalAfterMs: config.indexer.provisionalAfterMs,

@@ -8,7 +8,14 @@ import type { Logger } from '../../core/logger.ts';
 import { lanes, stateBefore } from '../../core/segment.ts';
 import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
-import type { DeadLetter, DeadLetterLog, FactLog, SegmentBatch, Subscriber } from '../../core/transport.ts';
+import type {
+  DeadLetter,
+  DeadLetterLog,
+  EventLog,
+  FactLog,
+  SegmentBatch,
+  Subscriber,
+} from '../../core/transport.ts';
 import { Turnstile } from '../../core/turnstile.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { unwatched } from '../../telemetry/stalls.ts';
@@ -47,6 +54,8 @@ export interface IndexingOptions {
   subscriber: Subscriber;
   index: EventIndex;
   facts: FactLog;
+  /** Closed events, for those who read no index; absent: nobody does. */
+  events?: EventLog;
   deadLetters: DeadLetterLog;
   /** Told of the facts of closed events, after they are stored: the training's gauges. */
   onFacts: (facts: readonly Fact[]) => void;

@@ -4,7 +4,7 @@ import type { LogEvent } from '../../core/event.ts';
 import type { EventIndex, IndexItem, ItemResult, WriteOptions } from '../../core/event-index.ts';
 import type { Fact } from '../../core/fact.ts';
 import { isResource } from '../../core/resources.ts';
-import type { DeadLetter, DeadLetterLog, FactLog } from '../../core/transport.ts';
+import type { DeadLetter, DeadLetterLog, EventLog, FactLog } from '../../core/transport.ts';
 import { refusedLetter } from './letters.ts';
 import { itemsOf } from './reading.ts';
 import type { SegmentReading } from './reading.ts';
@@ -16,6 +16,7 @@ import type { SegmentReading } from './reading.ts';
 export interface StoringOptions extends WriteOptions {
   index: EventIndex;
   facts: FactLog;
+  events?: EventLog;
   deadLetters: DeadLetterLog;
   clock: Clock;
   signal: AbortSignal;
@@ -94,12 +95,12 @@ export class Storing {
     written: Promise<DeadLetter[]>,
     before: Promise<void>,
   ): Promise<void> {
-    const { deadLetters, told, onStored } = this.#options;
+    const { deadLetters, events, told, onStored } = this.#options;
     const [refused] = await Promise.all([written, before]);
     const all = [...letters, ...refused];
     const tale = [closed[0]?.id, closed.at(-1)?.id, facts.at(-1)?.id, ...all.map(letterId)].join(' ');
     if (!told.has(tale)) {
-      await appendFacts(this.#options.facts, facts);
+      await Promise.all([appendFacts(this.#options.facts, facts), events?.append(closed)]);
       if (all.length > 0) await deadLetters.append(all);
       told.add(tale);
     }

@@ -56,6 +56,7 @@ async function openClusters(
   tellActive('first');
   return createFailoverTransport({
     open: (side, logger) => openers[side](logger),
+    eventsTopic: first.eventsTopic,
     awayAfterMs,
     holdMsMax,
     isAway: (error) => awayCodes.has(errorCode(error) ?? ''),
@@ -90,6 +91,7 @@ async function clusterOpener(
           topicPrefix,
           groupId: isOwn ? groupId : `${groupId}.${topicPrefix}`,
           segmentsOnly: !isOwn,
+          eventsTopic: isOwn && options.eventsTopic,
           tls,
           compressionLevel,
           clock,

@@ -17,7 +17,10 @@ import type { SubscriberOptions } from './subscriber.ts';
 import { Switch } from './switch.ts';
 import type { SwitchOptions } from './switch.ts';
 
-export interface FailoverTransportOptions extends SwitchOptions, SubscriberOptions {}
+export interface FailoverTransportOptions extends SwitchOptions, SubscriberOptions {
+  /** Whether the clusters have a topic of events. */
+  eventsTopic?: boolean;
+}
 
 export function createFailoverTransport(options: FailoverTransportOptions): Transport {
   const { open, logger } = options;
@@ -73,6 +76,11 @@ export function createFailoverTransport(options: FailoverTransportOptions): Tran
       append: async (facts) => await sending.run('facts', async (to) => await to.facts.append(facts)),
       read: (read) => readFacts(both(), read),
     },
+    ...(options.eventsTopic && {
+      events: {
+        append: async (events) => await sending.run('events', async (to) => await to.events?.append(events)),
+      },
+    }),
     incidents: {
       append: async (incidents) =>
         await sending.run('incidents', async (to) => await to.incidents.append(incidents)),

@@ -13,8 +13,10 @@ export interface TopicOptions {
   /** null: the broker's default. */
   replicationFactor: number | null;
   createTopics: boolean;
-  /** Facts, incidents and dead letters are elsewhere. */
+  /** Facts, incidents, dead letters and events are elsewhere. */
   segmentsOnly: boolean;
+  /** Whether there is one of events. */
+  eventsTopic: boolean;
 }
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -32,9 +34,12 @@ export function segmentTopic(prefix: string, lane: Lane): string {
   return `${prefix}.segments.${lane}`;
 }
 
-export function otherTopics(prefix: string): { facts: string; incidents: string; deadLetters: string } {
+export function otherTopics(
+  prefix: string,
+): Record<'facts' | 'events' | 'incidents' | 'deadLetters', string> {
   return {
     facts: `${prefix}.facts`,
+    events: `${prefix}.events`,
     incidents: `${prefix}.incidents`,
     deadLetters: `${prefix}.dead-letters`,
   };
@@ -43,7 +48,7 @@ export function otherTopics(prefix: string): { facts: string; incidents: string;
 /** The topics with the settings that they are created with, once; an operator may change them later. */
 export function topicSpecs(options: TopicOptions): ITopicConfig[] {
   const { topicPrefix, partitions, replicationFactor } = options;
-  const { facts, incidents, deadLetters } = otherTopics(topicPrefix);
+  const { facts, events, incidents, deadLetters } = otherTopics(topicPrefix);
   const kept = (days: number): Record<string, string> => ({
     'cleanup.policy': 'delete',
     'retention.ms': String(days * dayMs),
@@ -56,6 +61,7 @@ export function topicSpecs(options: TopicOptions): ITopicConfig[] {
     [facts, kept(30)],
     [incidents, { 'cleanup.policy': 'compact' }],
     [deadLetters, kept(30)],
+    ...(options.eventsTopic ? [[events, kept(7)] as [string, Record<string, string>]] : []),
   ];
   return [...ofSegments, ...(options.segmentsOnly ? [] : ofOthers)].map(([topic, config]) => ({
     topic,

@@ -16,6 +16,7 @@ import { receive } from '../received-segment.ts';
 import {
   deadLetterFromJson,
   deadLetterToJson,
+  eventToJson,
   factFromJson,
   factToJson,
   incidentToJson,
@@ -49,6 +50,8 @@ export interface KafkaTransportOptions {
   createTopics?: boolean;
   /** Of a prefix that carries segments and nothing else, no other topics are made. */
   segmentsOnly?: boolean;
+  /** Has a topic of events as JSON, too. Default false. */
+  eventsTopic?: boolean;
   /** A killed member's partitions move within this + 3 s. Default 8 s. */
   sessionTimeoutMs?: number;
   /** How hard segments are compressed, asked for each. */
@@ -78,6 +81,7 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
     replicationFactor: options.replicationFactor ?? null,
     createTopics: options.createTopics ?? true,
     segmentsOnly: options.segmentsOnly ?? false,
+    eventsTopic: options.eventsTopic ?? false,
   };
   const topics = new Topics(topicOptions, client, connectivity, logger);
   const queue = new SendQueue({ createClient: newClient, topics, connectivity, logger });
@@ -95,11 +99,12 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
   const sendJson = async (
     topic: string,
     records: readonly { key: string; text: string }[],
+    lane: Lane = 'fast',
   ): Promise<void> => {
     const partitionOf = await topics.partitioner(topic, queue.stopped);
     await Promise.all(
       records.map(async ({ key, text }) => {
-        await queue.send('fast', topic, partitionOf(key), () => ({ key, value: Buffer.from(text) }));
+        await queue.send(lane, topic, partitionOf(key), () => ({ key, value: Buffer.from(text) }));
       }),
     );
   };
@@ -142,6 +147,16 @@ export function createKafkaTransport(options: KafkaTransportOptions): Transport 
         }
       },
     },
+    ...(topicOptions.eventsTopic && {
+      events: {
+        append: async (events) =>
+          await sendJson(
+            names.events,
+            events.map((event) => ({ key: event.stream, text: eventToJson(event) })),
+            'bulk',
+          ),
+      },
+    }),
     incidents: {
       append: async (incidents) =>
         await sendJson(

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Indexing } from '../../../src/commands/wiring/indexing.ts';
 import { itemsOf, readSegment } from '../../../src/commands/wiring/reading.ts';
 import type { IndexItem } from '../../../src/core/event-index.ts';
+import type { LogEvent } from '../../../src/core/event.ts';
 import type { Fact } from '../../../src/core/fact.ts';
 import { silentLogger } from '../../../src/core/logger.ts';
 import type { Lane, Segment } from '../../../src/core/segment.ts';
@@ -19,6 +20,7 @@ class Bench {
   readonly metrics = createMetrics();
   readonly stalls = new StallWatch({ clock: this.clock, logger: silentLogger, metrics: this.metrics });
   readonly facts: Fact[] = [];
+  readonly events: LogEvent[] = [];
   readonly letters: DeadLetter[] = [];
   readonly revokedStreams: string[] = [];
   readonly outcomes: string[] = [];
@@ -40,6 +42,7 @@ class Bench {
       },
       index: this.index,
       facts: { append: async (facts) => void this.facts.push(...facts), read: async function* () {} },
+      events: { append: async (events) => void this.events.push(...events) },
       deadLetters: {
         append: async (letters) => void this.letters.push(...letters),
         mark: async () => undefined,
@@ -257,6 +260,30 @@ describe('Indexing', () => {
     expect(bench.messages).toEqual(['line 10x', 'held']);
     expect(bench.notReady).toBeNull();
     expect((await bench.metrics.indexRefusing.get()).values[0]?.value).toBe(0);
+  });
+
+  it('appends closed events to their log, in order, and once for a batch that is held back', async () => {
+    await using bench = new Bench();
+    const write = bench.index.write.bind(bench.index);
+    let refuses = true;
+    bench.index.write = async (items) =>
+      refuses && items[0]?.kind === 'stream'
+        ? items.map(() => ({ status: 'rejected', reason: 'strict mapping' }))
+        : await write(items);
+    const segments = Array.from({ length: 11 }, (_, i) =>
+      segmentOf('one\ntwo\nthree\n', { stream: i.toString(16).repeat(32) }),
+    );
+    expect(await bench.give(segments)).toBe('release');
+    expect(await bench.give(segments)).toBe('release');
+    refuses = false;
+    expect(await bench.give(segments)).toBe('commit');
+    const told = bench.events.map(({ stream, message, open }) => [stream[0], message, open]);
+    expect(told).toEqual(
+      segments.flatMap(({ stream }) => [
+        [stream[0], 'one', false],
+        [stream[0], 'two', false],
+      ]),
+    );
   });
 
   it('holds a batch back whose stream documents are refused, and tells its facts once', async () => {

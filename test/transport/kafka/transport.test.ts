@@ -148,6 +148,7 @@ test('topics: two lanes that take a whole send, incidents compacted', () => {
     replicationFactor: null,
     createTopics: true,
     segmentsOnly: false,
+    eventsTopic: true,
   });
   const settings = new Map(
     specs.map((spec) => [spec.topic, new Map(spec.configEntries?.map(({ name, value }) => [name, value]))]),
@@ -158,6 +159,7 @@ test('topics: two lanes that take a whole send, incidents compacted', () => {
     'caboose.facts',
     'caboose.incidents',
     'caboose.dead-letters',
+    'caboose.events',
   ]);
   expect(settings.get('caboose.incidents')?.get('cleanup.policy')).toBe('compact');
   for (const topic of settings.values())
