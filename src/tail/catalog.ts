@@ -329,7 +329,8 @@ export class Catalog {
    */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
-    if (!file || candidate.compressed || (file.stream && !hasChanged(file, candidate))) return;
+    if (!file || candidate.compressed) return;
+    if (file.stream && !(hasChanged(file, candidate) && this.#orphans.haveKin(candidate))) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
     if (!orphan || orphan === 'unknown') return;
     if (file.stream) {

@@ -44,12 +44,15 @@ interface Held {
   since: number;
 }
 
-/** A file in its place of which another one may be a copy. `waits`: its stream looks for its copy at this moment. */
+/** A file in its place of which another one may be a copy. */
 interface Original {
   path: string;
   key: string;
   stream: StreamState | null;
+  /** Its stream looks for its copy at this moment. */
   waits: boolean;
+  /** It has changed and was not looked at since: it may have been truncated. */
+  isDue: boolean;
 }
 
 export class Copies {
@@ -98,7 +101,7 @@ export class Copies {
   async #judgePlain(candidate: Candidate, now: number, bornAt: number): Promise<Verdict> {
     const path = pathOf(candidate);
     const { key, size, mtimeMs } = candidate.stat;
-    const original = this.#originalOf(path, bornAt);
+    const original = this.#originalOf(path, now, bornAt);
     const isCopy = async (file: OpenFile) => original !== null && (await this.#isCopy(file, size, original));
     const looksLikeIt = original !== null && (await this.#options.comparison.look(path, key, isCopy));
     if (looksLikeIt === null || (looksLikeIt && original?.stream === null)) this.#isUndecided = true;
@@ -113,7 +116,7 @@ export class Copies {
       this.#held.set(key, { size, mtimeMs, since: now });
       return 'held';
     }
-    return now - held.since < holdMs ? 'held' : 'own';
+    return now - held.since < holdMs || original?.isDue ? 'held' : 'own';
   }
 
   /**
@@ -172,7 +175,7 @@ export class Copies {
   }
 
   /** The file in its place whose rotated name this would be; one that the walk has just found may not be followed yet. */
-  #originalOf(path: string, bornAt: number): Original | null {
+  #originalOf(path: string, now: number, bornAt: number): Original | null {
     const { files } = this.#options;
     const family = familyOf(path);
     if (family === path) return null;
@@ -180,11 +183,11 @@ export class Copies {
     for (const file of files.membersOf(family)) {
       const { stream, waitsFor, key } = file;
       if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)
-        return { path: family, key, stream, waits: waitsFor !== null };
+        return { path: family, key, stream, waits: waitsFor !== null, isDue: file.nextPollAt <= now };
     }
     const { stat } = this.#present.get(family) ?? {};
     if (!stat || files.get(stat.key) || !isOlder(stat)) return null;
-    return { path: family, key: stat.key, stream: null, waits: false };
+    return { path: family, key: stat.key, stream: null, waits: false, isDue: true };
   }
 
   /**

@@ -33,6 +33,23 @@ async function writeAndRotate(t: TailHarness, rotations: number, copyTo: (n: num
 }
 
 describe('copytruncate', () => {
+  it('is known for what it is when there is no room for a long time to see the truncation', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), 'one\n');
+    await t.start();
+    await t.pass(1000);
+    t.publisher.acks = false;
+    await appendFile(t.path('b.log'), `${'x'.repeat(1023)}\n`.repeat(8 * 1024));
+    await t.pass(2000);
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await truncate(t.path('a.log'), 0);
+    await t.pass(20_000);
+    t.publisher.release();
+    await t.pass(20_000);
+    expect(t.publisher.text('a.log') + t.publisher.text('a.log.1')).toBe('one\n');
+  });
+
   it('does not wait for a copy in a file that was emptied and renamed', async () => {
     await using t = await TailHarness.create();
     await mkdir(t.logs, { recursive: true });
