@@ -1,5 +1,6 @@
 import { familyOf } from './compressed-files.ts';
 import type { CompressedFiles, Contents } from './compressed-files.ts';
+import { holdsStream } from './comparison.ts';
 import type { Comparison } from './comparison.ts';
 import type { CutLog } from './cut-log.ts';
 import type { StreamState } from './cut-state.ts';
@@ -168,9 +169,13 @@ export class Copies {
     size: number,
     { stream, waits, path, key }: Original,
   ): Promise<boolean | null> {
-    if (waits || (stream && (await isCopyOf(file, size, stream)))) return true;
-    const isSame = async (other: OpenFile) =>
-      (await other.stat()).size > 0 && (await beginsWith(other, file, size));
+    const hasAll = waits || (stream !== null && (await isCopyOf(file, size, stream)));
+    if (hasAll === true) return true;
+    const isSame = async (other: OpenFile) => {
+      // There is nothing left to compare it with.
+      if (hasAll === null && stream && !(await holdsStream(other, stream))) return true;
+      return (await other.stat()).size > 0 && (await beginsWith(other, file, size));
+    };
     return await this.#options.comparison.look(path, key, isSame);
   }
 
@@ -200,9 +205,9 @@ export class Copies {
   }
 }
 
-/** Whether it has what was read of the original, though that may have been truncated since; or is still too short to tell. */
-async function isCopyOf(file: OpenFile, size: number, state: StreamState): Promise<boolean> {
-  if (!(await hasHead(file, state.record))) return size < state.record.headBytes;
-  if (size < state.end || state.anchor === null) return true;
+/** Whether it has what was read of the original, though that may have been truncated since. Null: it is too short to tell. */
+async function isCopyOf(file: OpenFile, size: number, state: StreamState): Promise<boolean | null> {
+  if (!(await hasHead(file, state.record))) return size < state.record.headBytes ? null : false;
+  if (size < state.end || state.anchor === null) return null;
   return await hasAnchor(file, state.end, state.anchor);
 }

@@ -50,6 +50,25 @@ describe('copytruncate', () => {
     expect(t.publisher.text('a.log') + t.publisher.text('a.log.1')).toBe('one\n');
   });
 
+  it('is not seen in a short file that holds something else than the one in its place', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), 'old\n');
+    await t.start();
+    await t.pass(1000);
+    await truncate(t.path('a.log'), 0);
+    await rename(t.path('a.log'), t.path('a.log.1'));
+    await appendFile(t.path('a.log'), 'a head that is longer\n');
+    await t.pass(2000);
+    await appendFile(t.path('a.log.1'), 'late\n');
+    await t.pass(3000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual([
+      'old\n',
+      'a head that is longer\n',
+    ]);
+    expect(t.publisher.text('a.log.1')).toBe('late\n');
+  });
+
   it('does not wait for a copy in a file that was emptied and renamed', async () => {
     await using t = await TailHarness.create();
     await mkdir(t.logs, { recursive: true });
