@@ -81,6 +81,8 @@ class Simulation {
   #agent: Agent | null = null;
   /** Faults of the transport that are going on. */
   #impediments = 0;
+  /** When there were any. */
+  readonly #impeded: { from: number; to: number }[] = [];
   #faultsOver = false;
 
   constructor(seed: number, options: SimulationOptions) {
@@ -124,6 +126,12 @@ class Simulation {
     const lives = {
       endOf: (life: number) => this.#lifeEnds[life] ?? Infinity,
       stopOf: (life: number) => this.#lifeStops[life] ?? Infinity,
+      unimpededMsAfter: (life: number, at: number) => {
+        const end = this.#lifeEnds[life] ?? Infinity;
+        const impededMs = ({ from, to }: { from: number; to: number }) =>
+          Math.max(0, Math.min(to, end) - Math.max(from, at));
+        return this.#impeded.reduce((ms, interval) => ms - impededMs(interval), end - at);
+      },
     };
     this.#ledger.closesFiles = this.#program.settings.openFilesMax < openFilesAmple;
     const epochs = this.#fs.epochs.filter(({ log }) => log !== stateLog);
@@ -265,12 +273,16 @@ class Simulation {
   #impede(kind: 'away' | 'refuses' | 'holdsAcks'): () => void {
     this.#transport[kind] = true;
     this.#impediments += 1;
+    const { now } = this.#scheduler;
+    if (this.#impediments === 1) this.#impeded.push({ from: now, to: now });
     return () => {
       this.#transport[kind] = false;
       this.#transport.resume();
       // A sender that was refused tries again after a pause that has doubled meanwhile.
       this.#scheduler.after(kind === 'refuses' ? 9000 : 0, () => {
         this.#impediments -= 1;
+        const last = this.#impeded.at(-1);
+        if (last) last.to = this.#scheduler.now;
         this.#update();
       });
     };

@@ -41,6 +41,8 @@ export interface Lives {
   endOf(life: number): number;
   /** When it began to stop, or was ended without that. */
   stopOf(life: number): number;
+  /** For how long of its rest after `at` the transport was there. */
+  unimpededMsAfter(life: number, at: number): number;
 }
 
 /** So many bytes of it the agent is known to have seen. */
@@ -144,7 +146,7 @@ function excuse(
   if (!epoch.reachable.some(({ to }) => to > at)) return 'neverReadable';
   if (end > seenBytes(epoch) || (ledger.closesFiles && !epoch.wasCut(start, end))) return 'unseen';
   const goneAt = Math.max(...epoch.reachable.map(({ to }) => to));
-  if (lives.endOf(epoch.seen.life) < goneAt + readableMsMax) return 'forgotten';
+  if (lives.unimpededMsAfter(epoch.seen.life, goneAt) < readableMsMax) return 'forgotten';
   if (cutOf.length === 0 && !epoch.wasCut(start, end)) return 'streamless';
   ledger.violate('silent', `${what} was seen, is lost, and no gap tells of it`);
   return 'told';
