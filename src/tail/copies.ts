@@ -52,8 +52,8 @@ interface Original {
   stream: StreamState | null;
   /** Its stream looks for its copy at this moment. */
   waits: boolean;
-  /** It has changed and was not looked at since: it may have been truncated. */
-  isDue: boolean;
+  /** Monotonic ms, now or when it was looked at last: it may have been truncated since. */
+  knownUntil: number;
 }
 
 export class Copies {
@@ -117,7 +117,7 @@ export class Copies {
       this.#held.set(key, { size, mtimeMs, since: now });
       return 'held';
     }
-    return now - held.since < holdMs || original?.isDue ? 'held' : 'own';
+    return original.knownUntil - held.since < holdMs ? 'held' : 'own';
   }
 
   /**
@@ -187,12 +187,13 @@ export class Copies {
     const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= bornAt;
     for (const file of files.membersOf(family)) {
       const { stream, waitsFor, key } = file;
-      if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)
-        return { path: family, key, stream, waits: waitsFor !== null, isDue: file.nextPollAt <= now };
+      if (file.path !== family || file.gone || !isOlder(file) || file.complaint !== null) continue;
+      const knownUntil = file.nextPollAt <= now ? file.lastPolledAt : now;
+      return { path: family, key, stream, waits: waitsFor !== null, knownUntil };
     }
     const { stat } = this.#present.get(family) ?? {};
     if (!stat || files.get(stat.key) || !isOlder(stat)) return null;
-    return { path: family, key: stat.key, stream: null, waits: false, isDue: true };
+    return { path: family, key: stat.key, stream: null, waits: false, knownUntil: now };
   }
 
   /**

@@ -50,6 +50,20 @@ describe('copytruncate', () => {
     expect(t.publisher.text('a.log') + t.publisher.text('a.log.1')).toBe('one\n');
   });
 
+  it('is not waited for when a copy stays beside an original that is written to all the time', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), 'one\n');
+    await t.start();
+    await t.pass(1000);
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    for (let i = 0; i < 150; i += 1) {
+      await appendFile(t.path('a.log'), 'more\n');
+      await t.pass(100);
+    }
+    expect(t.publisher.text('a.log.1')).toBe('one\n');
+  });
+
   it('is not seen in a short file that holds something else than the one in its place', async () => {
     await using t = await TailHarness.create();
     await mkdir(t.logs, { recursive: true });
