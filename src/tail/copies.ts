@@ -103,11 +103,12 @@ export class Copies {
     const path = pathOf(candidate);
     const { key, size, mtimeMs } = candidate.stat;
     const original = this.#originalOf(path, now, bornAt);
+    // It may yet become one.
+    if (original !== null && size === 0) return 'held';
     const isCopy = async (file: OpenFile) => original !== null && (await this.#isCopy(file, size, original));
     const looksLikeIt = original !== null && (await this.#options.comparison.look(path, key, isCopy));
     if (looksLikeIt === null || (looksLikeIt && original?.stream === null)) this.#isUndecided = true;
-    // One that is empty may yet become one.
-    if (looksLikeIt === null || (original !== null && size === 0)) return 'held';
+    if (looksLikeIt === null) return 'held';
     if (!looksLikeIt) {
       this.#held.delete(key);
       return 'own';
@@ -174,7 +175,7 @@ export class Copies {
     const isSame = async (other: OpenFile) => {
       // There is nothing left to compare it with.
       if (hasAll === null && stream && !(await holdsStream(other, stream))) return true;
-      return (await other.stat()).size > 0 && (await beginsWith(other, file, size));
+      return await beginsWith(other, file, size);
     };
     return await this.#options.comparison.look(path, key, isSame);
   }
