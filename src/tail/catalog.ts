@@ -9,7 +9,14 @@ import type { Descriptors } from './descriptors.ts';
 import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
 import type { FileStat, FileSystem, OpenFile } from './file-system.ts';
-import { canBeRead, followedFile, hasUnread, isToBeginAnew, mayBeCopiedOver } from './followed-file.ts';
+import {
+  canBeRead,
+  followedFile,
+  hasUnread,
+  isToBeginAnew,
+  mayBeCopiedOver,
+  noteStat,
+} from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
@@ -329,7 +336,8 @@ export class Catalog {
    */
   async #adoptRewritten(candidate: Candidate): Promise<void> {
     const file = this.files.get(candidate.stat.key);
-    if (!file || candidate.compressed || (file.stream && !hasChanged(file, candidate))) return;
+    if (!file || candidate.compressed) return;
+    if (file.stream && !(hasChanged(file, candidate) && this.#orphans.haveKin(candidate))) return;
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
     if (!orphan || orphan === 'unknown') return;
     if (file.stream) {
@@ -385,6 +393,8 @@ export class Catalog {
     if (candidate) {
       const isPlain = !candidate.compressed;
       file.isHeld = isPlain && (await this.#copies.judge(candidate, now, bornAt(file))) === 'held';
+      // Nobody else looks at it meanwhile.
+      if (file.isHeld) noteStat(file, candidate.stat, now);
     } else if (file.isHeld && !file.waitsFor) {
       // Its original has what it had.
       this.files.remove(file);

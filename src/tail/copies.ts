@@ -1,5 +1,6 @@
 import { familyOf } from './compressed-files.ts';
 import type { CompressedFiles, Contents } from './compressed-files.ts';
+import { holdsStream } from './comparison.ts';
 import type { Comparison } from './comparison.ts';
 import type { CutLog } from './cut-log.ts';
 import type { StreamState } from './cut-state.ts';
@@ -44,12 +45,15 @@ interface Held {
   since: number;
 }
 
-/** A file in its place of which another one may be a copy. `waits`: its stream looks for its copy at this moment. */
+/** A file in its place of which another one may be a copy. */
 interface Original {
   path: string;
   key: string;
   stream: StreamState | null;
+  /** Its stream looks for its copy at this moment. */
   waits: boolean;
+  /** Monotonic ms, now or when it was looked at last: it may have been truncated since. */
+  knownUntil: number;
 }
 
 export class Copies {
@@ -98,12 +102,13 @@ export class Copies {
   async #judgePlain(candidate: Candidate, now: number, bornAt: number): Promise<Verdict> {
     const path = pathOf(candidate);
     const { key, size, mtimeMs } = candidate.stat;
-    const original = this.#originalOf(path, bornAt);
+    const original = this.#originalOf(path, now, bornAt);
+    // It may yet become one.
+    if (original !== null && size === 0) return 'held';
     const isCopy = async (file: OpenFile) => original !== null && (await this.#isCopy(file, size, original));
     const looksLikeIt = original !== null && (await this.#options.comparison.look(path, key, isCopy));
     if (looksLikeIt === null || (looksLikeIt && original?.stream === null)) this.#isUndecided = true;
-    // One that is empty may yet become one.
-    if (looksLikeIt === null || (original !== null && size === 0)) return 'held';
+    if (looksLikeIt === null) return 'held';
     if (!looksLikeIt) {
       this.#held.delete(key);
       return 'own';
@@ -113,7 +118,7 @@ export class Copies {
       this.#held.set(key, { size, mtimeMs, since: now });
       return 'held';
     }
-    return now - held.since < holdMs ? 'held' : 'own';
+    return original.knownUntil - held.since < holdMs ? 'held' : 'own';
   }
 
   /**
@@ -165,26 +170,31 @@ export class Copies {
     size: number,
     { stream, waits, path, key }: Original,
   ): Promise<boolean | null> {
-    if (waits || (stream && (await isCopyOf(file, size, stream)))) return true;
-    const isSame = async (other: OpenFile) =>
-      (await other.stat()).size > 0 && (await beginsWith(other, file, size));
+    const hasAll = waits || (stream !== null && (await isCopyOf(file, size, stream)));
+    if (hasAll === true) return true;
+    const isSame = async (other: OpenFile) => {
+      // There is nothing left to compare it with.
+      if (hasAll === null && stream && !(await holdsStream(other, stream))) return true;
+      return await beginsWith(other, file, size);
+    };
     return await this.#options.comparison.look(path, key, isSame);
   }
 
   /** The file in its place whose rotated name this would be; one that the walk has just found may not be followed yet. */
-  #originalOf(path: string, bornAt: number): Original | null {
+  #originalOf(path: string, now: number, bornAt: number): Original | null {
     const { files } = this.#options;
     const family = familyOf(path);
     if (family === path) return null;
     const isOlder = ({ birthtimeMs }: { birthtimeMs: number }) => birthtimeMs <= bornAt;
     for (const file of files.membersOf(family)) {
       const { stream, waitsFor, key } = file;
-      if (file.path === family && !file.gone && isOlder(file) && file.complaint === null)
-        return { path: family, key, stream, waits: waitsFor !== null };
+      if (file.path !== family || file.gone || !isOlder(file) || file.complaint !== null) continue;
+      const knownUntil = file.nextPollAt <= now ? file.lastPolledAt : now;
+      return { path: family, key, stream, waits: waitsFor !== null, knownUntil };
     }
     const { stat } = this.#present.get(family) ?? {};
     if (!stat || files.get(stat.key) || !isOlder(stat)) return null;
-    return { path: family, key: stat.key, stream: null, waits: false };
+    return { path: family, key: stat.key, stream: null, waits: false, knownUntil: now };
   }
 
   /**
@@ -197,9 +207,9 @@ export class Copies {
   }
 }
 
-/** Whether it has what was read of the original, though that may have been truncated since; or is still too short to tell. */
-async function isCopyOf(file: OpenFile, size: number, state: StreamState): Promise<boolean> {
-  if (!(await hasHead(file, state.record))) return size < state.record.headBytes;
-  if (size < state.end || state.anchor === null) return true;
+/** Whether it has what was read of the original, though that may have been truncated since. Null: it is too short to tell. */
+async function isCopyOf(file: OpenFile, size: number, state: StreamState): Promise<boolean | null> {
+  if (!(await hasHead(file, state.record))) return size < state.record.headBytes ? null : false;
+  if (size < state.end || state.anchor === null) return null;
   return await hasAnchor(file, state.end, state.anchor);
 }

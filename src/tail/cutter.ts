@@ -11,20 +11,19 @@ import type { Catalog } from './catalog.ts';
 import type { CutLog } from './cut-log.ts';
 import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
-import type { Discovery } from './discovery.ts';
-import type { FileSystem, OpenFile } from './file-system.ts';
+import type { FileSystem } from './file-system.ts';
 import { hasUnread, isQuiet, noteStat, offsetOf } from './followed-file.ts';
 import { judgeZeros, noZeros, standsBehind } from './holes.ts';
 import type { HoleVerdict } from './holes.ts';
 import type { FollowedFile } from './followed-file.ts';
 import { anchorLength, hasAnchor, hashOf, headOf } from './identity.ts';
+import type { Opener } from './opener.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
 import type { Reading } from './reading.ts';
 import type { Redactor } from './redactor.ts';
 import { resend } from './resend.ts';
-import type { Spool } from './spool.ts';
-import type { Lack, SpooledFile } from './spooled-file.ts';
+import type { Lack } from './spooled-file.ts';
 
 /** Looks at one file at a time, and decides its next cut. The cuts are in the cut log but not durable yet. */
 export interface CutterOptions {
@@ -33,7 +32,6 @@ export interface CutterOptions {
   laneOf: (path: string) => Lane;
   originOf: (path: string) => StreamOrigin;
   cutLog: CutLog;
-  spool: Spool;
   redactor: Redactor;
   fs: FileSystem;
   clock: Clock;
@@ -82,23 +80,23 @@ export interface Ending {
 
 export class Cutter {
   readonly #options: CutterOptions;
-  readonly #discovery: Discovery;
   readonly #catalog: Catalog;
   readonly #buffers: ReadBuffers;
   readonly #descriptors: Descriptors;
+  readonly #opener: Opener;
 
   constructor(
     options: CutterOptions,
-    discovery: Discovery,
     catalog: Catalog,
     buffers: ReadBuffers,
     descriptors: Descriptors,
+    opener: Opener,
   ) {
     this.#options = options;
-    this.#discovery = discovery;
     this.#catalog = catalog;
     this.#buffers = buffers;
     this.#descriptors = descriptors;
+    this.#opener = opener;
   }
 
   /** `bytesMax`: of a cut. Does not reject: a file that fails is told once. */
@@ -126,17 +124,6 @@ export class Cutter {
     }
   }
 
-  /**
-   * Opens the file though there is no room to read it: a descriptor keeps the bytes of a file that is deleted. Does not reject.
-   */
-  async hold(file: FollowedFile): Promise<void> {
-    try {
-      await this.#openHandle(file, false);
-    } catch (error) {
-      this.#options.logger.debug({ path: file.path, reason: errorText(error) }, 'cannot be opened yet');
-    }
-  }
-
   async #look(file: FollowedFile, ending: Ending, bytesMax: number): Promise<Polled> {
     const { clock } = this.#options;
     const now = clock.monotonic();
@@ -151,7 +138,7 @@ export class Cutter {
       if (this.#isHot(file, now)) file.nextPollAt = this.#pollAgainAt(now);
       return nothing;
     }
-    if (!(await this.#openHandle(file, true)) || !file.handle) return nothing;
+    if (!(await this.#opener.open(file, true)) || !file.handle) return nothing;
     const stat = await file.handle.stat();
     const lastSize = file.size;
     noteStat(file, stat, now);
@@ -434,66 +421,6 @@ export class Cutter {
     if (hasUnread(file) || file.unsent.length > 0) return false;
     const stat = await this.#options.fs.stat(file.path);
     return stat?.key === file.key && stat.size === file.size && stat.mtimeMs === file.mtimeMs;
-  }
-
-  /** False when there is nothing to open, or it has to wait for its turn. */
-  async #openHandle(file: FollowedFile, isNext: boolean): Promise<boolean> {
-    const descriptors = this.#descriptors;
-    if (file.handle) {
-      descriptors.used(file);
-      return true;
-    }
-    try {
-      if (await descriptors.makeRoom(isNext)) return await this.#open(file);
-    } catch (error) {
-      if (!descriptors.isExhausted(error)) throw error;
-    }
-    file.nextPollAt = this.#options.clock.monotonic() + this.#options.pollIntervalMs;
-    return false;
-  }
-
-  async #open(file: FollowedFile): Promise<boolean> {
-    const { fs } = this.#options;
-    if (file.spooled) return await this.#openSpooled(file, file.spooled);
-    // What its path leads to now is another file, or it is back: the next walk tells.
-    if (file.gone) return false;
-    const handle = await fs.open(file.path);
-    if (!handle) return false;
-    if (await this.#leadsTo(handle, file)) {
-      this.#descriptors.opened(
-        file,
-        file.compressed ? new DecompressedFile(handle, file.compressed) : handle,
-      );
-      return true;
-    }
-    // Another file has the name now: the next walk tells them apart.
-    await handle.close();
-    return false;
-  }
-
-  /** Whether the descriptor is the file's, and of where it may be. Closes it when that cannot be found out. */
-  async #leadsTo(handle: OpenFile, file: FollowedFile): Promise<boolean> {
-    try {
-      const stat = await handle.stat();
-      if (stat.kind !== 'file' || stat.key !== file.key) return false;
-      return await this.#discovery.allows(file.path, await handle.realPath());
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
-  }
-
-  async #openSpooled(file: FollowedFile, spooled: SpooledFile): Promise<boolean> {
-    const { spool } = this.#options;
-    const identity = { ...file, links: 0, kind: 'file' } as const;
-    let handle = await spool.open(spooled, identity);
-    if (!handle) {
-      // Somebody has deleted the spool file: what it held is a gap.
-      spooled.lose();
-      handle = await spool.open(spooled, identity);
-    }
-    if (handle) this.#descriptors.opened(file, handle);
-    return handle !== null;
   }
 }
 

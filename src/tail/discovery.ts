@@ -102,7 +102,8 @@ export class Discovery {
       return;
     }
     walk.directories.add(directory);
-    const entries = await this.#try(directory, () => this.#fs.readDirectory(directory));
+    const list = async () => await this.#fs.readDirectory(directory);
+    const entries = await this.#try(directory, list, `error in ${directory}`);
     walk.entries += entries?.length ?? 0;
     for (const entry of entries ?? []) {
       const path = pathIn(directory, entry.name);
@@ -147,17 +148,18 @@ export class Discovery {
     else if (!known.paths.includes(path)) known.paths.push(path);
   }
 
-  async #try<T>(path: string, work: () => Promise<T | null>): Promise<T | null> {
+  /** `about`: what is told once, and again after it has worked. */
+  async #try<T>(path: string, work: () => Promise<T | null>, about = `error ${path}`): Promise<T | null> {
     try {
       const result = await work();
-      if (result !== null && this.#told.size > 0) this.#told.delete(`error ${path}`);
+      if (result !== null && this.#told.size > 0) this.#told.delete(about);
       return result;
     } catch (error) {
       const hint =
         errorCode(error) === 'EACCES' || errorCode(error) === 'EPERM'
           ? 'let the user that runs Caboose read it; it is tried again all the time'
           : 'it is tried again all the time';
-      this.#tell(path, errorText(error), hint, `error ${path}`);
+      this.#tell(path, errorText(error), hint, about);
       this.#hide(path);
       return null;
     }

@@ -136,9 +136,13 @@ export class Orphans {
   }
 
   /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */
-  mayGoTo({ paths }: Candidate, { stream, scan }: Orphan): boolean {
-    const family = familyOf(stream.record.path);
-    return scan <= this.#scan || paths.some((path) => familyOf(path) === family);
+  mayGoTo(candidate: Candidate, orphan: Orphan): boolean {
+    return orphan.scan <= this.#scan || areKin(candidate, orphan);
+  }
+
+  /** Whether one of them is of the candidate's rotation family. */
+  haveKin(candidate: Candidate): boolean {
+    return this.#orphans.some((orphan) => areKin(candidate, orphan));
   }
 
   /** It has a place again. */
@@ -186,6 +190,11 @@ export class Orphans {
     if (successor !== null) return compressed.isPending(path);
     return this.#isHidden(path) || compressed.isPending();
   }
+}
+
+function areKin({ paths }: Candidate, { stream }: Orphan): boolean {
+  const family = familyOf(stream.record.path);
+  return paths.some((path) => familyOf(path) === family);
 }
 
 function keyOf({ record }: StreamState): string {

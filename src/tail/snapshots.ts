@@ -107,7 +107,10 @@ export class Snapshots {
       if (signatureOf(stat) !== file.done) file.nextPollAt = Math.min(file.nextPollAt, now);
       return false;
     });
-    for (const file of this.#files.values()) if (now - file.foundAt >= goneWaitMs) this.#drop(file);
+    for (const file of this.#files.values()) {
+      if (this.#discovery.isHidden(file.path)) file.foundAt = now;
+      else if (now - file.foundAt >= goneWaitMs) this.#drop(file);
+    }
     return rest;
   }
 

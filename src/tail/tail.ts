@@ -13,10 +13,12 @@ import { Discovery } from './discovery.ts';
 import { Endings } from './endings.ts';
 import { canBeRead, hasUnread, offsetOf } from './followed-file.ts';
 import type { FollowedFile } from './followed-file.ts';
+import { Opener } from './opener.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { ReadingTurns } from './reading-turns.ts';
 import { Sender } from './sender.ts';
+import type { Spool } from './spool.ts';
 import { Snapshots } from './snapshots.ts';
 import type { Gate, SnapshotOptions } from './snapshots.ts';
 import { unwatched } from '../telemetry/stalls.ts';
@@ -43,6 +45,7 @@ export interface TailOptions extends SnapshotOptions {
   patterns: Patterns;
   publisher: Publisher;
   watcher: Watcher;
+  spool: Spool;
   budget: Budget;
   /** Raw bytes that may be sent and not acknowledged. */
   inFlightBytesMax: number;
@@ -75,6 +78,7 @@ export class Tail {
   readonly #discovery: Discovery;
   readonly #compressed: CompressedFiles;
   readonly #catalog: Catalog;
+  readonly #opener: Opener;
   readonly #cutter: Cutter;
   readonly #snapshots: Snapshots;
   readonly #sender: Sender;
@@ -103,7 +107,8 @@ export class Tail {
     this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed, descriptors });
     const buffers = new ReadBuffers();
     const catalog = this.#catalog;
-    const cutter = new Cutter(options, this.#discovery, catalog, buffers, descriptors);
+    this.#opener = new Opener(options, this.#discovery, descriptors);
+    const cutter = new Cutter(options, catalog, buffers, descriptors, this.#opener);
     const sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax });
     this.#vanished = new Vanished({ ...options, catalog, cutter, sender, descriptors });
     this.#endings = new Endings({ ...options, catalog, vanished: this.#vanished, descriptors });
@@ -398,7 +403,7 @@ export class Tail {
   async #holdUnread(): Promise<void> {
     for (const file of this.#catalog.files) {
       if (file.handle || file.spooled || !hasUnread(file)) continue;
-      await this.#cutter.hold(file);
+      await this.#opener.hold(file);
     }
   }
 

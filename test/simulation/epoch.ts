@@ -20,7 +20,7 @@ export class Epoch {
   allowed = new Uint8Array(1024).fill(1);
   /** 1 where a cut was made of the byte, or of the hole that it is in. */
   cut = new Uint8Array(1024);
-  /** 1 where a gap has told of the byte. */
+  /** Where a gap has told of the byte: `toldFull` when the spool had no room for it, else `told`. */
   told = new Uint8Array(1024);
   /** When which bytes came, by ascending end. */
   readonly writes: { end: number; at: number }[] = [];
@@ -128,6 +128,10 @@ export class Epoch {
     this.told = grown(this.told, 0);
   }
 }
+
+/** Marks in `Epoch.told`. */
+export const told = 1;
+export const toldFull = 2;
 
 /** Model ms; `to` is Infinity while it lasts. `cause`: why it ended. */
 export interface Interval {

@@ -1,5 +1,6 @@
 import type { Segment } from '../../src/core/segment.ts';
 import type { Cut } from '../../src/tail/cut-state.ts';
+import { told, toldFull } from './epoch.ts';
 import type { Epoch } from './epoch.ts';
 
 /** Bytes [start, end) of a stream are those of this epoch, under the same offsets. */
@@ -129,8 +130,9 @@ export class Ledger {
       return;
     }
     if (segment.gap !== null) {
+      const mark = segment.gap === 'spool-full' ? toldFull : told;
       for (const piece of epoch.pieces(start, Math.min(end, epoch.size)))
-        piece.epoch.told.fill(1, piece.start, piece.end);
+        piece.epoch.told.fill(mark, piece.start, piece.end);
       return;
     }
     const bytes = segment.bytes.subarray(start - segment.start, end - segment.start);

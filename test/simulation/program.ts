@@ -83,7 +83,9 @@ export function programOf(seed: number): Program {
   const copies = operations.some(
     (operation) => operation.do === 'copyUp' || (operation.do === 'copy' && !operation.stays),
   );
-  const faults = faultsOf(random, paths, lengthMs).filter((fault) => !copies || !confusesCopies(fault));
+  const faults = faultsOf(random, seed, { paths, lengthMs }).filter(
+    (fault) => !copies || !confusesCopies(fault),
+  );
   if (copies) settings.openFilesMax = openFilesAmple;
   return { operations, faults, paths, settings };
 }
@@ -345,10 +347,21 @@ const styles: readonly Style[] = [
   },
 ];
 
-function faultsOf(random: Random, paths: readonly string[], lengthMs: number): Fault[] {
+/**
+ * Faults that last for longer than anything is waited for. Not all that they find is mended, so seeds of every day are below: a program
+ * with them is 2 ** 33 and its seed.
+ */
+const longFaultsSinceSeed = 2 ** 33;
+
+function faultsOf(
+  random: Random,
+  seed: number,
+  { paths, lengthMs }: { paths: readonly string[]; lengthMs: number },
+): Fault[] {
+  const longMs = seed < longFaultsSinceSeed ? [] : [20_000, 70_000];
   const count = random.pick([0, 1, 2, 4, 8]);
   const faults = Array.from({ length: count }, (): Fault => {
-    const base = { at: random.below(lengthMs + 3000), forMs: random.pick([0, 50, 1000, 4000]) };
+    const base = { at: random.below(lengthMs + 3000), forMs: random.pick([0, 50, 1000, 4000, ...longMs]) };
     const kind = random.pick(faultKinds);
     switch (kind) {
       case 'permission':

@@ -397,6 +397,20 @@ export const regressions: Readonly<Record<string, Program>> = {
     { inFlightBytesMax: 2400, segmentBytesMax: 600, openFilesMax: 2 },
   ),
 
+  'a copy whose original was truncated, which is seen after an outage that is longer than a copy is held': {
+    ...program(
+      [
+        write(2000),
+        write(4000, 40, 1),
+        { at: 5000, do: 'copy', from: path, to: `${path}.1`, bytes: 1e9, stays: false },
+        { at: 5001, do: 'truncate', path, size: 0 },
+      ],
+      [{ at: 3500, forMs: 20_000, kind: 'away' }],
+      { inFlightBytesMax: 800, segmentBytesMax: 200 },
+    ),
+    paths: [path, '/logs/b.log'],
+  },
+
   'a file that goes on while its final marker is refused': program(
     [write(0), { at: 5000, do: 'rename', from: path, to: `${path}.1` }, write(11_000)],
     [{ at: 4900, forMs: 9000, kind: 'refuses' }],

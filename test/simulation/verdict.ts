@@ -1,3 +1,4 @@
+import { toldFull } from './epoch.ts';
 import type { Epoch } from './epoch.ts';
 import type { HeldStream, Ledger } from './ledger.ts';
 
@@ -40,6 +41,8 @@ export interface Lives {
   endOf(life: number): number;
   /** When it began to stop, or was ended without that. */
   stopOf(life: number): number;
+  /** For how long of its rest after `at` the transport was there. */
+  unimpededMsAfter(life: number, at: number): number;
 }
 
 /** So many bytes of it the agent is known to have seen. */
@@ -95,11 +98,11 @@ function* runsOf({
   epoch,
   start,
   end,
-}: Range & { epoch: Epoch }): Generator<Range & { shipped: boolean; told: boolean }> {
+}: Range & { epoch: Epoch }): Generator<Range & { shipped: boolean; told: number }> {
   for (let from = start; from < end;) {
-    const [shipped, told] = [(epoch.shipped[from] ?? 0) > 0, epoch.told[from] === 1];
+    const [shipped, told] = [(epoch.shipped[from] ?? 0) > 0, epoch.told[from] ?? 0];
     let to = from + 1;
-    while (to < end && epoch.shipped[to]! > 0 === shipped && (epoch.told[to] === 1) === told) to += 1;
+    while (to < end && epoch.shipped[to]! > 0 === shipped && epoch.told[to] === told) to += 1;
     yield { start: from, end: to, shipped, told };
     from = to;
   }
@@ -108,20 +111,20 @@ function* runsOf({
 /** Why the bytes are missing. If they need not be, that is a violation. */
 function excuse(
   epoch: Epoch,
-  range: Range & { at: number; told: boolean },
+  range: Range & { at: number; told: number },
   ledger: Ledger,
   lives: Lives,
   now: number,
 ): (typeof fates)[number] {
   const { start, end, at, told } = range;
-  if (told && epoch.content.subarray(start, end).every((byte) => byte === 0)) return 'hole';
+  if (told > 0 && epoch.content.subarray(start, end).every((byte) => byte === 0)) return 'hole';
   const cutOf = [...ledger.streams.values()].filter(({ parts }) =>
     parts.some((part) => part.epoch === epoch),
   );
   if (wentOnElsewhere(epoch, range, ledger) || isThereAlready(epoch, range, ledger, lives)) return 'equal';
-  if (ledger.atLeastOnce && (told || epoch.wasCut(start, end))) return 'stateLost';
+  if (ledger.atLeastOnce && (told > 0 || epoch.wasCut(start, end))) return 'stateLost';
   const patience = epoch.parent && epoch.shared > 0 ? copyMsMax : readableMsMax;
-  const what = `[${start}, ${end}) of ${epoch.name} (epoch ${epoch.index})${told ? ', told as a gap,' : ''}`;
+  const what = `[${start}, ${end}) of ${epoch.name} (epoch ${epoch.index})${told > 0 ? ', told as a gap,' : ''}`;
   const longest = Math.max(
     0,
     ...epoch.unimpeded.map(({ from, to }) => Math.min(to, now) - Math.max(from, at)),
@@ -134,14 +137,16 @@ function excuse(
     const wasInMemory = ledger.closesFiles && epoch.wasCut(start, end);
     const endedAt = lives.endOf(epoch.seen.life);
     const isKilled = wasInMemory && to <= endedAt && endedAt < to + spooledMsMax;
-    if (cause === 'unlinked' && ms >= patience && !isKilled)
+    // What a full spool did not take ends with the agent.
+    const isGivenUp = told === toldFull && isClosedByStop(epoch, to, lives);
+    if (cause === 'unlinked' && ms >= patience && !isKilled && !isGivenUp)
       ledger.violate('dropped', `${what} could be read for ${ms} ms and was not held open`);
   }
-  if (told) return 'told';
+  if (told > 0) return 'told';
   if (!epoch.reachable.some(({ to }) => to > at)) return 'neverReadable';
   if (end > seenBytes(epoch) || (ledger.closesFiles && !epoch.wasCut(start, end))) return 'unseen';
   const goneAt = Math.max(...epoch.reachable.map(({ to }) => to));
-  if (lives.endOf(epoch.seen.life) < goneAt + readableMsMax) return 'forgotten';
+  if (lives.unimpededMsAfter(epoch.seen.life, goneAt) < readableMsMax) return 'forgotten';
   if (cutOf.length === 0 && !epoch.wasCut(start, end)) return 'streamless';
   ledger.violate('silent', `${what} was seen, is lost, and no gap tells of it`);
   return 'told';
@@ -195,9 +200,12 @@ function isOutOfReach({ endedAt, reachable, seen }: Epoch, { closesFiles }: Ledg
   const last = reachable.at(-1);
   if (endedAt < Infinity || last?.cause === 'crash') return true;
   if (last?.cause !== 'unlinked') return false;
-  if (closesFiles || lives.endOf(seen.life) < last.to) return true;
-  // Everything is closed at the end of a stop.
-  return lives.stopOf(seen.life) <= last.to && lives.endOf(seen.life) - last.to <= closeMsMax;
+  return closesFiles || lives.endOf(seen.life) < last.to || isClosedByStop({ seen }, last.to, lives);
+}
+
+/** Everything is closed at the end of a stop. */
+function isClosedByStop({ seen }: Pick<Epoch, 'seen'>, at: number, lives: Lives): boolean {
+  return lives.stopOf(seen.life) <= at && lives.endOf(seen.life) - at <= closeMsMax;
 }
 
 function holdsEqual(epoch: Epoch, parts: HeldStream['parts']): boolean {

@@ -129,6 +129,13 @@ describe('Discovery', () => {
     expect(told).toHaveLength(2);
   });
 
+  it('tells once of a root that it may look at and not read', async () => {
+    const readDirectory: FileSystem['readDirectory'] = async () => await Promise.reject(refusal('EACCES'));
+    const looking = discovery(undefined, undefined, { ...nodeFileSystem, readDirectory });
+    for (let walk = 0; walk < 3; walk += 1) expect(await found(looking)).toEqual([]);
+    expect(told).toHaveLength(1);
+  });
+
   it('goes on when a file vanishes between the listing and the look at it', async () => {
     await write('a.log', 'b.log');
     const stat: FileSystem['stat'] = async (path) => {

@@ -173,6 +173,18 @@ describe('Snapshots', () => {
     expect(texts(t, 'state.json')).toEqual([state(1), state(2)]);
   });
 
+  it('does not ship the same state again after a time in which its directory could not be read', async () => {
+    await using t = await started({ 'state.json': state(1) });
+    await t.pass(5000);
+    const { readDirectory } = t.fs;
+    t.fs.readDirectory = async () =>
+      await Promise.reject(Object.assign(new Error('EACCES'), { code: 'EACCES' }));
+    await t.pass(90_000);
+    t.fs.readDirectory = readDirectory;
+    await t.pass(5000);
+    expect(texts(t, 'state.json')).toEqual([state(1)]);
+  });
+
   it('does not mind that a file goes away', async () => {
     await using t = await started({ 'state.json': state(1) });
     await t.pass(1000);
