@@ -8,76 +8,81 @@
  */
 import { canonicalName, isMetricName } from './canonical.ts';
 import { namesMetric } from './metric-words.ts';
-import type { FactReader, TrainContext } from './reader.ts';
-import { pointsOf, separatedIn } from './separated-statements.ts';
+import type { LineReader, TrainContext } from './reader.ts';
+import { separatedIn } from './separated-statements.ts';
+import { named, nothingStated, placeOf } from './stated.ts';
+import type { Finding } from './stated.ts';
 import { statementsIn, statesSettings } from './statements.ts';
 
 const lineMax = 4096;
 const headMax = 320;
 const place =
-  /\b(?:(?:Epoch|Train)(?:\((\w{1,16})\))?:?[ \t]{0,4}\[?[ \t]{0,8}(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?[\s,|:;-]{0,6}(?:\[?(?:iter(?:ation)?|step|batch)[: \t]{1,4}|\[)|Iter(?:\((\w{1,16})\))[: \t]{0,4})\[?[ \t]{0,12}(\d{1,12})[ \t]?\/[ \t]?(\d{1,12})\]?/i;
+  /\b(?:(?:Epoch|Train)(?:\((\w{1,16})\))?:?[ \t]{0,4}\[?[ \t]{0,8}(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?[\s,|:;-]{0,6}(?:\[?(?:iter(?:ation)?|step|batch)[: \t]{1,4}|\[)|Iter(?:\((\w{1,16})\))[: \t]{0,4})\[?[ \t]{0,12}(\d{1,12})[ \t]?\/[ \t]?(\d{1,12})\]?/di;
 const evaluation = /\[(?:eval|val|valid|test)\]|^(?:val|eval|test)/i;
 
-export const epochLineReader: FactReader = {
+export const epochLineReader: LineReader = {
   format: 'MMEngine, PaddlePaddle, torchvision',
-  kinds: ['line'],
-  matches: ({ line }) => line.length <= lineMax && line.includes('/') && place.test(line.slice(0, headMax)),
-  read({ line }, context) {
-    const found = place.exec(line.slice(0, headMax));
-    if (found === null) return [];
-    const [whole, mode, epoch, iterMode, done, total] = found;
-    const isEvaluation =
-      evaluation.test(mode ?? iterMode ?? '') || evaluation.test(line.slice(0, found.index));
-    const rest = line.slice(found.index + whole.length);
-    const statements = separatedIn(rest);
-    for (const [name, , text] of statementsIn(rest)) statements.set(name, text);
-    const named = [...statements].filter(([name]) => isMetricName(name) && !timing.test(name));
-    if (!named.some(([name]) => namesMetric(name))) return [];
-    const step = isEvaluation ? null : stepAt(context, epoch, Number(done), Number(total));
-    return pointsOf(named, step, isEvaluation);
+  find: ({ line }) => (line.length <= lineMax && line.includes('/') ? findIterations(line) : null),
+  stepOf([first, done, total], _, context) {
+    if (done === undefined || total === undefined) return first ?? null;
+    return stepAt(context, first ?? 0, done, total);
   },
 };
+
+/** Its counts: epoch, iterations done, all of them; without an epoch iterations alone; none of an evaluation. */
+function findIterations(line: string): Finding | null {
+  const found = place.exec(line.slice(0, headMax));
+  if (found === null) return null;
+  const [whole, mode, , iterMode] = found;
+  const isEvaluation = evaluation.test(mode ?? iterMode ?? '') || evaluation.test(line.slice(0, found.index));
+  const from = found.index + whole.length;
+  const stated = separatedIn(line, from);
+  for (const statement of statementsIn(line, from)) stated.set(statement.name, statement);
+  const metrics = [...stated.values()].filter(({ name }) => isMetricName(name) && !timing.test(name));
+  if (!metrics.some(({ name }) => namesMetric(name))) return nothingStated;
+  const places = (placeOf(found, 2) === null ? [4] : [2, 4, 5]).map((group) => placeOf(found, group));
+  return {
+    counts: isEvaluation ? [] : places.filter((each) => each !== null),
+    statements: metrics.map((statement) => named(statement, isEvaluation)),
+  };
+}
 
 /**
  * Lines that name an epoch and no step: `Epoch 3: train_loss=0.5 val_loss=0.6`, `epoch 1: perplexity: 12.3 eval_loss: 2.51` (accelerate's
  * examples). The epoch is the step, as in a table with a row an epoch, where the stream counts no iterations.
  */
-export const epochSummaryReader: FactReader = {
+export const epochSummaryReader: LineReader = {
   format: 'epoch summaries',
-  kinds: ['line'],
-  matches: ({ line }) =>
-    line.length <= lineMax && summary.test(line.slice(0, headMax)) && !/step|iter/i.test(line),
-  read({ line }, { epochs }) {
-    const found = summary.exec(line.slice(0, headMax));
-    if (found === null || statesSettings(line)) return [];
-    const rest = line.slice(found.index + found[0].length);
-    const named = separatedIn(rest);
-    for (const [name, , text] of statementsIn(rest))
-      if (!named.has(name) && isMetricName(name)) named.set(name, text);
-    if (![...named.keys()].some((name) => canonicalName(name) !== null)) return [];
-    return pointsOf(named, epochs === undefined ? Number(found[1]) : null, false);
-  },
+  find: ({ line, namesStep }) =>
+    line.length <= lineMax && !(namesStep && /step|iter/i.test(line)) ? findSummary(line) : null,
+  stepOf: ([epoch = null], _, { epochs }) => (epochs === undefined ? epoch : null),
 };
 
+function findSummary(line: string): Finding | null {
+  const found = summary.exec(line.slice(0, headMax));
+  const epoch = found === null ? null : placeOf(found, 1);
+  if (found === null || epoch === null) return null;
+  if (statesSettings(line)) return nothingStated;
+  const from = found.index + found[0].length;
+  const stated = separatedIn(line, from);
+  for (const statement of statementsIn(line, from))
+    if (!stated.has(statement.name) && isMetricName(statement.name)) stated.set(statement.name, statement);
+  if (![...stated.keys()].some((name) => canonicalName(name) !== null)) return nothingStated;
+  return { counts: [epoch], statements: [...stated.values()].map((each) => named(each, false)) };
+}
+
 const summary =
-  /(?:^|- |\] |\| |: )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?[ \t]{0,4}[:,|;-]/i;
+  /(?:^|- |\] |\| |: )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?[ \t]{0,4}[:,|;-]/di;
 
 const timing = /^(?:(?:last_)?(?:data_)?time|data|mem|\w{1,24}_cost)$/i;
 
 /** Null where iterations were not seen before in an epoch that is not the first. */
-function stepAt(
-  context: TrainContext,
-  epoch: string | undefined,
-  done: number,
-  total: number,
-): number | null {
-  if (epoch === undefined) return done;
-  const number = Number(epoch);
+function stepAt(context: TrainContext, epoch: number, done: number, total: number): number | null {
   const before = context.epochs;
-  const first = number === 0 || before?.first === 0 ? 0 : 1;
+  const first = epoch === 0 || before?.first === 0 ? 0 : 1;
   let goesOn = before?.goesOn ?? null;
-  if (before !== undefined && number > before.epoch)
+  if (before !== undefined && epoch > before.epoch)
     goesOn ??= done > before.done && before.total === total && before.done < total;
-  context.epochs = { first, epoch: number, done, total, goesOn };
-  return goesOn === true ? done : (number - first) * total + done;
+  context.epochs = { first, epoch, done, total, goesOn };
+  return goesOn === true ? done : (epoch - first) * total + done;
 }

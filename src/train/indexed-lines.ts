@@ -6,30 +6,37 @@
 import { isMetricName } from './canonical.ts';
 import { namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { printedPoint } from './reader.ts';
-import type { FactReader } from './reader.ts';
+import type { LineReader } from './reader.ts';
+import { named, nothingStated, piecesOf, placeOf } from './stated.ts';
+import type { Finding, NamedStatement } from './stated.ts';
 
 const lineMax = 4096;
-const index = /(?:^|\] |\] - | - )\[(\d{1,12})\](?: Collection=\S{1,64})?(?:\t| {1,4})(?=[A-Za-z])/;
+const index = /(?:^|\] |\] - | - )\[(\d{1,12})\](?: Collection=\S{1,64})?(?:\t| {1,4})(?=[A-Za-z])/d;
 const statement = /^([A-Za-z][\w./@'-]{0,80}(?: [A-Za-z][\w./@-]{0,60})?) ?[:=] ?(\S{1,40})$/;
 
-export const indexedLineReader: FactReader = {
+const separator = /\t|, /g;
+const headMax = 256;
+
+export const indexedLineReader: LineReader = {
   format: 'XGBoost, LightGBM, clu',
-  kinds: ['line'],
-  matches: ({ line }) => line.includes(']') && line.length <= lineMax && index.test(line.slice(0, 256)),
-  read({ line }) {
-    const found = index.exec(line.slice(0, 256));
-    if (found === null) return [];
-    const named: [name: string, value: number, text: string][] = [];
-    for (const piece of line.slice(found.index + found[0].length).split(/\t|, /, 256)) {
-      const [, name = '', text = ''] = statement.exec(piece.trim()) ?? [];
-      // LightGBM and XGBoost add the spread over folds: `0.6 + 0.01`, `0.6+0.01`.
-      const mean = text.replace(/[+±].{0,24}$/, '');
-      const value = readNumber(mean);
-      if (value === null) return [];
-      if (isMetricName(name)) named.push([name, value, mean]);
-    }
-    if (!named.some(([name]) => namesMetric(name)) && !line.includes('logging_writer')) return [];
-    return named.map((statement) => printedPoint(Number(found[1]), ...statement));
-  },
+  find: ({ line }) => (line.includes(']') && line.length <= lineMax ? findIndexed(line) : null),
 };
+
+function findIndexed(line: string): Finding | null {
+  const found = index.exec(line.slice(0, headMax));
+  const step = found === null ? null : placeOf(found, 1);
+  if (found === null || step === null) return null;
+  const statements: NamedStatement[] = [];
+  for (const { at, end } of piecesOf(line, found.index + found[0].length, separator, 256)) {
+    const [, name = '', text = ''] = statement.exec(line.slice(at, end)) ?? [];
+    // LightGBM and XGBoost add the spread over folds: `0.6 + 0.01`, `0.6+0.01`.
+    const mean = text.replace(/[+±].{0,24}$/, '');
+    if (readNumber(mean) === null) return nothingStated;
+    const valueAt = end - text.length;
+    if (isMetricName(name))
+      statements.push(named({ name, nameAt: at, at: valueAt, end: valueAt + mean.length }, false));
+  }
+  if (!statements.some(({ name }) => namesMetric(name)) && !line.includes('logging_writer'))
+    return nothingStated;
+  return { counts: [step], statements };
+}

@@ -8,7 +8,8 @@ import { namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
 import { readPairs } from './printed-dict.ts';
 import type { FactReader } from './reader.ts';
-import { pointsOf } from './separated-statements.ts';
+import { printedPoint } from './reader.ts';
+import { canonicalIn } from './stated.ts';
 import { stepOf } from './statements.ts';
 
 const lineMax = 8192;
@@ -19,7 +20,8 @@ const validation = /\b(?:val|valid|validation|eval|test)\b/i;
 export const loggedDictReader: FactReader = {
   format: 'fairseq, accelerate',
   kinds: ['line'],
-  matches: ({ line }) => line.endsWith('}') && line.length <= lineMax && line.indexOf('{') > 0,
+  mayMatchLine: ({ line }) => endsInDict(line),
+  matches: ({ line }) => endsInDict(line),
   read({ line }) {
     const start = line.indexOf('{');
     const before = line.slice(0, start);
@@ -28,13 +30,18 @@ export const loggedDictReader: FactReader = {
     const update = pairs.find(([name]) => updates.test(name))?.[1];
     if (update === undefined && !counted.test(before)) return [];
     const step = update === undefined ? stepOf(before) : readNumber(update);
-    const named = pairs.flatMap(([name, text]): [string, string][] => {
+    const isValidation = validation.test(before);
+    return pairs.flatMap(([name, text]) => {
       const value = readNumber(text);
-      return value === null || !isMetricName(name) || updates.test(name) ? [] : [[name, text]];
+      if (value === null || !isMetricName(name) || updates.test(name)) return [];
+      return [{ ...printedPoint(step, name, value, text), canonical: canonicalIn(name, isValidation) }];
     });
-    return pointsOf(named, step, validation.test(before));
   },
 };
+
+function endsInDict(line: string): boolean {
+  return line.endsWith('}') && line.length <= lineMax && line.indexOf('{') > 0;
+}
 
 function pairsOf(text: string): [name: string, text: string][] | null {
   if (!text.startsWith('{"')) return text.startsWith("{'") ? readPairs(text) : null;

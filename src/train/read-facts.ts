@@ -4,7 +4,6 @@
  *
  * Failure rule: an event that no reader knows has no facts; a reader never throws.
  */
-import { eventKinds } from '../core/event.ts';
 import type { EventKind, LogEvent } from '../core/event.ts';
 import type { Fact, FactBody } from '../core/fact.ts';
 import { holdsResources } from '../core/resources.ts';
@@ -15,27 +14,29 @@ import { indexedLineReader } from './indexed-lines.ts';
 import { iterationLineReader } from './iteration-lines.ts';
 import { kerasReader } from './keras.ts';
 import { keyValueTableReader } from './key-value-table.ts';
+import { LineShapes, shapedMax } from './line-shapes.ts';
+import { ask, isStepNamed, readFound, traitsIn } from './line-traits.ts';
+import type { LineTraits } from './line-traits.ts';
 import { loggedDictReader } from './logged-dict.ts';
 import { megatronReader } from './megatron.ts';
 import { mlflowReader } from './mlflow.ts';
 import { printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
 import { progressBarReader } from './progress-bar.ts';
-import type { FactReader, ReadableEvent, TrainContext } from './reader.ts';
+import type { FactReader, LineReader, OriginReader, ReadableEvent, TrainContext } from './reader.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
-import { countRestarts } from './restarts.ts';
+import { copyRestarts, countRestarts } from './restarts.ts';
 import { separatedStatementReader } from './separated-statements.ts';
 import { statementReader } from './statements.ts';
 import { tensorboardReader } from './tensorboard.ts';
 import { trainerStateReader } from './trainer-state.ts';
 import { wandbReader, wandbSummaryReader } from './wandb.ts';
 
-/** Those that are known by the stream's origin, then more specific ones first. */
-const readers: readonly FactReader[] = [
-  resourceReader,
-  mlflowReader,
-  wandbSummaryReader,
+const originReaders: readonly OriginReader[] = [resourceReader, mlflowReader, wandbSummaryReader];
+
+/** More specific ones first. */
+const readers: readonly (FactReader | LineReader)[] = [
   kerasReader,
   columnTableReader,
   progressBarReader,
@@ -56,8 +57,22 @@ const readers: readonly FactReader[] = [
   statementReader,
 ];
 
+const readersOf: Readonly<Record<EventKind, readonly (FactReader | LineReader)[]>> = {
+  line: readers.filter((reader) => isOf(reader, 'line')),
+  record: readers.filter((reader) => isOf(reader, 'record')),
+  progress: readers.filter((reader) => isOf(reader, 'progress')),
+  traceback: [],
+};
+const lines = new LineShapes((line) => traitsIn(line, readersOf.line));
+
+function isOf(reader: FactReader | LineReader, kind: EventKind): boolean {
+  return 'find' in reader ? kind === 'line' : (reader.kinds?.includes(kind) ?? true);
+}
+
 /** Longer messages are no statements of a trainer. */
 const lineMax = 64 * 1024;
+
+type Context = TrainContext & Record<string, unknown>;
 
 /**
  * The facts of a closed event, and `context.train` as it is after it. Give each stream's events in their order; open ones
@@ -66,61 +81,100 @@ const lineMax = 64 * 1024;
 export function readFacts(
   event: LogEvent,
   context: Record<string, unknown>,
-  own: readonly FactReader[] = noReaders,
+  own: readonly FactReader[] = [],
 ): { facts: Fact[]; context: Record<string, unknown> } {
-  const before: TrainContext = context;
-  const after: TrainContext & Record<string, unknown> = { ...before, failures: { ...before.failures } };
-  const bodies = readBodies(event, after, own);
-  const observed = holdsResources(event.origin) ? [] : readObservations(event, bodies, after.failures ?? {});
-  if (!holdsResources(event.origin)) {
-    const restarts = countRestarts(event, bodies, observed, before.restarts);
-    if (restarts !== undefined) after.restarts = restarts;
-  }
-  const all = observed.length === 0 ? bodies : [...bodies, ...observed];
-  return { facts: all.length === 0 ? noFacts : factsOf(event, all), context: after };
+  const stream = new StreamFacts(context, own);
+  return { facts: stream.read(event), context: stream.context };
 }
 
-function readBodies(event: LogEvent, context: TrainContext, own: readonly FactReader[]): readonly FactBody[] {
+/** The facts of a stream's closed events, which are read one after the other, as `readFacts` does it: with one copy of the context for all. */
+export class StreamFacts {
+  readonly #own: readonly FactReader[];
+  #context: Context;
+  #isCopied = false;
+
+  constructor(context: Record<string, unknown> = {}, own: readonly FactReader[] = []) {
+    this.#context = context;
+    this.#own = own;
+  }
+
+  /** `context.train` as it is after the events so far. The next one changes it. */
+  get context(): Record<string, unknown> {
+    return this.#context;
+  }
+
+  read(event: LogEvent): Fact[] {
+    if (!this.#isCopied) this.#context = copyOf(this.#context);
+    this.#isCopied = true;
+    const context = this.#context;
+    const traits = traitsOf(event);
+    const bodies = readBodies(event, traits, context, this.#own);
+    if (holdsResources(event.origin)) return factsOf(event, bodies);
+    const observed = readObservations(event, traits?.tells, bodies, (context.failures ??= {}));
+    const restarts = countRestarts(event, traits, bodies, observed, context.restarts);
+    if (restarts !== undefined) context.restarts = restarts;
+    return factsOf(event, observed.length === 0 ? bodies : [...bodies, ...observed]);
+  }
+}
+
+/** Of what is changed in place. */
+function copyOf(context: Context): Context {
+  const { failures, restarts } = context;
+  return {
+    ...context,
+    failures: { ...failures },
+    ...(restarts !== undefined && { restarts: copyRestarts(restarts) }),
+  };
+}
+
+/** Of an event that is one line of text, no longer than most. */
+function traitsOf({ kind, part, message }: LogEvent): LineTraits | null {
+  return kind === 'line' && part === 0 && message.length <= shapedMax && !message.includes('\n')
+    ? lines.of(message)
+    : null;
+}
+
+function readBodies(
+  event: LogEvent,
+  traits: LineTraits | null,
+  context: TrainContext,
+  own: readonly FactReader[],
+): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
-  const readable = readableOf(event);
-  const ownReader = own.find((reader) => reader.matches(readable));
+  const readable = readableOf(event, traits);
+  const reader = readerOf(event.origin);
+  if (reader !== null) return reader.read(readable);
+  const ownReader = own.find((each) => each.matches(readable));
   if (ownReader !== undefined) return ownReader.read(readable, context) ?? noBodies;
-  for (const reader of readersFor(event)) {
-    const bodies = reader.matches(readable) ? reader.read(readable, context) : null;
+  for (const each of traits?.asked ?? readersOf[event.kind]) {
+    const bodies = ask(each, readable, context);
     if (bodies !== null) return bodies;
   }
-  return noBodies;
+  return traits?.found ? readFound(traits.found, readable, context) : noBodies;
 }
-
-const stepWord = /step|iter|num_updates/i;
 
 /** What every reader is asked about. */
-export function readableOf(event: LogEvent): ReadableEvent {
+export function readableOf(event: LogEvent, traits: LineTraits | null = null): ReadableEvent {
+  if (traits !== null) return { event, line: event.message, namesStep: traits.namesStep };
   const line = firstLine(event.message);
-  return { event, line, namesStep: event.kind === 'line' && stepWord.test(line) };
+  return { event, line, namesStep: event.kind === 'line' && isStepNamed(line) };
 }
 
-type ReadersByKind = Readonly<Record<EventKind, readonly FactReader[]>>;
-const readersByOrigin = new WeakMap<Origin, ReadersByKind>();
+const readerByOrigin = new WeakMap<Origin, OriginReader | null>();
 
-/** The readers that may match the event: most cannot, whatever it says. */
-function readersFor({ origin, kind }: LogEvent): readonly FactReader[] {
-  let known = readersByOrigin.get(origin);
+function readerOf(origin: Origin): OriginReader | null {
+  let known = readerByOrigin.get(origin);
   if (known === undefined) {
-    const possible = readers.filter(({ mayRead }) => mayRead?.(origin) ?? true);
-    const entries = eventKinds.map((of) => [of, possible.filter(({ kinds }) => kinds?.includes(of) ?? true)]);
-    known = Object.fromEntries(entries) as ReadersByKind;
-    readersByOrigin.set(origin, known);
+    known = originReaders.find((reader) => reader.knows(origin)) ?? null;
+    readerByOrigin.set(origin, known);
   }
-  return known[kind];
+  return known;
 }
 
 const noBodies: readonly FactBody[] = [];
-const noFacts: Fact[] = [];
-const noReaders: readonly FactReader[] = [];
 
 /** Gives the bodies their ids: the event's, a dash, the ordinal. */
-export function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
+function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
   const { run, attempt, host, path } = event.origin;
   return bodies.map((body, ordinal) => ({
     id: `${event.id}-${ordinal}`,

@@ -9,19 +9,18 @@
 import type { FactBody } from '../core/fact.ts';
 import { canonicalName, isMetricName } from './canonical.ts';
 import { readNumber } from './numbers.ts';
-import { printedPoint } from './reader.ts';
-import type { FactReader } from './reader.ts';
+import type { LineReader } from './reader.ts';
+import { countAt, nothingStated, placeOf, pointsAt } from './stated.ts';
+import type { Finding, Place, Statement } from './stated.ts';
 
 const lineMax = 8192;
 const statementsMax = 256;
 const stepStatement =
-  /(?:^|[\s|\](,[/-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/i;
+  /(?:^|[\s|\](,[/-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/di;
 
-export const statementReader: FactReader = {
+export const statementReader: LineReader = {
   format: 'name=value',
-  kinds: ['line'],
-  matches: ({ namesStep }) => namesStep,
-  read: ({ line }) => readStatements(line),
+  find: ({ line, namesStep }) => (namesStep ? findStatements(line) : null),
 };
 
 const settings =
@@ -34,39 +33,50 @@ export function statesSettings(line: string): boolean {
 
 /** The step that a line states, or null. */
 export function stepOf(line: string): number | null {
+  const place = stepIn(line);
+  return place === null ? null : countAt(line, place);
+}
+
+/** The place of the step that a line states, or null. */
+export function stepIn(line: string): Place | null {
   const found = stepStatement.exec(line);
-  return found === null ? null : Number(found[1]);
+  return found === null ? null : placeOf(found, 1);
 }
 
 export function readStatements(text: string): FactBody[] {
+  const { counts, statements } = findStatements(text);
+  const [step] = counts;
+  return step === undefined ? [] : pointsAt(text, countAt(text, step), statements);
+}
+
+function findStatements(text: string): Finding {
   const line = text.length > lineMax ? text.slice(0, lineMax) : text;
-  const step = stepOf(line);
-  if (step === null || statesSettings(line)) return [];
+  const step = stepIn(line);
+  if (step === null || statesSettings(line)) return nothingStated;
   const stated = new Map<string, Statement>();
   for (const statement of statementsIn(line))
-    if (isMetricName(statement[0]) && !stated.has(statement[0])) stated.set(statement[0], statement);
-  if (![...stated.keys()].some((name) => canonicalName(name) !== null)) return [];
+    if (isMetricName(statement.name) && !stated.has(statement.name)) stated.set(statement.name, statement);
+  if (![...stated.keys()].some((name) => canonicalName(name) !== null)) return nothingStated;
   // torchtitan: `validate step: 10  loss:  6.0`.
   const isValidation = line.includes('validate step');
-  return [...stated.values()].map(([name, value, text]) => {
-    const body = printedPoint(step, name, value, text);
-    return isValidation ? { ...body, canonical: canonicalName(`val_${name}`) } : body;
-  });
+  const canonical = (name: string) => canonicalName(isValidation ? `val_${name}` : name);
+  return {
+    counts: [step],
+    statements: [...stated.values()].map((each) => ({ ...each, canonical: canonical(each.name) })),
+  };
 }
 
 const valueAt =
   /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(?=[\s,;|)\]}]|$)/iy;
 
-type Statement = [name: string, value: number, text: string];
-
-/** All statements of numbers in a line, from left to right. One pass: names are read backwards from `=` and `:`. */
-export function statementsIn(line: string): Statement[] {
+/** All statements of numbers in [from, end of the line), from left to right. One pass: names are read backwards from `=` and `:`. */
+export function statementsIn(line: string, from = 0): Statement[] {
   const found: Statement[] = [];
-  let behindLast = 0;
-  let [colon, equals] = [line.indexOf(':'), line.indexOf('=')];
+  let behindLast = from;
+  let [colon, equals] = [line.indexOf(':', from), line.indexOf('=', from)];
   while ((colon >= 0 || equals >= 0) && found.length < statementsMax) {
     const mark = colon < 0 ? equals : equals < 0 ? colon : Math.min(colon, equals);
-    const name = nameBefore(line, mark, behindLast);
+    const name = nameBefore(line, mark, behindLast, from);
     behindLast = mark + 1;
     if (mark === colon) colon = line.indexOf(':', behindLast);
     else equals = line.indexOf('=', behindLast);
@@ -74,9 +84,11 @@ export function statementsIn(line: string): Statement[] {
     let at = behindLast;
     while (at - mark < 16 && line.charCodeAt(at) === 32) at += 1;
     valueAt.lastIndex = at;
-    const text = (valueAt.exec(line)?.[1] ?? '').replace(/[,.]$/, '');
-    const value = readNumber(text);
-    if (value !== null) found.push([name, value, text]);
+    const [whole = '', value = ''] = valueAt.exec(line) ?? [];
+    const text = value.replace(/[,.]$/, '');
+    const start = at + whole.length - value.length;
+    if (readNumber(text) !== null)
+      found.push({ name, nameAt: mark - name.length, at: start, end: start + text.length });
   }
   return found;
 }
@@ -84,13 +96,13 @@ export function statementsIn(line: string): Statement[] {
 const nameMax = 128;
 const sourceFile = /\.(?:py|cc|cpp|cu|java|go|rs|js)$/;
 
-/** What stands before `mark`, back to `from` at most; null if it is no name. */
-function nameBefore(line: string, mark: number, from: number): string | null {
+/** What stands before `mark`, back to `behindLast` at most; null if it is no name. The line begins at `from`. */
+function nameBefore(line: string, mark: number, behindLast: number, from: number): string | null {
   let start = mark;
-  while (start > from && isNameCode(line.charCodeAt(start - 1))) start -= 1;
+  while (start > behindLast && isNameCode(line.charCodeAt(start - 1))) start -= 1;
   if (mark - start > nameMax || !startsName(line.charCodeAt(start))) return null;
   // `__main__:train:12`: a place in the code.
-  if (line.charCodeAt(start - 1) === 58) return null;
+  if (start > from && line.charCodeAt(start - 1) === 58) return null;
   const name = line.slice(start, mark);
   return sourceFile.test(name) ? null : name;
 }
