@@ -14,21 +14,36 @@
 export const shapedMax = 1024;
 const slotsCount = 4096;
 
-const other = 0;
-const digit = 1;
-const letter = 2;
+const digits = '0123456789';
 /** `. / - % @`: within a word or a number, they do not end it; before one, they do not begin it. */
-const joiner = 3;
+const joiners = './-%@';
 
-const kinds = Uint8Array.from({ length: 128 }, (_, code) => kindOf(String.fromCharCode(code)));
+const outside = 0;
+const inNumber = 1;
+const inWord = 2;
 
-function kindOf(character: string): number {
-  if (/\d/.test(character)) return digit;
-  if (/\w/.test(character)) return letter;
-  return /[./@%-]/.test(character) ? joiner : other;
+/**
+ * By what the characters before belong to and the code of the next one, as `before * codesMax + code`: what it belongs to, times `codesMax`,
+ * and the code that is its mask.
+ */
+const codesMax = 128;
+const masks = Uint16Array.from({ length: 3 * codesMax }, (_, index) => {
+  const before = Math.trunc(index / codesMax);
+  const code = index % codesMax;
+  const within = withinAt(before, String.fromCharCode(code));
+  const isMasked = within === inNumber && isDigit(code);
+  return within * codesMax + (isMasked ? digits.charCodeAt(0) : code);
+});
+
+function withinAt(before: number, character: string): number {
+  if (joiners.includes(character)) return before;
+  if (!/\w/.test(character)) return outside;
+  return before === outside ? (digits.includes(character) ? inNumber : inWord) : before;
 }
 
-const zero = 48;
+function isDigit(code: number): boolean {
+  return code >= digits.charCodeAt(0) && code < digits.charCodeAt(0) + digits.length;
+}
 
 /** A line's codes are written here, masked, and compared as pairs. */
 const codes = new Uint16Array(shapedMax + 1);
@@ -76,14 +91,14 @@ export class LineShapes<Traits> {
 /** Writes the line's shape to `codes`; its hash. */
 function mask(line: string): number {
   let hash = line.length;
-  /** What the characters before belong to: a word, a number, or neither. */
-  let within = other;
+  let within = outside;
   for (let i = 0; i < line.length; i += 1) {
     let code = line.charCodeAt(i);
-    const kind = code < 128 ? (kinds[code] ?? other) : other;
-    if (kind === other) within = other;
-    else if (within === other && kind !== joiner) within = kind;
-    if (kind === digit && within === digit) code = zero;
+    if (code < codesMax) {
+      const masked = masks[within * codesMax + code] ?? 0;
+      within = Math.trunc(masked / codesMax);
+      code = masked % codesMax;
+    } else within = outside;
     codes[i] = code;
     hash = (Math.imul(hash, 31) + code) | 0;
   }
@@ -106,9 +121,10 @@ export function isInShape(line: string, start: number, end: number): boolean {
 }
 
 function isMaskedAt(line: string, index: number): boolean {
-  if (kinds[line.charCodeAt(index)] !== digit) return false;
+  if (!isDigit(line.charCodeAt(index))) return false;
   let start = index;
-  while (start > 0 && (kinds[line.charCodeAt(start - 1)] ?? other) !== other) start -= 1;
-  while (kinds[line.charCodeAt(start)] === joiner) start += 1;
-  return kinds[line.charCodeAt(start)] === digit;
+  while (start > 0 && withinAt(inWord, line.charAt(start - 1)) === inWord) start -= 1;
+  let within = outside;
+  for (let i = start; i <= index; i += 1) within = withinAt(within, line.charAt(i));
+  return within === inNumber;
 }

@@ -5,7 +5,7 @@
  * Failure rule: an event that no reader knows has no facts; a reader never throws.
  */
 import type { EventKind, LogEvent } from '../core/event.ts';
-import type { Fact, FactBody } from '../core/fact.ts';
+import type { Fact, FactBase, FactBody, PointBody } from '../core/fact.ts';
 import { holdsResources } from '../core/resources.ts';
 import type { Origin } from '../core/segment.ts';
 import { columnTableReader } from './column-tables.ts';
@@ -175,8 +175,23 @@ const noBodies: readonly FactBody[] = [];
 
 /** Gives the bodies their ids: the event's, a dash, the ordinal. */
 function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
+  return bodies.map((body, ordinal) =>
+    body.kind === 'point' ? pointFact(event, ordinal, body) : { ...baseOf(event, ordinal), ...body },
+  );
+}
+
+function baseOf(event: LogEvent, ordinal: number): FactBase {
+  const { id, rank, stream, start, end, time, observed, version } = event;
   const { run, attempt, host, path } = event.origin;
-  return bodies.map((body, ordinal) => ({
+  const fact = `${id}-${ordinal}`;
+  const base = { id: fact, event: id, run, attempt, rank, host, stream, path, start, end, time, observed };
+  return version === undefined ? base : { ...base, version };
+}
+
+/** Most facts are points: made at once, not out of their parts. */
+function pointFact(event: LogEvent, ordinal: number, body: PointBody): Fact {
+  const { run, attempt, host, path } = event.origin;
+  const fact: Fact = {
     id: `${event.id}-${ordinal}`,
     event: event.id,
     run,
@@ -187,11 +202,18 @@ function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
     path,
     start: event.start,
     end: event.end,
-    time: event.time,
+    time: body.time ?? event.time,
     observed: event.observed,
-    ...(event.version !== undefined && { version: event.version }),
-    ...body,
-  }));
+    kind: 'point',
+    step: body.step,
+    name: body.name,
+    canonical: body.canonical,
+    value: body.value,
+  };
+  if (body.decimals !== undefined) fact.decimals = body.decimals;
+  if (body.restart !== undefined) fact.restart = body.restart;
+  if (event.version !== undefined) fact.version = event.version;
+  return fact;
 }
 
 function firstLine(message: string): string {

@@ -35,7 +35,7 @@ interface RankMemory {
   /** How often a step was told that was the last one, or the one before, already. */
   repeats: number;
   /** By name: the last step, and the one before. */
-  steps: Record<string, readonly [last: number, before?: number]>;
+  steps: Record<string, [last: number, before?: number]>;
 }
 
 const ranksMax = 64;
@@ -73,7 +73,13 @@ export function copyRestarts({ ends, ranks }: RestartMemory): RestartMemory {
   const copies: RestartMemory['ranks'] = {};
   for (const key in ranks) {
     const rank = ranks[key];
-    if (rank !== undefined) copies[key] = { ...rank, steps: { ...rank.steps } };
+    if (rank === undefined) continue;
+    const steps: RankMemory['steps'] = {};
+    for (const name in rank.steps) {
+      const [last = 0, before] = rank.steps[name] ?? [];
+      steps[name] = before === undefined ? [last] : [last, before];
+    }
+    copies[key] = { ...rank, steps };
   }
   return { ends, ranks: copies };
 }
@@ -108,8 +114,10 @@ function take(rank: RankMemory, points: readonly SteppedPoint[], ends: number): 
     const held = heldOf(steps, name);
     if (held === undefined) {
       if (isRemembered(name) && Object.keys(steps).length < namesMax) steps[name] = [step];
-    } else if (step > held[0]) steps[name] = [step, held[0]];
-    else rank.repeats += 1;
+    } else if (step > held[0]) {
+      held[1] = held[0];
+      held[0] = step;
+    } else rank.repeats += 1;
   }
   if (rank.restarts > 0) for (const point of points) point.restart = rank.restarts;
 }
@@ -120,10 +128,7 @@ function isBack({ steps, repeats }: RankMemory, name: string, step: number, hasE
 }
 
 /** What every object has under a name is none of it. */
-function heldOf(
-  steps: RankMemory['steps'],
-  name: string,
-): readonly [last: number, before?: number] | undefined {
+function heldOf(steps: RankMemory['steps'], name: string): [last: number, before?: number] | undefined {
   const held = steps[name];
   return Array.isArray(held) ? held : undefined;
 }

@@ -5,7 +5,7 @@
 import type { PointBody } from '../core/fact.ts';
 import { canonicalName } from './canonical.ts';
 import { isInShape } from './line-shapes.ts';
-import { decimalsIn, readNumber } from './numbers.ts';
+import { printedNumber } from './numbers.ts';
 
 /** A number's text: [at, end) of the line. */
 export interface Place {
@@ -57,7 +57,7 @@ export function placeOf({ indices }: RegExpExecArray, group: number): Place | nu
 
 /** The number at a place. */
 export function countAt(line: string, { at, end }: Place): number {
-  return Number(line.slice(at, end));
+  return printedNumber(line, at, end).value;
 }
 
 export function pointsAt(
@@ -66,9 +66,8 @@ export function pointsAt(
   statements: readonly NamedStatement[],
 ): PointBody[] {
   return statements.map(({ name, canonical, at, end }) => {
-    const text = line.slice(at, end);
-    const value = readNumber(text) ?? Number.NaN;
-    return { kind: 'point', step, name, canonical, value, decimals: decimalsIn(text) };
+    const { value, decimals } = printedNumber(line, at, end);
+    return { kind: 'point', step, name, canonical, value, decimals };
   });
 }
 
