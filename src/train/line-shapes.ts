@@ -12,60 +12,36 @@
 
 /** Longer lines have no shape to remember. */
 export const shapedMax = 1024;
-const slotsCount = 4096;
+/** With one more all are forgotten. */
+const shapesMax = 8192;
+/** Lines that differ only in the digits within their words. */
+const variantsMax = 64;
+const metMax = 4096;
 
-const digits = '0123456789';
-/** `. / - % @`: within a word or a number, they do not end it; before one, they do not begin it. */
-const joiners = './-%@';
+/** A line is written here, and looked at as pairs of characters. */
+const characters = Buffer.alloc(2 * shapedMax + 2);
+const pairs = new Int32Array(characters.buffer, characters.byteOffset, characters.length >> 2);
 
-const outside = 0;
-const inNumber = 1;
-const inWord = 2;
-
-/**
- * By what the characters before belong to and the code of the next one, as `before * codesMax + code`: what it belongs to, times `codesMax`,
- * and the code that is its mask.
- */
-const codesMax = 128;
-const masks = Uint16Array.from({ length: 3 * codesMax }, (_, index) => {
-  const before = Math.trunc(index / codesMax);
-  const code = index % codesMax;
-  const within = withinAt(before, String.fromCharCode(code));
-  const isMasked = within === inNumber && isDigit(code);
-  return within * codesMax + (isMasked ? digits.charCodeAt(0) : code);
-});
-
-function withinAt(before: number, character: string): number {
-  if (joiners.includes(character)) return before;
-  if (!/\w/.test(character)) return outside;
-  return before === outside ? (digits.includes(character) ? inNumber : inWord) : before;
-}
-
-function isDigit(code: number): boolean {
-  return code >= digits.charCodeAt(0) && code < digits.charCodeAt(0) + digits.length;
-}
-
-/** A line's codes are written here, masked, and compared as pairs. */
-const codes = new Uint16Array(shapedMax + 1);
-const pairs = new Int32Array(codes.buffer, 0, shapedMax / 2);
-
-interface Shape<Traits> {
-  hash: number;
+/** Lines that are the same but for their digits. */
+interface Frame<Traits> {
   length: number;
+  /** All digits masked. */
   pairs: Int32Array;
-  traits: Traits;
+  /** Where the digits within words stand; and the shapes, by these digits. */
+  inWords: readonly number[];
+  shapes: Map<string, Traits>;
 }
 
 /**
  * The traits of lines, `learn`ed once a shape while it is remembered: the answer is that of `learn(line)`, which must not hang on masked
- * digits. Bounded: a shape takes the place of another one, when it is met for the second time in a row there, so that lines of which each
- * has a shape of its own leave the others alone.
+ * digits. Bounded. Lines are remembered when one like them was met shortly before, so that those that are like no other cost little.
  */
-export class LineShapes<Traits> {
+export class LineShapes<Traits extends object> {
   readonly #learn: (line: string) => Traits;
-  readonly #shapes: (Shape<Traits> | undefined)[] = Array.from({ length: slotsCount }, () => undefined);
-  /** By slot: the hash of the last shape that was met and is not the one remembered. */
-  readonly #met = new Int32Array(slotsCount);
+  readonly #frames = new Map<number, Frame<Traits>>();
+  #count = 0;
+  /** Hashes of lines that were met and are not remembered. */
+  readonly #met = new Int32Array(metMax);
 
   constructor(learn: (line: string) => Traits) {
     this.#learn = learn;
@@ -74,57 +50,95 @@ export class LineShapes<Traits> {
   of(line: string): Traits {
     if (line.length > shapedMax) return this.#learn(line);
     const hash = mask(line);
-    const slot = (hash ^ (hash >>> 16)) & (slotsCount - 1);
-    const shape = this.#shapes[slot];
-    if (shape !== undefined && isMasked(line, hash, shape)) return shape.traits;
-    if (this.#met[slot] !== hash) {
-      this.#met[slot] = hash;
-      return this.#learn(line);
+    const frame = this.#frames.get(hash);
+    if (frame !== undefined && isMasked(line, frame)) return this.#shapeIn(frame, line);
+    const slot = (hash ^ (hash >>> 16)) & (metMax - 1);
+    if (this.#met[slot] !== hash) this.#met[slot] = hash;
+    else if (frame === undefined) {
+      const inWords = digitsInWords(line);
+      const masked = pairs.slice(0, pairsOf(line));
+      const added = { length: line.length, pairs: masked, inWords, shapes: new Map<string, Traits>() };
+      this.#frames.set(hash, added);
+      return this.#shapeIn(added, line);
     }
-    const masked = pairs.slice(0, (line.length + 1) >> 1);
+    return this.#learn(line);
+  }
+
+  #shapeIn({ inWords, shapes }: Frame<Traits>, line: string): Traits {
+    let digits = '';
+    for (const at of inWords) digits += line.charAt(at);
+    const known = shapes.get(digits);
+    if (known !== undefined) return known;
     const traits = this.#learn(line);
-    this.#shapes[slot] = { hash, length: line.length, pairs: masked, traits };
+    if (shapes.size >= variantsMax) return traits;
+    shapes.set(digits, traits);
+    this.#count += 1;
+    if (this.#count > shapesMax) {
+      this.#frames.clear();
+      this.#count = 0;
+    }
     return traits;
   }
 }
 
-/** Writes the line's shape to `codes`; its hash. */
+function pairsOf(line: string): number {
+  return (line.length + 1) >> 1;
+}
+
+/** Writes the line to `pairs`, all its digits masked: two characters at once, for every line is looked at. Its hash. */
 function mask(line: string): number {
+  const end = characters.write(line, 'utf16le');
+  characters.writeUInt16LE(0, end);
+  const count = pairsOf(line);
   let hash = line.length;
-  let within = outside;
-  for (let i = 0; i < line.length; i += 1) {
-    let code = line.charCodeAt(i);
-    if (code < codesMax) {
-      const masked = masks[within * codesMax + code] ?? 0;
-      within = Math.trunc(masked / codesMax);
-      code = masked % codesMax;
-    } else within = outside;
-    codes[i] = code;
-    hash = (Math.imul(hash, 31) + code) | 0;
+  for (let i = 0; i < count; i += 1) {
+    const pair = pairs[i] ?? 0;
+    // 0 to 9 in either half, where a digit is; the upper bit of the half is set where none is.
+    const value = pair ^ 0x0030_0030;
+    const isNone = (value | ((value & 0x7fff_7fff) + 0x7ff6_7ff6)) & 0x8000_8000;
+    const digits = ((~isNone & 0x8000_8000) >>> 15) * 0xf;
+    const masked = pair & ~digits;
+    pairs[i] = masked;
+    hash = ((Math.imul(hash, 0x9e37_79b1) ^ (hash >>> 15)) + masked) | 0;
   }
-  codes[line.length] = 0;
   return hash;
 }
 
-/** Is the shape the one in `codes`, of `line`? */
-function isMasked(line: string, hash: number, shape: Shape<unknown>): boolean {
-  if (shape.hash !== hash || shape.length !== line.length) return false;
-  const known = shape.pairs;
+/** Is the line in `pairs` one of the frame? */
+function isMasked(line: string, frame: Frame<object>): boolean {
+  if (frame.length !== line.length) return false;
+  const known = frame.pairs;
   for (let i = 0; i < known.length; i += 1) if (known[i] !== pairs[i]) return false;
   return true;
 }
 
-/** Are all digits of [start, end) part of the line's shape? */
-export function isInShape(line: string, start: number, end: number): boolean {
-  for (let i = start; i < end; i += 1) if (isMaskedAt(line, i)) return false;
-  return true;
+// ---- words and numbers
+
+const joiners = /[./@%-]/;
+const word = /\w/;
+const digit = /\d/;
+
+/**
+ * Where digits stand that are part of the line's shape: behind a letter in a run of letters, digits, `_ . / - % @`, in which the first three
+ * come first.
+ */
+function digitsInWords(line: string): number[] {
+  const found: number[] = [];
+  let within: 'nothing' | 'number' | 'word' = 'nothing';
+  for (let i = 0; i < line.length; i += 1) {
+    const character = line.charAt(i);
+    const isDigit = digit.test(character);
+    if (word.test(character)) within = within === 'nothing' ? (isDigit ? 'number' : 'word') : within;
+    else if (!joiners.test(character)) within = 'nothing';
+    if (isDigit && within === 'word') found.push(i);
+  }
+  return found;
 }
 
-function isMaskedAt(line: string, index: number): boolean {
-  if (!isDigit(line.charCodeAt(index))) return false;
-  let start = index;
-  while (start > 0 && withinAt(inWord, line.charAt(start - 1)) === inWord) start -= 1;
-  let within = outside;
-  for (let i = start; i <= index; i += 1) within = withinAt(within, line.charAt(i));
-  return within === inNumber;
+/** Are all digits of [start, end) part of the line's shape? */
+export function isInShape(line: string, start: number, end: number): boolean {
+  if (!digit.test(line.slice(start, end))) return true;
+  const inWords = new Set(digitsInWords(line));
+  for (let i = start; i < end; i += 1) if (digit.test(line.charAt(i)) && !inWords.has(i)) return false;
+  return true;
 }
