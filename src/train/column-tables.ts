@@ -31,6 +31,7 @@ const allRow = /^\s{0,40}all {1,24}\d{1,12} {1,24}\d{1,12} {1,24}([\d. ena-]{1,2
 export const columnTableReader: FactReader = {
   format: 'columns',
   kinds: ['line', 'progress'],
+  mayMatchLine: ({ line }) => startsRow.test(line),
   matches: ({ event, line }) =>
     (event.kind === 'line' && (startsRow.test(line) || hasHeaderBehind(event.message, line))) ||
     (event.kind === 'progress' && startsRow.test(line)),

@@ -10,51 +10,93 @@
  */
 import { canonicalName, isMetricName } from './canonical.ts';
 import { namesMeasure, namesMetric } from './metric-words.ts';
-import type { FactReader, TrainContext } from './reader.ts';
-import { pointsOf, separatedIn, withOthersIn } from './separated-statements.ts';
-import { statesSettings, stepOf } from './statements.ts';
+import type { LineReader, TrainContext } from './reader.ts';
+import { statedIn } from './separated-statements.ts';
+import { named, nothingStated, placeOf } from './stated.ts';
+import type { Finding, Place, Statement } from './stated.ts';
+import { statesSettings, stepIn } from './statements.ts';
 
 const lineMax = 4096;
 const headMax = 320;
 const place =
-  /\b(?:(?:Epoch|Train)(?:\((\w{1,16})\))?:?[ \t]{0,4}\[?[ \t]{0,8}(\d{1,9})(?:[ \t]?\/[ \t]{0,8}(\d{1,9}))?\]?[\s,|:;-]{0,6}(\[?(?:iter(?:ation)?|step|batch)[: \t]{1,4}|\[)|Iter(?:\((\w{1,16})\))[: \t]{0,4})\[?[ \t]{0,12}(\d{1,12})[ \t]?\/[ \t]{0,12}(\d{1,12})\]?/i;
+  /\b(?:(?:Epoch|Train)(?:\((\w{1,16})\))?:?[ \t]{0,4}\[?[ \t]{0,8}(\d{1,9})(?:[ \t]?\/[ \t]{0,8}(\d{1,9}))?\]?[\s,|:;-]{0,6}(\[?(?:iter(?:ation)?|step|batch)[: \t]{1,4}|\[)|Iter(?:\((\w{1,16})\))[: \t]{0,4})\[?[ \t]{0,12}(\d{1,12})[ \t]?\/[ \t]{0,12}(\d{1,12})\]?/di;
 const batch =
-  /\bEpoch:?[ \t]{0,4}\[?(\d{1,9})(?:\/\d{1,9})?\]?[\s,|:;-]{0,6}Batch[: \t]{0,4}\[?(?:\d{1,9}-)?(\d{1,9})\]?(?=[\s,:|;-]|$)/i;
+  /\bEpoch:?[ \t]{0,4}\[?(\d{1,9})(?:\/\d{1,9})?\]?[\s,|:;-]{0,6}Batch[: \t]{0,4}\[?(?:\d{1,9}-)?(\d{1,9})\]?(?=[\s,:|;-]|$)/di;
 const evaluation = /\[(?:eval|val|valid|test)\]|^(?:val|eval|test)/i;
 
-export const epochLineReader: FactReader = {
+export const epochLineReader: LineReader = {
   format: 'MMEngine, PaddlePaddle, torchvision',
-  kinds: ['line'],
-  matches: ({ line }) => line.length <= lineMax && line.includes('/') && place.test(line.slice(0, headMax)),
-  read({ line }, context) {
-    const found = place.exec(line.slice(0, headMax));
-    if (found === null) return [];
-    const [whole, mode, epoch, epochs, counter, iterMode, done, total] = found;
-    const isEvaluation =
-      evaluation.test(mode ?? iterMode ?? '') || evaluation.test(line.slice(0, found.index));
-    const named = metricsIn(line.slice(found.index + whole.length));
-    if (!named.some(([name]) => namesMetric(name))) return [];
-    if (isEvaluation) return pointsOf(named, null, true);
-    const epochPlace = { epoch, epochs, mayGoOn: counter !== '[' };
-    return pointsOf(named, stepAt(context, epochPlace, Number(done), Number(total)), false);
+  find: ({ line }) => (line.length <= lineMax && line.includes('/') ? findIterations(line) : null),
+  stepOf([first, done, total, epochs], _, context) {
+    if (done === undefined || total === undefined) return first ?? null;
+    return stepAt(context, { epoch: first ?? 0, done, total, epochs });
   },
 };
 
-export const epochBatchReader: FactReader = {
+/**
+ * Its counts: epoch, iterations done, all of them; and, unless iterations stand in brackets behind those of the epoch and so never go on, how
+ * many epochs there are, a place without a number where that is not told. Without an epoch iterations alone; none of an evaluation.
+ */
+function findIterations(line: string): Finding | null {
+  const found = place.exec(line.slice(0, headMax));
+  if (found === null) return null;
+  const [whole, mode, , , counter, iterMode] = found;
+  const isEvaluation = evaluation.test(mode ?? iterMode ?? '') || evaluation.test(line.slice(0, found.index));
+  const metrics = metricsIn(line, found.index + whole.length);
+  if (!metrics.some(({ name }) => namesMetric(name))) return nothingStated;
+  return {
+    counts: isEvaluation ? [] : countsOf(found, counter !== '['),
+    statements: metrics.map((statement) => named(statement, isEvaluation)),
+  };
+}
+
+function countsOf(found: RegExpExecArray, mayGoOn: boolean): Place[] {
+  const [epoch, epochs, done, total] = [2, 3, 6, 7].map((group) => placeOf(found, group));
+  if (!done || !total) return [];
+  if (!epoch) return [done];
+  return [epoch, done, total, ...(mayGoOn ? [epochs ?? noNumber] : [])];
+}
+
+const noNumber: Place = { at: 0, end: 0 };
+
+export const epochBatchReader: LineReader = {
   format: 'MXNet',
-  kinds: ['line'],
-  matches: ({ line }) => line.length <= lineMax && /batch/i.test(line) && batch.test(line.slice(0, headMax)),
-  read({ line }) {
-    const found = batch.exec(line.slice(0, headMax));
-    if (found === null || stepOf(line) !== null) return null;
-    const named = metricsIn(line.slice(found.index + found[0].length));
-    return named.some(([name]) => namesMetric(name)) ? pointsOf(named, Number(found[2]), false) : null;
-  },
+  find: ({ line }) => (line.length <= lineMax && /batch/i.test(line) ? findBatch(line) : null),
 };
 
-function metricsIn(rest: string): [name: string, text: string][] {
-  const named = withOthersIn(rest, separatedIn(rest));
-  return [...named].filter(([name]) => isMetricName(name) && !timing.test(name));
+function findBatch(line: string): Finding | null {
+  const found = batch.exec(line.slice(0, headMax));
+  const step = found === null ? null : placeOf(found, 2);
+  if (found === null || step === null || stepIn(line) !== null) return null;
+  const metrics = metricsIn(line, found.index + found[0].length);
+  if (!metrics.some(({ name }) => namesMetric(name))) return null;
+  return { counts: [step], statements: metrics.map((statement) => named(statement, false)) };
+}
+
+function metricsIn(line: string, from: number): Statement[] {
+  return [...statedIn(line, from).values()].filter(({ name }) => isMetricName(name) && !timing.test(name));
+}
+
+const timing = /^(?:(?:last_)?(?:data_)?time|data|mem|speed|\w{1,24}_cost)$/i;
+
+interface EpochPlace {
+  epoch: number;
+  done: number;
+  total: number;
+  /** NaN: not told; absent: iterations never go on. */
+  epochs: number | undefined;
+}
+
+function stepAt(context: TrainContext, { epoch, done, total, epochs }: EpochPlace): number {
+  const before = context.epochs;
+  const first = epoch === 0 || before?.first === 0 ? 0 : 1;
+  let goesOn = epochs === undefined ? false : (before?.goesOn ?? null);
+  if (before !== undefined && epoch > before.epoch) {
+    const soFar = epochs === undefined || Number.isNaN(epochs) ? 0 : (epoch - first) * (total / epochs);
+    goesOn ??= done > before.done && before.total === total && before.done < total && done > soFar;
+  }
+  context.epochs = { first, epoch, done, total, goesOn };
+  return goesOn === true ? done : (epoch - first) * total + done;
 }
 
 /**
@@ -63,52 +105,29 @@ function metricsIn(rest: string): [name: string, text: string][] {
  * `epoch: 1, lr: 1.00e-03 - train loss: 2.34 - valid loss: 1.91, valid PER: 45.1` (SpeechBrain's train_log.txt). The epoch is the step, as in a
  * table with a row an epoch, where the stream counts no iterations.
  */
-export const epochSummaryReader: FactReader = {
+export const epochSummaryReader: LineReader = {
   format: 'epoch summaries',
-  kinds: ['line'],
-  matches: ({ line }) =>
-    line.length <= lineMax &&
-    /epoch/i.test(line) &&
-    summary.test(line.slice(0, headMax)) &&
-    !/step|iter/i.test(line),
-  read({ line }, context) {
-    const found = summary.exec(line.slice(0, headMax));
-    if (found === null || statesSettings(line)) return [];
-    const rest = line.slice(found.index + found[0].length);
-    const named = withOthersIn(rest, separatedIn(rest));
-    if (![...named.keys()].some((name) => canonicalName(name) !== null || namesMeasure(name))) return [];
-    return pointsOf(named, epochStep(found[1] ?? '', context), false);
-  },
+  find: ({ line, namesStep }) =>
+    line.length <= lineMax && /epoch/i.test(line) && !(namesStep && /step|iter/i.test(line))
+      ? findSummary(line)
+      : null,
+  stepOf: ([epoch = null], _, context) => epochStep(epoch, context),
 };
 
+function findSummary(line: string): Finding | null {
+  const found = summary.exec(line.slice(0, headMax));
+  const epoch = found === null ? null : placeOf(found, 1);
+  if (found === null || epoch === null) return null;
+  if (statesSettings(line)) return nothingStated;
+  const stated = [...statedIn(line, found.index + found[0].length).values()];
+  if (!stated.some(({ name }) => canonicalName(name) !== null || namesMeasure(name))) return nothingStated;
+  return { counts: [epoch], statements: stated.map((each) => named(each, false)) };
+}
+
 const summary =
-  /(?:^|[-\]|:>] ?|\[|,\d{3} )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?:[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/i;
+  /(?:^|[-\]|:>] ?|\[|,\d{3} )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?:[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/di;
 
 /** The step of what is told of a whole epoch: null where the stream counts iterations. */
-export function epochStep(epoch: string, { epochs }: TrainContext): number | null {
-  return epochs === undefined ? Number(epoch) : null;
-}
-
-const timing = /^(?:(?:last_)?(?:data_)?time|data|mem|speed|\w{1,24}_cost)$/i;
-
-interface EpochPlace {
-  epoch: string | undefined;
-  epochs: string | undefined;
-  /** Iterations that stand in brackets behind those of the epoch never go on. */
-  mayGoOn: boolean;
-}
-
-/** Null where iterations were not seen before in an epoch that is not the first. */
-function stepAt(context: TrainContext, place: EpochPlace, done: number, total: number): number | null {
-  if (place.epoch === undefined) return done;
-  const number = Number(place.epoch);
-  const before = context.epochs;
-  const first = number === 0 || before?.first === 0 ? 0 : 1;
-  let goesOn = place.mayGoOn ? (before?.goesOn ?? null) : false;
-  if (before !== undefined && number > before.epoch) {
-    const soFar = (number - first) * (total / Number(place.epochs ?? Infinity));
-    goesOn ??= done > before.done && before.total === total && before.done < total && done > soFar;
-  }
-  context.epochs = { first, epoch: number, done, total, goesOn };
-  return goesOn === true ? done : (number - first) * total + done;
+export function epochStep(epoch: number | null, { epochs }: TrainContext): number | null {
+  return epochs === undefined ? epoch : null;
 }

@@ -16,7 +16,8 @@ const stepName = /^(?:time\/)?total_timesteps$/;
 export const keyValueTableReader: FactReader = {
   format: 'stable-baselines3',
   kinds: ['line'],
-  matches: ({ line }) => (line.startsWith('| ') ? row.test(line) : rule.test(line)),
+  mayMatchLine: ({ line }) => isOfTable(line),
+  matches: ({ line }) => isOfTable(line),
   read({ line }, context) {
     if (!line.startsWith('|')) return endTable(context);
     if (context.table === undefined) return [];
@@ -29,6 +30,10 @@ export const keyValueTableReader: FactReader = {
     return [];
   },
 };
+
+function isOfTable(line: string): boolean {
+  return line.startsWith('| ') ? row.test(line) : rule.test(line);
+}
 
 function endTable(context: TrainContext): FactBody[] {
   const rows = context.table?.rows ?? [];

@@ -18,7 +18,8 @@ const stepColumns = ['step', 'steps', 'iter', 'iteration', 'epoch'];
 export const pipeTableReader: FactReader = {
   format: 'Detectron2',
   kinds: ['line'],
-  matches: ({ line }) => line.charCodeAt(0) === 124 && line.length <= lineMax && line.endsWith('|'),
+  mayMatchLine: ({ line }) => isBetweenPipes(line),
+  matches: ({ line }) => isBetweenPipes(line),
   read({ line }, context) {
     const cells = line
       .slice(1, -1)
@@ -49,3 +50,7 @@ export const pipeTableReader: FactReader = {
     });
   },
 };
+
+function isBetweenPipes(line: string): boolean {
+  return line.charCodeAt(0) === 124 && line.length <= lineMax && line.endsWith('|');
+}

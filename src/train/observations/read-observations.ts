@@ -41,7 +41,8 @@ const messageMax = 400;
 /** A server that logs an exception and then so many more events at their ease has survived it. */
 const wentOnAfter = 3;
 
-const tells = textFilter([
+/** Whether a text may tell of a failure, an exit or a phase. The texts that it looks for have no digits, so that it hangs on a line's shape alone. */
+export const tells = textFilter([
   ...new Set([
     ...signatures.flatMap(({ hints }) => hints),
     ...exitHints,
@@ -52,9 +53,13 @@ const tells = textFilter([
   ]),
 ]);
 
-/** `event`: without launchers' prefixes. `bodies`: what else it says. `memory` is changed, but for what its lists and tables hold. */
+/**
+ * `event`: without launchers' prefixes. `isKnownToTell`: whether its text `tells`, where that is known. `bodies`: what else it says. `memory` is
+ * changed, but for what its lists and tables hold.
+ */
 export function readObservations(
   event: LogEvent,
+  isKnownToTell: boolean | undefined,
   bodies: readonly FactBody[],
   memory: FailureMemory,
 ): FactBody[] {
@@ -63,7 +68,7 @@ export function readObservations(
   for (const body of observeNumbers(event, bodies, memory)) found.push(body);
   if (event.kind !== 'progress' && event.part === 0) {
     const before = found.length;
-    const isTelling = event.kind !== 'traceback' && tells(event.message);
+    const isTelling = event.kind !== 'traceback' && (isKnownToTell ?? tells(event.message));
     for (const body of observeText(event, isTelling, memory)) found.push(body);
     if (found.length === before) noteGoingOn(event, memory, found);
     const phase = isTelling ? readPhase(event, bodies) : null;

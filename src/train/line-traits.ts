@@ -1,0 +1,89 @@
+/**
+ * What is known of a line of text before its numbers are read, and so of every line of its shape (line-shapes.ts): which readers need not be
+ * asked, where the numbers stand that another one has found, whether it may tell of a failure.
+ */
+import type { FactBody } from '../core/fact.ts';
+import type { LogEvent } from '../core/event.ts';
+import { withBareNumbers } from './numbers.ts';
+import { tells } from './observations/read-observations.ts';
+import type { FactReader, LineReader, ReadableEvent, TrainContext } from './reader.ts';
+import { epochIn, tellsOfResuming } from './restarts.ts';
+import { countAt, isOfShape, pointsAt } from './stated.ts';
+import type { Finding, Place } from './stated.ts';
+
+export interface LineTraits {
+  namesStep: boolean;
+  /** Readers are asked about another line: with bare numbers in place of their representations. */
+  wrapsNumbers: boolean;
+  /** Who is asked about each line, in this order; then it is what was found that is read. */
+  asked: readonly (FactReader | LineReader)[];
+  found: { reader: LineReader; finding: Finding } | null;
+  /** It may tell of a failure or a phase. */
+  tells: boolean;
+  /** The epoch that it states. */
+  epoch: Place | null;
+  resumes: boolean;
+}
+
+/** The traits of a line, as these readers see them: the same for all lines of its shape. */
+export function traitsIn(line: string, readers: readonly (FactReader | LineReader)[]): LineTraits {
+  const namesStep = isStepNamed(line);
+  const { asked, found } = askedOf({ line, namesStep }, readers);
+  return {
+    namesStep,
+    wrapsNumbers: withBareNumbers(line) !== line,
+    asked,
+    found,
+    tells: tells(line),
+    epoch: epochIn(line),
+    resumes: tellsOfResuming(line),
+  };
+}
+
+const stepWord = /step|iter|num_updates/i;
+
+export function isStepNamed(line: string): boolean {
+  return stepWord.test(line);
+}
+
+function askedOf(
+  readable: { line: string; namesStep: boolean },
+  readers: readonly (FactReader | LineReader)[],
+): Pick<LineTraits, 'asked' | 'found'> {
+  const asked: (FactReader | LineReader)[] = [];
+  for (const reader of readers) {
+    if (!('find' in reader)) {
+      if (reader.mayMatchLine?.(readable) ?? true) asked.push(reader);
+      continue;
+    }
+    const finding = reader.find(readable);
+    if (finding === null) continue;
+    if (isOfShape(readable.line, finding)) return { asked, found: { reader, finding } };
+    asked.push(reader);
+  }
+  return { asked, found: null };
+}
+
+/** Null: the reader says that it is none of its lines or events. */
+export function ask(
+  reader: FactReader | LineReader,
+  readable: ReadableEvent,
+  context: TrainContext,
+): FactBody[] | null {
+  if (!('find' in reader)) return reader.matches(readable) ? reader.read(readable, context) : null;
+  const finding = reader.find(readable);
+  return finding === null ? null : readFound({ reader, finding }, readable, context);
+}
+
+/** The points of a line of which is known where its numbers stand. */
+export function readFound(
+  { reader, finding }: { reader: LineReader; finding: Finding },
+  { line, event }: { line: string; event: LogEvent },
+  context: TrainContext,
+): FactBody[] {
+  const { counts, statements } = finding;
+  if (statements.length === 0) return [];
+  const numbers = counts.map((place) => countAt(line, place));
+  const step = reader.stepOf === undefined ? (numbers[0] ?? null) : reader.stepOf(numbers, event, context);
+  return pointsAt(line, step, statements);
+}
