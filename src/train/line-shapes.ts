@@ -88,7 +88,7 @@ function pairsOf(line: string): number {
 /** Writes the line to `pairs`, all its digits masked: two characters at once, for every line is looked at. Its hash. */
 function mask(line: string): number {
   const end = characters.write(line, 'utf16le');
-  characters.writeUInt16LE(0, end);
+  characters[end] = characters[end + 1] = 0;
   const count = pairsOf(line);
   let hash = line.length;
   for (let i = 0; i < count; i += 1) {

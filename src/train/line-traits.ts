@@ -79,7 +79,10 @@ export function readFound(
 ): FactBody[] {
   const { counts, statements } = finding;
   if (statements.length === 0) return [];
+  if (reader.stepOf === undefined) {
+    const [step] = counts;
+    return pointsAt(line, step === undefined ? null : countAt(line, step), statements);
+  }
   const numbers = counts.map((place) => countAt(line, place));
-  const step = reader.stepOf === undefined ? (numbers[0] ?? null) : reader.stepOf(numbers, event, context);
-  return pointsAt(line, step, statements);
+  return pointsAt(line, reader.stepOf(numbers, event, context), statements);
 }
