@@ -4,7 +4,7 @@
  */
 import type { FactBody } from '../core/fact.ts';
 import type { LogEvent } from '../core/event.ts';
-import { tells } from './observations/read-observations.ts';
+import { hintsIn } from './observations/read-observations.ts';
 import type { FactReader, LineReader, ReadableEvent, TrainContext } from './reader.ts';
 import { epochIn, tellsOfResuming } from './restarts.ts';
 import { countAt, isOfShape, pointsAt } from './stated.ts';
@@ -15,8 +15,8 @@ export interface LineTraits {
   /** Who is asked about each line, in this order; then it is what was found that is read. */
   asked: readonly (FactReader | LineReader)[];
   found: { reader: LineReader; finding: Finding } | null;
-  /** It may tell of a failure or a phase. */
-  tells: boolean;
+  /** What is in it of the hints that it tells of a failure or a phase. */
+  hints: ReadonlySet<string>;
   /** The epoch that it states. */
   epoch: Place | null;
   resumes: boolean;
@@ -30,7 +30,7 @@ export function traitsIn(line: string, readers: readonly (FactReader | LineReade
     namesStep,
     asked,
     found,
-    tells: tells(line),
+    hints: hintsIn(line),
     epoch: epochIn(line),
     resumes: tellsOfResuming(line),
   };
