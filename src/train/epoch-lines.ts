@@ -7,6 +7,7 @@
  * left as they are: in the second epoch they go on behind those of the first. What an evaluation states has no step.
  */
 import { canonicalName, isMetricName } from './canonical.ts';
+import { isWithinRun } from './line-shapes.ts';
 import { namesMetric } from './metric-words.ts';
 import type { LineReader, TrainContext } from './reader.ts';
 import { separatedIn } from './separated-statements.ts';
@@ -39,11 +40,13 @@ function findIterations(line: string): Finding | null {
   const stated = separatedIn(line, from);
   for (const statement of statementsIn(line, from)) stated.set(statement.name, statement);
   const metrics = [...stated.values()].filter(({ name }) => isMetricName(name) && !timing.test(name));
-  if (!metrics.some(({ name }) => namesMetric(name))) return nothingStated;
+  const isOfLineAlone = isWithinRun(line, from);
+  if (!metrics.some(({ name }) => namesMetric(name))) return { ...nothingStated, isOfLineAlone };
   const places = (placeOf(found, 2) === null ? [4] : [2, 4, 5]).map((group) => placeOf(found, group));
   return {
     counts: isEvaluation ? [] : places.filter((each) => each !== null),
     statements: metrics.map((statement) => named(statement, isEvaluation)),
+    isOfLineAlone,
   };
 }
 
@@ -67,8 +70,11 @@ function findSummary(line: string): Finding | null {
   const stated = separatedIn(line, from);
   for (const statement of statementsIn(line, from))
     if (!stated.has(statement.name) && isMetricName(statement.name)) stated.set(statement.name, statement);
-  if (![...stated.keys()].some((name) => canonicalName(name) !== null)) return nothingStated;
-  return { counts: [epoch], statements: [...stated.values()].map((each) => named(each, false)) };
+  const isOfLineAlone = isWithinRun(line, from);
+  if (![...stated.keys()].some((name) => canonicalName(name) !== null))
+    return { ...nothingStated, isOfLineAlone };
+  const statements = [...stated.values()].map((each) => named(each, false));
+  return { counts: [epoch], statements, isOfLineAlone };
 }
 
 const summary =

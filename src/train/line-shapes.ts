@@ -132,6 +132,15 @@ function digitsInWords(line: string): number[] {
   return found;
 }
 
+/** Does a word or number that begins before `index` go on there? Digits that a name seems to have there may be masked. */
+export function isWithinRun(line: string, index: number): boolean {
+  return index > 0 && isOfRun(line.charAt(index - 1)) && isOfRun(line.charAt(index));
+}
+
+function isOfRun(character: string): boolean {
+  return word.test(character) || joiners.test(character);
+}
+
 /** Are all digits of [start, end) part of the line's shape? */
 export function isInShape(line: string, start: number, end: number): boolean {
   if (!digit.test(line.slice(start, end))) return true;
