@@ -9,6 +9,7 @@
  * left as they are: in the second epoch they go on behind those of the first. What an evaluation states has no step.
  */
 import { canonicalName, isMetricName } from './canonical.ts';
+import { isWithinRun } from './line-shapes.ts';
 import { namesMeasure, namesMetric } from './metric-words.ts';
 import type { LineReader, TrainContext } from './reader.ts';
 import { statedIn } from './separated-statements.ts';
@@ -42,11 +43,14 @@ function findIterations(line: string): Finding | null {
   if (found === null) return null;
   const [whole, mode, , , counter, iterMode] = found;
   const isEvaluation = evaluation.test(mode ?? iterMode ?? '') || evaluation.test(line.slice(0, found.index));
-  const metrics = metricsIn(line, found.index + whole.length);
-  if (!metrics.some(({ name }) => namesMetric(name))) return nothingStated;
+  const from = found.index + whole.length;
+  const metrics = metricsIn(line, from);
+  const isOfLineAlone = isWithinRun(line, from);
+  if (!metrics.some(({ name }) => namesMetric(name))) return { ...nothingStated, isOfLineAlone };
   return {
     counts: isEvaluation ? [] : countsOf(found, counter !== '['),
     statements: metrics.map((statement) => named(statement, isEvaluation)),
+    isOfLineAlone,
   };
 }
 
@@ -119,9 +123,12 @@ function findSummary(line: string): Finding | null {
   const epoch = found === null ? null : placeOf(found, 1);
   if (found === null || epoch === null) return null;
   if (statesSettings(line)) return nothingStated;
-  const stated = [...statedIn(line, found.index + found[0].length).values()];
-  if (!stated.some(({ name }) => canonicalName(name) !== null || namesMeasure(name))) return nothingStated;
-  return { counts: [epoch], statements: stated.map((each) => named(each, false)) };
+  const from = found.index + found[0].length;
+  const stated = [...statedIn(line, from).values()];
+  const isOfLineAlone = isWithinRun(line, from);
+  if (!stated.some(({ name }) => canonicalName(name) !== null || namesMeasure(name)))
+    return { ...nothingStated, isOfLineAlone };
+  return { counts: [epoch], statements: stated.map((each) => named(each, false)), isOfLineAlone };
 }
 
 const summary =

@@ -26,7 +26,7 @@ const pairs = new Int32Array(characters.buffer, characters.byteOffset, character
 interface Frame<Traits> {
   length: number;
   /** All digits masked. */
-  pairs: Int32Array;
+  bytes: Buffer;
   /** Where the digits within words stand; and the shapes, by these digits. */
   inWords: readonly number[];
   shapes: Map<string, Traits>;
@@ -56,8 +56,8 @@ export class LineShapes<Traits extends object> {
     if (this.#met[slot] !== hash) this.#met[slot] = hash;
     else if (frame === undefined) {
       const inWords = digitsInWords(line);
-      const masked = pairs.slice(0, pairsOf(line));
-      const added = { length: line.length, pairs: masked, inWords, shapes: new Map<string, Traits>() };
+      const bytes = Buffer.from(characters.subarray(0, 2 * line.length));
+      const added = { length: line.length, bytes, inWords, shapes: new Map<string, Traits>() };
       this.#frames.set(hash, added);
       return this.#shapeIn(added, line);
     }
@@ -88,7 +88,7 @@ function pairsOf(line: string): number {
 /** Writes the line to `pairs`, all its digits masked: two characters at once, for every line is looked at. Its hash. */
 function mask(line: string): number {
   const end = characters.write(line, 'utf16le');
-  characters.writeUInt16LE(0, end);
+  characters[end] = characters[end + 1] = 0;
   const count = pairsOf(line);
   let hash = line.length;
   for (let i = 0; i < count; i += 1) {
@@ -105,11 +105,8 @@ function mask(line: string): number {
 }
 
 /** Is the line in `pairs` one of the frame? */
-function isMasked(line: string, frame: Frame<object>): boolean {
-  if (frame.length !== line.length) return false;
-  const known = frame.pairs;
-  for (let i = 0; i < known.length; i += 1) if (known[i] !== pairs[i]) return false;
-  return true;
+function isMasked(line: string, { length, bytes }: Frame<object>): boolean {
+  return length === line.length && characters.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 }
 
 // ---- words and numbers
@@ -133,6 +130,15 @@ function digitsInWords(line: string): number[] {
     if (isDigit && within === 'word') found.push(i);
   }
   return found;
+}
+
+/** Does a word or number that begins before `index` go on there? Digits that a name seems to have there may be masked. */
+export function isWithinRun(line: string, index: number): boolean {
+  return index > 0 && isOfRun(line.charAt(index - 1)) && isOfRun(line.charAt(index));
+}
+
+function isOfRun(character: string): boolean {
+  return word.test(character) || joiners.test(character);
 }
 
 /** Are all digits of [start, end) part of the line's shape? */

@@ -5,10 +5,10 @@
 import type { FactBody } from '../core/fact.ts';
 import type { LogEvent } from '../core/event.ts';
 import { withBareNumbers } from './numbers.ts';
-import { tells } from './observations/read-observations.ts';
+import { hintsIn } from './observations/read-observations.ts';
 import type { FactReader, LineReader, ReadableEvent, TrainContext } from './reader.ts';
 import { epochIn, tellsOfResuming } from './restarts.ts';
-import { countAt, isOfShape, pointsAt } from './stated.ts';
+import { countAt, isNothingAlone, isOfShape, pointsAt } from './stated.ts';
 import type { Finding, Place } from './stated.ts';
 
 export interface LineTraits {
@@ -18,8 +18,8 @@ export interface LineTraits {
   /** Who is asked about each line, in this order; then it is what was found that is read. */
   asked: readonly (FactReader | LineReader)[];
   found: { reader: LineReader; finding: Finding } | null;
-  /** It may tell of a failure or a phase. */
-  tells: boolean;
+  /** What is in it of the hints that it tells of a failure or a phase. */
+  hints: ReadonlySet<string>;
   /** The epoch that it states. */
   epoch: Place | null;
   resumes: boolean;
@@ -34,7 +34,7 @@ export function traitsIn(line: string, readers: readonly (FactReader | LineReade
     wrapsNumbers: withBareNumbers(line) !== line,
     asked,
     found,
-    tells: tells(line),
+    hints: hintsIn(line),
     epoch: epochIn(line),
     resumes: tellsOfResuming(line),
   };
@@ -72,7 +72,9 @@ export function ask(
 ): FactBody[] | null {
   if (!('find' in reader)) return reader.matches(readable) ? reader.read(readable, context) : null;
   const finding = reader.find(readable);
-  return finding === null ? null : readFound({ reader, finding }, readable, context);
+  return finding === null || isNothingAlone(finding)
+    ? null
+    : readFound({ reader, finding }, readable, context);
 }
 
 /** The points of a line of which is known where its numbers stand. */
@@ -83,7 +85,10 @@ export function readFound(
 ): FactBody[] {
   const { counts, statements } = finding;
   if (statements.length === 0) return [];
+  if (reader.stepOf === undefined) {
+    const [step] = counts;
+    return pointsAt(line, step === undefined ? null : countAt(line, step), statements);
+  }
   const numbers = counts.map((place) => countAt(line, place));
-  const step = reader.stepOf === undefined ? (numbers[0] ?? null) : reader.stepOf(numbers, event, context);
-  return pointsAt(line, step, statements);
+  return pointsAt(line, reader.stepOf(numbers, event, context), statements);
 }

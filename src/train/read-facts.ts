@@ -133,7 +133,7 @@ export class StreamFacts {
     const traits = traitsOf(event);
     const bodies = readBodies(event, traits, context, this.#own);
     if (holdsResources(event.origin)) return factsOf(event, bodies);
-    const observed = readObservations(event, traits?.tells, bodies, (context.failures ??= {}));
+    const observed = readObservations(event, traits?.hints, bodies, (context.failures ??= {}));
     const restarts = countRestarts(event, traits, bodies, observed, context.restarts);
     if (restarts !== undefined) context.restarts = restarts;
     return factsOf(event, observed.length === 0 ? bodies : [...bodies, ...observed]);

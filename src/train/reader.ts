@@ -71,7 +71,8 @@ export interface OriginReader {
 
 /**
  * A reader of lines that state numbers: it finds once in lines of a shape where they stand. What it finds must not hang on masked digits, see
- * line-shapes.ts: its patterns have no digit but in classes of all ten, and a name that it finds begins a word.
+ * line-shapes.ts: its patterns have no digit but in classes of all ten, and what it takes for a name begins a word; else the finding says
+ * `isOfLineAlone`.
  */
 export interface LineReader {
   format: string;

@@ -28,10 +28,19 @@ export interface NamedStatement extends Statement {
 export interface Finding {
   counts: readonly Place[];
   statements: readonly NamedStatement[];
+  /**
+   * Digits of a number may have been taken for part of a name: other lines of the shape may state something else. If such a line states nothing, the
+   * next reader is asked.
+   */
+  isOfLineAlone?: boolean;
 }
 
 /** A line of the format, that states nothing. */
 export const nothingStated: Finding = { counts: [], statements: [] };
+
+export function isNothingAlone({ statements, isOfLineAlone = false }: Finding): boolean {
+  return isOfLineAlone && statements.length === 0;
+}
 
 export function named(statement: Statement, isValidation: boolean): NamedStatement {
   return { ...statement, canonical: canonicalIn(statement.name, isValidation) };
@@ -45,8 +54,8 @@ export function canonicalIn(name: string, isValidation: boolean): string | null 
 }
 
 /** Whether the finding is that of every line of the shape: no digit of a name may be another one there. */
-export function isOfShape(line: string, { statements }: Finding): boolean {
-  return statements.every(({ nameAt, at }) => isInShape(line, nameAt, at));
+export function isOfShape(line: string, { statements, isOfLineAlone = false }: Finding): boolean {
+  return !isOfLineAlone && statements.every(({ nameAt, at }) => isInShape(line, nameAt, at));
 }
 
 /** What a group of a pattern has matched, which has the flag `d`. */

@@ -134,6 +134,20 @@ describe('facts', () => {
   });
 });
 
+it.each([
+  ['Epoch 1 iter 5/9l3: 3.5', 'Epoch 1 iter 5/9l2: 3.5'],
+  ['Epoch 1 iter 5/9loss2: 3.5, loss2: 0.5', 'Epoch 1 iter 5/9loss1: 3.5, loss2: 0.5'],
+  ['epoch 7-loss2: 3.5, loss2: 0.1, acc: 1', 'epoch 7-loss1: 3.5, loss2: 0.1, acc: 1'],
+  ['epoch 7-l3 3.5, acc: 1', 'epoch 7-l2 3.5, acc: 1'],
+  ["{'loss': 0.5, 'top 1': 0.2}", "{'loss': 0.5, 'top 5': 0.2}"],
+])('names that are told apart by digits of a number are: %s, %s', async (one, other) => {
+  const Forgetful = await forgetful();
+  const [taught, asked] = [one, other].map((line) => eventsOf(`${line}\n`, { path: '/logs/a.log' }));
+  const remembering = new StreamFacts();
+  for (let i = 0; i < 3; i += 1) factsOf(remembering, taught ?? []);
+  expect(factsOf(new StreamFacts(), asked ?? [])).toEqual(factsOf(new Forgetful(), asked ?? []));
+});
+
 it('texts by which lines are known to tell of something have no digits, which other lines of a shape may not have', () => {
   const hints = [...signatures.flatMap((each) => each.hints), ...exitHints, ...phaseHints];
   expect(hints.filter((hint) => /\d/.test(hint))).toEqual([]);
