@@ -140,7 +140,7 @@ interface NameKind {
 }
 
 const kindOf = remembered((name): NameKind => {
-  const isStep = stepNames.has(name.toLowerCase());
+  const isStep = stepNames.has(name.toLowerCase().replaceAll(' ', '_'));
   const isMetric =
     name.length > 0 && name.length <= 256 && !isStep && (!nonMetrics.test(name) || totalLoss.test(name));
   return { canonical: findCanonical(name), isStep, isMetric };

@@ -14,7 +14,7 @@ import { statesSettings, stepOf } from './statements.ts';
 const lineMax = 1024;
 const linesMax = 3;
 const start =
-  /(?:^ ?|[\]:>|-] {1,8}|,\d{3} |INFO\]?[ \t:]{1,8})(?:\* {1,8}(?=acc@1)|\[eval\] |(?:test|val(?:id(?:ation)?)?|eval(?:uation)?|dev)(?=[ \t:_,]|$)(?: (?:set|error|results)\b)?(?:[ \t]{0,4}[:,-] (?:Epoch: ?\d{1,9}(?= ))?)?|cur metric, )/i;
+  /(?:^ ?|[\]:>|-] {1,8}|,\d{3} |INFO\]?[ \t:]{1,8})(?:\* {1,8}(?=acc@1)|End of training \| (?=test)|\[eval\] |(?:test|val(?:id(?:ation)?)?|eval(?:uation)?|dev)(?=[ \t:_,]|$)(?: (?:set|error|results)\b)?(?:[ \t]{0,4}[:,-] (?:Epoch: ?\d{1,9}(?= ))?)?|cur metric, )/i;
 const startMax = 160;
 /** It is still going on. */
 const batchOf = /^[ \t]{0,4}\[[ \t]{0,8}\d{1,9}\/[ \t]{0,8}\d{1,9}\]|^ \(\w{1,16}\): \[/;
@@ -24,11 +24,15 @@ const pairs = /([A-Za-z]+@\d{1,4}) {1,4}(\d[\d.]{0,20})(?=\s|$)/g;
 export const evaluationReader: FactReader = {
   format: 'evaluations',
   kinds: ['line'],
-  matches: ({ event, line }) =>
-    event.message.length <= lineMax && hasWord.test(line) && start.test(line.slice(0, startMax)),
+  matches: ({ event, line, namesRound }) =>
+    namesRound &&
+    event.message.length <= lineMax &&
+    hasWord.test(line) &&
+    start.test(line.slice(0, startMax)),
   read({ event, line }) {
     const found = start.exec(line.slice(0, startMax));
     if (found === null || statesSettings(line) || stepOf(line) !== null) return null;
+    if (separatedIn(line.slice(0, found.index)).size > 0) return null;
     if (batchOf.test(line.slice(found.index + found[0].length))) return [];
     const lines = event.message.split('\n', linesMax + 1);
     if (lines.length > linesMax) return null;

@@ -13,7 +13,8 @@ import type { Origin } from '../core/segment.ts';
 import { boxTableReader } from './box-tables.ts';
 import { catboostReader } from './catboost.ts';
 import { columnTableReader } from './column-tables.ts';
-import { epochBatchReader, epochLineReader, epochSummaryReader } from './epoch-lines.ts';
+import { epochBatchReader, epochLineReader } from './epoch-lines.ts';
+import { episodeReader, epochSummaryReader } from './epoch-summaries.ts';
 import { espnetReader } from './espnet.ts';
 import { evaluationReader } from './evaluations.ts';
 import { icefallReader } from './icefall.ts';
@@ -69,6 +70,7 @@ const readers: readonly FactReader[] = [
   marianReader,
   epochLineReader,
   epochBatchReader,
+  episodeReader,
   loggedDictReader,
   iterationLineReader,
   separatedStatementReader,
@@ -147,11 +149,18 @@ function readWith(
 }
 
 const stepWord = /step|iter|num_updates/i;
+const roundWord = /epoch|train|episode|batch|iter|test|val|dev|acc@1|cur metric|^\[/i;
 
 /** What every reader is asked about. */
 export function readableOf(event: LogEvent, of = firstLine(event.message)): ReadableEvent {
   const line = withBareNumbers(of);
-  return { event, line, namesStep: event.kind === 'line' && stepWord.test(line) };
+  const isLine = event.kind === 'line';
+  return {
+    event,
+    line,
+    namesStep: isLine && stepWord.test(line),
+    namesRound: isLine && roundWord.test(line),
+  };
 }
 
 type ReadersByKind = Readonly<Record<EventKind, readonly FactReader[]>>;

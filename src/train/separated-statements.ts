@@ -46,7 +46,7 @@ function readSeparated(line: string): FactBody[] | null {
 export function withOthersIn(line: string, named: Map<string, string>): Map<string, string> {
   const others = statementsIn(line);
   if (others.length === 0) return named;
-  const taken = new Set([...named.keys()].flatMap((name) => [name, name.slice(name.lastIndexOf(' ') + 1)]));
+  const taken = new Set([...named.keys()].flatMap(endsOf));
   for (const [name, , text] of others)
     if (!taken.has(name) && isMetricName(name) && !countsUpdates(name)) named.set(name, text);
   return named;
@@ -54,6 +54,12 @@ export function withOthersIn(line: string, named: Map<string, string>): Map<stri
 
 function countsUpdates(name: string): boolean {
   return name.endsWith('num_updates') && updates.test(`${name} 0`);
+}
+
+/** The name, and what is left of it without its first words. */
+function endsOf(name: string): string[] {
+  const words = name.split(' ');
+  return words.map((_, i) => words.slice(i).join(' '));
 }
 
 /** The points of these names and printed numbers; of a validation, where names do not tell so, `loss` is its loss. */

@@ -88,7 +88,9 @@ const nameMax = 128;
 /** What a name may have before it, one space away. */
 const side =
   /(?:^|[\s|,;:([{>-])((?:train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev|avg\.?|average|mean) )$/i;
-const sideMax = 12;
+/** A loss may have a word of any kind: `[D loss: 0.5] [G loss: 1.2]`. */
+const lossOf = /(?:^|[|,;([{>\t] {0,2})([A-Za-z][\w-]{0,20} )$/;
+const sideMax = 24;
 const sourceFile = /\.(?:py|cc|cpp|cu|java|go|rs|js)$/;
 
 /** What stands before `mark`, or a space before it, back to `from` at most; null if it is no name. */
@@ -103,7 +105,9 @@ function nameBefore(line: string, mark: number, from: number): string | null {
   const name = line.slice(start, end);
   if (sourceFile.test(name)) return null;
   if (before !== 32 || start - 2 < from || !namesMeasure(name)) return name;
-  return (side.exec(line.slice(Math.max(from, start - sideMax), start))?.[1] ?? '') + name;
+  const lead = line.slice(Math.max(from, start - sideMax), start);
+  const found = side.exec(lead) ?? (name.toLowerCase() === 'loss' ? lossOf.exec(lead) : null);
+  return (found?.[1] ?? '') + name;
 }
 
 function startsName(code: number): boolean {
