@@ -18,8 +18,8 @@ const lineMax = 16 * 1024;
 export const espnetReader: FactReader = {
   format: 'ESPnet',
   kinds: ['line'],
-  matches: ({ line }) =>
-    line.length <= lineMax && line.includes('epoch') && head.test(line.slice(0, headMax)),
+  matches: ({ line, namesRound }) =>
+    namesRound && line.length <= lineMax && line.includes('epoch') && head.test(line.slice(0, headMax)),
   read({ line }) {
     const found = head.exec(line.slice(0, headMax));
     if (found === null) return null;

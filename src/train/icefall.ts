@@ -16,7 +16,8 @@ const lineMax = 8192;
 export const icefallReader: FactReader = {
   format: 'icefall',
   kinds: ['line'],
-  matches: ({ line }) =>
+  matches: ({ line, namesRound }) =>
+    namesRound &&
     line.length <= lineMax &&
     line.includes('frames') &&
     line.includes('Epoch ') &&

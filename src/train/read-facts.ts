@@ -149,18 +149,13 @@ function readWith(
 }
 
 const stepWord = /step|iter|num_updates/i;
-const roundWord = /epoch|train|episode|batch|iter|test|val|dev|acc@1|cur metric|^\[/i;
+const countWord = /epoch|train|episode|batch|iter|step|num_updates|test|val|dev|acc@1|cur metric|^\[/i;
 
 /** What every reader is asked about. */
 export function readableOf(event: LogEvent, of = firstLine(event.message)): ReadableEvent {
   const line = withBareNumbers(of);
-  const isLine = event.kind === 'line';
-  return {
-    event,
-    line,
-    namesStep: isLine && stepWord.test(line),
-    namesRound: isLine && roundWord.test(line),
-  };
+  const namesRound = event.kind === 'line' && countWord.test(line);
+  return { event, line, namesStep: namesRound && stepWord.test(line), namesRound };
 }
 
 type ReadersByKind = Readonly<Record<EventKind, readonly FactReader[]>>;
