@@ -4,7 +4,8 @@
  * torchvision `Epoch: [0]  [ 10/100]  loss: …`, `Epoch [1/5], Step [100/600], Loss: 0.6` of many tutorials, MindFormers
  * `{ Epoch:[  1/  2], step:[   10/ 1000], loss: 10.5, … }` (core/callback/callback.py), PyTorch's word language model `| epoch   1 |   200/ 2928
  * batches | lr 5.00 | loss  8.12` and DCGAN `[0/25][100/1583]\tLoss_D: 0.5`; and those that do not tell how many there are in an epoch:
- * `Epoch 1, batch 50, loss: …`, MXNet's `Epoch[0] Batch [0-50]\tSpeed: 1234.50 samples/sec\taccuracy=0.12` (callback.py, Speedometer).
+ * `Epoch 1, batch 50, loss: …`, MXNet's `Epoch[0] Batch [0-50]\tSpeed: 1234.50 samples/sec\taccuracy=0.12` (callback.py, Speedometer), WeNet's `TRAIN Batch 0/100 loss 50.1 loss_ctc 60.1 lr
+ * 0.00001` (epoch and batch).
  *
  * A point's step counts on over the epochs, which are counted from 0 where an epoch 0 was seen. Where iterations do so themselves, they are
  * left as they are: in the second epoch they go on behind those of the first. What an evaluation states has no step.
@@ -23,7 +24,7 @@ const places: readonly RegExp[] = [
   /^\[(?<epoch>\d{1,9})\/(?<epochs>\d{1,9})\] ?(?<counter>\[)(?<done>\d{1,12})\/(?<total>\d{1,12})\](?=[\t ])/,
 ];
 const batch =
-  /\bEpoch:?[ \t]{0,4}\[?(\d{1,9})(?:\/\d{1,9})?\]?[\s,|:;-]{0,6}Batch[: \t]{0,4}\[?(?:\d{1,9}-)?(\d{1,9})\]?(?=[\s,:|;-]|$)/i;
+  /\bEpoch:?[ \t]{0,4}\[?(\d{1,9})(?:\/\d{1,9})?\]?[\s,|:;-]{0,6}Batch[: \t]{0,4}\[?(?:\d{1,9}-)?(\d{1,9})\]?(?=[\s,:|;-]|$)|\bTRAIN Batch (\d{1,9})\/(\d{1,9})(?= loss )/i;
 const evaluation = /\[(?:eval|val|valid|test)\]|^(?:val|eval|test)/i;
 
 export const epochLineReader: FactReader = {
@@ -63,7 +64,9 @@ export const epochBatchReader: FactReader = {
     const found = batch.exec(line.slice(0, headMax));
     if (found === null || stepOf(line) !== null) return null;
     const named = metricsIn(line.slice(found.index + found[0].length));
-    return named.some(([name]) => namesMetric(name)) ? pointsOf(named, Number(found[2]), false) : null;
+    return named.some(([name]) => namesMetric(name))
+      ? pointsOf(named, Number(found[2] ?? found[4]), false)
+      : null;
   },
 };
 

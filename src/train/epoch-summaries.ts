@@ -35,7 +35,7 @@ export const epochSummaryReader: FactReader = {
 };
 
 const summary =
-  /(?:^|[-\]|:>] ?|\[|,\d{3} |end of )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?:[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/i;
+  /(?:^|[-\]|:>] ?|\[|,\d{3} |end of |in )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?:[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/i;
 
 const epochBehind = /(?:, |\| ?|- |\(| at )epoch[ :=#]{1,3}(\d{1,9})\)?$/i;
 

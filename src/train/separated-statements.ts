@@ -2,7 +2,7 @@
  * Statements that are separated, `name value` or `name = value` or with names of several words, on a line that names its step: loguru loops
  * (`step 10 | loss 2.5012 | lr 1.00e-04 | grad norm 1.25`), fairseq (`epoch 001 | loss 10.5 | … | num_updates 500`), absl
  * (`step 100, loss = 2.345`), scikit-learn (`Iteration 1, loss = 2.30`), litgpt (`Epoch 1 | iter 100 step 25 | loss train: 2.431, val: 2.5 | …`).
- * What statements.ts finds on the line is found here, too.
+ * Hand-written loops have nothing but spaces between them (`step 100 loss 2.5 lr 0.001`). What statements.ts finds on the line is found here, too.
  */
 import type { FactBody, PointBody } from '../core/fact.ts';
 import { canonicalName, isMetricName } from './canonical.ts';
@@ -16,7 +16,7 @@ const lineMax = 4096;
 const piecesMax = 128;
 const separator = /[|;\t]|,(?!\d{3}(?:\D|$)) ?| - |: (?=[a-z]{2,16} (?:loss|acc))/;
 const statement =
-  /^([A-Za-z][\w./@%-]{0,60}(?: [A-Za-z][\w./@-]{0,40}){0,2})( ?[:=] ?| {1,4})([+-]?(?:\d[\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|nan|inf))(%?)$/i;
+  /^([A-Za-z][\w./@%-]{0,60}(?: [A-Za-z][\w./@-]{0,40}){0,2})( ?[:=] ?| {1,4})\[?([+-]?(?:\d[\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|nan|inf))\]?(%?)$/i;
 /** Behind a value, its mean so far, or what it deviates by: `Loss 6.9 (7.0)`, llm.c's `loss 11.009 (+nanz)`. */
 const mean = / \([^()]{1,48}\)$/;
 const updates = /\bnum_updates[= ](\d{1,12})(?=[\s,|]|$)/;
@@ -77,6 +77,23 @@ export function pointsOf(
   });
 }
 
+const nameWord = /^[A-Za-z_][\w./@-]{0,60}$/;
+const measuredWord = /^\d[\d.]{0,20}[a-z%/]{1,8}$/i;
+const spacedMax = 64;
+
+/** Names and numbers by turns at the end of a text: `step 100 loss 2.5 lr 0.001`. None, if none of the names is known as a metric's. */
+function spacedIn(text: string): [name: string, text: string][] {
+  const words = text.trim().split(/[ \t]{1,16}/, 2 * spacedMax);
+  const pairs: [string, string][] = [];
+  for (let i = words.length - 1; i > 0; i -= 2) {
+    const [name = '', value = ''] = [words[i - 1], words[i]];
+    if (!nameWord.test(name)) break;
+    if (readNumber(value) !== null) pairs.unshift([name, value]);
+    else if (!measuredWord.test(value)) break;
+  }
+  return pairs.length > 1 && pairs.some(([name]) => canonicalName(name) !== null) ? pairs : [];
+}
+
 /** Names and printed numbers of the statements between separators; none if no name among them is known as a metric's. */
 export function separatedIn(line: string): Map<string, string> {
   const named = new Map<string, string>();
@@ -86,6 +103,10 @@ export function separatedIn(line: string): Map<string, string> {
     const stated = statement.exec(piece.trim().replace(mean, ''));
     if (stated === null) {
       side = '';
+      for (const [name, text] of spacedIn(piece)) {
+        if (!named.has(name) && isMetricName(name) && !countsUpdates(name)) named.set(name, text);
+        isKnown = true;
+      }
       continue;
     }
     const [, words = '', sign = '', text = '', percent = ''] = stated;
