@@ -51,6 +51,7 @@ const namesOf = {
     'learningrate',
     'current_lr',
     'optim0_lr0',
+    'lr_0',
     'actor_lr',
   ],
   grad_norm: [

@@ -30,7 +30,7 @@ import { withBareNumbers } from './numbers.ts';
 import { pipeTableReader } from './pipe-tables.ts';
 import { printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
-import { progressBarReader } from './progress-bar.ts';
+import { progressBarReader, progressLineReader } from './progress-bar.ts';
 import type { FactReader, ReadableEvent, TrainContext } from './reader.ts';
 import { recordReader, rowReader, wordsOf } from './records.ts';
 import { resourceReader } from './resources.ts';
@@ -51,6 +51,7 @@ const readers: readonly FactReader[] = [
   kerasReader,
   columnTableReader,
   progressBarReader,
+  progressLineReader,
   trainerStateReader,
   tensorboardReader,
   wandbReader,
