@@ -1,7 +1,7 @@
 /**
  * Tables of metrics between pipes with a rule below their header, as `tabulate` prints them with `tablefmt="pipe"`: Detectron2's results
  * (evaluation/coco_evaluation.py, utils/logger.py's create_small_table), `|   AP   |  AP50  |`, `|:------:|:------:|`, `| 38.012 | 58.123 |`; and those that
- * Hugging Face's notebooks and model cards show, whose column `Step` or `Epoch` is the points' step. Rows with words in them are of classes, or of
+ * Hugging Face's model cards show, or PrettyTable's and tabulate's, in rules of `+-----+`, whose column `Step` or `Epoch` is the points' step. Rows with words in them are of classes, or of
  * parameters, and are left out.
  */
 import { isMetricName } from './canonical.ts';
@@ -12,13 +12,19 @@ import type { FactReader } from './reader.ts';
 
 const lineMax = 1024;
 const columnsMax = 64;
-const rule = /^\|(?::?-{2,64}:?\|){1,64}$/;
+const rule = /^(?:\|(?::?-{2,64}:?[|+]){1,64}|\+(?:[-=]{2,64}\+){1,64})$/;
 const stepColumns = ['step', 'steps', 'iter', 'iteration', 'epoch'];
 
 export const pipeTableReader: FactReader = {
   format: 'Detectron2',
   kinds: ['line'],
-  matches: ({ line }) => line.charCodeAt(0) === 124 && line.length <= lineMax && line.endsWith('|'),
+  matches: ({ line }) => {
+    const first = line.charCodeAt(0);
+    return (
+      line.length <= lineMax &&
+      ((first === 124 && line.endsWith('|')) || (first === 43 && line.endsWith('+')))
+    );
+  },
   read({ line }, context) {
     const cells = line
       .slice(1, -1)

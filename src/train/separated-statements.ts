@@ -100,7 +100,10 @@ export function separatedIn(line: string): Map<string, string> {
   let side = '';
   let isKnown = false;
   for (const piece of line.split(separator, piecesMax)) {
-    const stated = statement.exec(piece.trim().replace(mean, ''));
+    const bare = piece.trim().replace(mean, '');
+    // `Step... (100 | Loss: 2.5, Learning Rate: 0.0001)`
+    const isLast = bare.endsWith(')') && !bare.includes('(');
+    const stated = statement.exec(isLast ? bare.slice(0, -1) : bare);
     if (stated === null) {
       side = '';
       for (const [name, text] of spacedIn(piece)) {
