@@ -46,6 +46,8 @@ export const pipeTableReader: FactReader = {
     const stepAt = stepColumns
       .map((name) => columns.findIndex((column) => column.toLowerCase() === name))
       .find((at) => at >= 0);
+    // A column that is none of a metric may say what the row is of.
+    if (stepAt === undefined && !columns.every(namesMeasure)) return null;
     const step = stepAt === undefined ? null : (values[stepAt] ?? null);
     return columns.flatMap((name, i) => {
       const value = values[i] ?? null;
