@@ -8,15 +8,15 @@
  */
 import type { FactBody } from '../core/fact.ts';
 import { namesMeasure } from './metric-words.ts';
-import type { FactReader } from './reader.ts';
-import { statedIn } from './separated-statements.ts';
+import type { FactReader, ReadableLine } from './reader.ts';
+import { separatedIn, statedIn } from './separated-statements.ts';
 import { named, pointsAt } from './stated.ts';
 import { statesSettings, stepIn } from './statements.ts';
 
 const lineMax = 1024;
 const linesMax = 3;
 const start =
-  /(?:^ ?|[\]:>|-] {1,8}|,\d{3} |INFO\]?[ \t:]{1,8})(?:\* {1,8}(?=acc@1)|\[eval\] |(?:test|val(?:id(?:ation)?)?|eval(?:uation)?|dev)(?=[ \t:_,]|$)(?: (?:set|error|results)\b)?(?:[ \t]{0,4}[:,-] (?:Epoch: ?\d{1,9}(?= ))?)?|cur metric, )/i;
+  /(?:^ ?|[\]:>|-] {1,8}|,\d{3} |INFO\]?[ \t:]{1,8})(?:\* {1,8}(?=acc@1)|End of training \| (?=test)|\[eval\] |(?:test|val(?:id(?:ation)?)?|eval(?:uation)?|dev)(?=[ \t:_,]|$)(?: (?:set|error|results)\b)?(?:[ \t]{0,4}[:,-] (?:Epoch: ?\d{1,9}(?= ))?)?|cur metric, )/i;
 const startMax = 160;
 /** It is still going on. */
 const batchOf = /^[ \t]{0,4}\[[ \t]{0,8}\d{1,9}\/[ \t]{0,8}\d{1,9}\]|^ \(\w{1,16}\): \[/;
@@ -26,11 +26,12 @@ const pairs = /([A-Za-z]+@\d{1,4}) {1,4}(\d[\d.]{0,20})(?=\s|$)/g;
 export const evaluationReader: FactReader = {
   format: 'evaluations',
   kinds: ['line'],
-  mayMatchLine: ({ line }) => begins(line),
-  matches: ({ event, line }) => event.message.length <= lineMax && begins(line),
+  mayMatchLine: begins,
+  matches: (readable) => readable.event.message.length <= lineMax && begins(readable),
   read({ event, line }) {
     const found = start.exec(line.slice(0, startMax));
     if (found === null || statesSettings(line) || stepIn(line) !== null) return null;
+    if (separatedIn(line.slice(0, found.index)).size > 0) return null;
     if (batchOf.test(line.slice(found.index + found[0].length))) return [];
     const lines = event.message.split('\n', linesMax + 1);
     if (lines.length > linesMax) return null;
@@ -56,8 +57,8 @@ function readMetrics(text: string): FactBody[] {
   );
 }
 
-function begins(line: string): boolean {
-  return line.length <= lineMax && hasWord.test(line) && start.test(line.slice(0, startMax));
+function begins({ line, namesRound }: ReadableLine): boolean {
+  return namesRound && line.length <= lineMax && hasWord.test(line) && start.test(line.slice(0, startMax));
 }
 
 const hasWord = /test|val|dev|acc@1|cur metric/i;

@@ -4,6 +4,7 @@
  * `tot_loss` has `tot_` before its name, as in its TensorBoard files. Its `Epoch 1, validation: loss=0.4, …` has no step.
  */
 import { isMetricName } from './canonical.ts';
+import { isWithinRun } from './line-shapes.ts';
 import type { LineReader } from './reader.ts';
 import { named, placeOf } from './stated.ts';
 import type { Finding, Statement } from './stated.ts';
@@ -16,8 +17,10 @@ const lineMax = 8192;
 
 export const icefallReader: LineReader = {
   format: 'icefall',
-  find: ({ line }) =>
-    line.length <= lineMax && line.includes('frames') && line.includes('Epoch ') ? findStated(line) : null,
+  find: ({ line, namesRound }) =>
+    namesRound && line.length <= lineMax && line.includes('frames') && line.includes('Epoch ')
+      ? findStated(line)
+      : null,
 };
 
 function findStated(line: string): Finding | null {
@@ -27,6 +30,7 @@ function findStated(line: string): Finding | null {
   const inGroups: Statement[] = [];
   const others: Statement[] = [];
   let at = found.index + found[0].length;
+  const isOfLineAlone = isWithinRun(line, at);
   group.lastIndex = at;
   for (let part = group.exec(line); part !== null; part = group.exec(line)) {
     const [whole, of = '', inside = ''] = part;
@@ -42,5 +46,6 @@ function findStated(line: string): Finding | null {
   return {
     counts: batch === null ? [] : [batch],
     statements: stated.map((each) => named(each, batch === null)),
+    isOfLineAlone,
   };
 }

@@ -6,13 +6,14 @@ import type { FactBody } from '../core/fact.ts';
 import type { LogEvent } from '../core/event.ts';
 import { withBareNumbers } from './numbers.ts';
 import { hintsIn } from './observations/read-observations.ts';
-import type { FactReader, LineReader, ReadableEvent, TrainContext } from './reader.ts';
+import type { FactReader, LineReader, ReadableEvent, ReadableLine, TrainContext } from './reader.ts';
 import { epochIn, tellsOfResuming } from './restarts.ts';
 import { countAt, isNothingAlone, isOfShape, pointsAt } from './stated.ts';
 import type { Finding, Place } from './stated.ts';
 
 export interface LineTraits {
   namesStep: boolean;
+  namesRound: boolean;
   /** Readers are asked about another line: with bare numbers in place of their representations. */
   wrapsNumbers: boolean;
   /** Who is asked about each line, in this order; then it is what was found that is read. */
@@ -27,10 +28,12 @@ export interface LineTraits {
 
 /** The traits of a line, as these readers see them: the same for all lines of its shape. */
 export function traitsIn(line: string, readers: readonly (FactReader | LineReader)[]): LineTraits {
-  const namesStep = isStepNamed(line);
-  const { asked, found } = askedOf({ line, namesStep }, readers);
+  const readable = readableLine(line);
+  const { namesStep, namesRound } = readable;
+  const { asked, found } = askedOf(readable, readers);
   return {
     namesStep,
+    namesRound,
     wrapsNumbers: withBareNumbers(line) !== line,
     asked,
     found,
@@ -41,13 +44,15 @@ export function traitsIn(line: string, readers: readonly (FactReader | LineReade
 }
 
 const stepWord = /step|iter|num_updates/i;
+const countWord = /epoch|train|episode|batch|iter|step|num_updates|test|val|dev|acc@|cur metric|^\[/i;
 
-export function isStepNamed(line: string): boolean {
-  return stepWord.test(line);
+export function readableLine(line: string): ReadableLine {
+  const namesRound = countWord.test(line);
+  return { line, namesStep: namesRound && stepWord.test(line), namesRound };
 }
 
 function askedOf(
-  readable: { line: string; namesStep: boolean },
+  readable: ReadableLine,
   readers: readonly (FactReader | LineReader)[],
 ): Pick<LineTraits, 'asked' | 'found'> {
   const asked: (FactReader | LineReader)[] = [];

@@ -6,7 +6,7 @@
  * epoch. The epoch is the step where nothing else is, and the stream counts no iterations.
  */
 import { isMetricName } from './canonical.ts';
-import { epochStep } from './epoch-lines.ts';
+import { epochStep } from './epoch-summaries.ts';
 import { namesMeasure } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
 import { dictText, readPairs, stepAmong } from './printed-dict.ts';

@@ -12,7 +12,8 @@ import type { Origin } from '../core/segment.ts';
 import { boxTableReader } from './box-tables.ts';
 import { catboostReader } from './catboost.ts';
 import { columnTableReader } from './column-tables.ts';
-import { epochBatchReader, epochLineReader, epochSummaryReader } from './epoch-lines.ts';
+import { epochBatchReader, epochLineReader } from './epoch-lines.ts';
+import { episodeReader, epochSummaryReader } from './epoch-summaries.ts';
 import { espnetReader } from './espnet.ts';
 import { evaluationReader } from './evaluations.ts';
 import { icefallReader } from './icefall.ts';
@@ -21,7 +22,7 @@ import { iterationLineReader } from './iteration-lines.ts';
 import { kerasReader } from './keras.ts';
 import { keyValueTableReader } from './key-value-table.ts';
 import { LineShapes, shapedMax } from './line-shapes.ts';
-import { ask, isStepNamed, readFound, traitsIn } from './line-traits.ts';
+import { ask, readFound, readableLine, traitsIn } from './line-traits.ts';
 import type { LineTraits } from './line-traits.ts';
 import { loggedDictReader } from './logged-dict.ts';
 import { marianReader } from './marian.ts';
@@ -31,7 +32,7 @@ import { withBareNumbers } from './numbers.ts';
 import { pipeTableReader } from './pipe-tables.ts';
 import { printedDictBlockReader, printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
-import { progressBarReader } from './progress-bar.ts';
+import { progressBarReader, progressLineReader } from './progress-bar.ts';
 import type { FactReader, LineReader, OriginReader, ReadableEvent, TrainContext } from './reader.ts';
 import { recordReader, rowReader, wordsOf } from './records.ts';
 import { resourceReader } from './resources.ts';
@@ -51,6 +52,7 @@ const readers: readonly (FactReader | LineReader)[] = [
   kerasReader,
   columnTableReader,
   progressBarReader,
+  progressLineReader,
   trainerStateReader,
   tensorboardReader,
   wandbReader,
@@ -71,6 +73,7 @@ const readers: readonly (FactReader | LineReader)[] = [
   marianReader,
   epochLineReader,
   epochBatchReader,
+  episodeReader,
   loggedDictReader,
   iterationLineReader,
   separatedStatementReader,
@@ -218,9 +221,15 @@ function readWith(
 
 /** What every reader is asked about. */
 export function readableOf(event: LogEvent, traits: LineTraits | null = null): ReadableEvent {
-  if (traits?.wrapsNumbers === false) return { event, line: event.message, namesStep: traits.namesStep };
+  if (traits?.wrapsNumbers === false) {
+    const { namesStep, namesRound } = traits;
+    return { event, line: event.message, namesStep, namesRound };
+  }
   const line = withBareNumbers(firstLine(event.message));
-  return { event, line, namesStep: event.kind === 'line' && isStepNamed(line) };
+  return {
+    event,
+    ...(event.kind === 'line' ? readableLine(line) : { line, namesStep: false, namesRound: false }),
+  };
 }
 
 /** The event as its process wrote it. */

@@ -40,6 +40,8 @@ export interface ReadableLine {
   line: string;
   /** The line has a word by which steps are counted: without it, it is not looked at any further for statements of one. */
   namesStep: boolean;
+  /** It has a word of epochs, episodes, batches or evaluations. */
+  namesRound: boolean;
 }
 
 export interface ReadableEvent extends ReadableLine {

@@ -38,6 +38,9 @@ export interface Finding {
 /** A line of the format, that states nothing. */
 export const nothingStated: Finding = { counts: [], statements: [] };
 
+/** The same of a line where another one of its shape may state something. */
+export const nothingAlone: Finding = { ...nothingStated, isOfLineAlone: true };
+
 export function isNothingAlone({ statements, isOfLineAlone = false }: Finding): boolean {
   return isOfLineAlone && statements.length === 0;
 }
@@ -59,8 +62,8 @@ export function isOfShape(line: string, { statements, isOfLineAlone = false }: F
 }
 
 /** What a group of a pattern has matched, which has the flag `d`. */
-export function placeOf({ indices }: RegExpExecArray, group: number): Place | null {
-  const [at, end] = indices?.[group] ?? [];
+export function placeOf({ indices }: RegExpExecArray, group: number | string): Place | null {
+  const [at, end] = (typeof group === 'number' ? indices?.[group] : indices?.groups?.[group]) ?? [];
   return at === undefined || end === undefined ? null : { at, end };
 }
 

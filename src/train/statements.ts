@@ -16,7 +16,7 @@ import type { Finding, Place, Statement } from './stated.ts';
 const lineMax = 8192;
 const statementsMax = 256;
 const stepStatement =
-  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/di;
+  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?(?:\.{3} \()?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/di;
 
 export const statementReader: LineReader = {
   format: 'name=value',
@@ -93,7 +93,9 @@ const nameMax = 128;
 /** What a name may have before it, one space away. */
 const side =
   /(?:^|[\s|,;:([{>-])((?:train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev|avg\.?|average|mean) )$/i;
-const sideMax = 12;
+/** A loss may have a word of any kind: `[D loss: 0.5] [G loss: 1.2]`. */
+const lossOf = /(?:^|[|,;([{>\t] {0,2})([A-Za-z][\w-]{0,20} )$/;
+const sideMax = 24;
 const sourceFile = /\.(?:py|cc|cpp|cu|java|go|rs|js)$/;
 
 /** What stands before `mark`, or a space before it, back to `behindLast` at most; null if it is no name. The text begins at `from`. */
@@ -113,7 +115,9 @@ function nameBefore(
   const name = text.slice(start, end);
   if (sourceFile.test(name)) return null;
   if (before !== 32 || start - 2 < behindLast || !namesMeasure(name)) return { name, nameAt: start };
-  const word = side.exec(text.slice(Math.max(behindLast, start - sideMax), start))?.[1] ?? '';
+  const lead = text.slice(Math.max(behindLast, start - sideMax), start);
+  const found = side.exec(lead) ?? (name.toLowerCase() === 'loss' ? lossOf.exec(lead) : null);
+  const word = found?.[1] ?? '';
   return { name: word + name, nameAt: start - word.length };
 }
 

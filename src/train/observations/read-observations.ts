@@ -334,9 +334,11 @@ function noteGoingOn(event: LogEvent, memory: FailureMemory, found: FactBody[]):
   });
 }
 
-/** A logger wrote it: it has a time, or is a record. What Python's warnings print is none. */
+/** A logger wrote it: it has a time, or is a record. What Python's warnings print is none, nor a traceback with a time before each line. */
 function isLogRecord(event: LogEvent): boolean {
-  return event.kind === 'record' || (event.timeSource === 'event' && event.logger !== 'py.warnings');
+  if (event.kind === 'record') return true;
+  const isPrinted = event.logger === 'py.warnings' || event.message.startsWith('Traceback (most recent');
+  return event.timeSource === 'event' && !isPrinted;
 }
 
 function isGrave({ level }: LogEvent): boolean {
