@@ -9,6 +9,7 @@
  * Patterns do that whose classes have all digits or none; `Number()` and `JSON.parse` do not, and are asked of the places for each line.
  * Digits within a word (`rank1`, `top5`, `acc@5`, `v1.2`) are part of its shape, for names are told apart by them.
  */
+import { copyOf } from './remembered.ts';
 
 /** Longer lines have no shape to remember. */
 export const shapedMax = 1024;
@@ -69,8 +70,8 @@ export class LineShapes<Traits extends object> {
     for (const at of inWords) digits += line.charAt(at);
     const known = shapes.get(digits);
     if (known !== undefined) return known;
-    const traits = this.#learn(line);
-    if (shapes.size >= variantsMax) return traits;
+    if (shapes.size >= variantsMax) return this.#learn(line);
+    const traits = this.#learn(copyOf(line));
     shapes.set(digits, traits);
     this.#count += 1;
     if (this.#count > shapesMax) {
