@@ -5,11 +5,12 @@
  * and so do loops that print a dict of their own, with `pprint` over several lines (EasyLM's train_llama.py).
  */
 import { isMetricName, isStepName } from './canonical.ts';
+import { isInShape } from './line-shapes.ts';
 import { namesMeasure } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
 import { stepBeside } from './progress-bar.ts';
 import type { FactReader, LineReader, ReadableEvent } from './reader.ts';
-import { countAt, named, nothingStated, pointsAt } from './stated.ts';
+import { countAt, named, nothingAlone, nothingStated, pointsAt } from './stated.ts';
 import type { Finding, Place, Statement } from './stated.ts';
 
 const pair = /'([^'\\]{1,200})': (?:'([^'\\]{0,64})'|([^\s,'{}[\]()]{1,64}))(?:, |\}\s*$)/y;
@@ -53,7 +54,8 @@ function findPairs(line: string, end: number): Finding {
   const isKnown =
     pairs.some(({ name }) => trainerKey.test(name)) ||
     (step !== null && pairs.some(({ name }) => namesMeasure(name)));
-  if (!isKnown) return nothingStated;
+  const isOfLineAlone = !pairs.every(({ name, nameAt }) => isInShape(line, nameAt, nameAt + name.length));
+  if (!isKnown) return isOfLineAlone ? nothingAlone : nothingStated;
   const stated = pairs.filter(
     ({ name, at, end: to }) =>
       name !== 'epoch' &&
@@ -63,6 +65,7 @@ function findPairs(line: string, end: number): Finding {
   return {
     counts: step === null ? [] : [step],
     statements: stated.map((statement) => named(statement, false)),
+    isOfLineAlone,
   };
 }
 
