@@ -142,10 +142,10 @@ function readBodies(
 ): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
   const readable = readableOf(event, traits);
-  const reader = readerOf(event.origin);
-  if (reader !== null) return reader.read(readable);
   const ownReader = own.find((each) => each.matches(readable));
   if (ownReader !== undefined) return ownReader.read(readable, context) ?? noBodies;
+  const reader = readerOf(event.origin);
+  if (reader !== null) return reader.read(readable);
   for (const each of traits?.asked ?? readersOf[event.kind]) {
     const bodies = ask(each, readable, context);
     if (bodies !== null) return bodies;
