@@ -167,10 +167,8 @@ function readBodies(
   own: readonly FactReader[],
 ): readonly FactBody[] {
   if (event.part > 0 || event.kind === 'traceback') return noBodies;
-  const reader = readerOf(event.origin);
-  if (reader !== null) return reader.read(readableOf(event, traits));
   const bodies = readWith(event, traits, context, own);
-  if (traits !== null) return bodies;
+  if (traits !== null || readerOf(event.origin) !== null) return bodies;
   if (event.kind === 'record') return bodies.length > 0 ? bodies : readWords(event, context, own);
   if (event.kind !== 'line') return bodies;
   const below = statingLines(event.message).map((message) => ({ ...event, message }));
@@ -211,6 +209,8 @@ function readWith(
   const readable = readableOf(event, traits);
   const ownReader = own.find((each) => each.matches(readable));
   if (ownReader !== undefined) return ownReader.read(readable, context) ?? noBodies;
+  const reader = readerOf(event.origin);
+  if (reader !== null) return reader.read(readable);
   const known = traits?.wrapsNumbers === true ? lines.of(readable.line) : traits;
   for (const each of known?.asked ?? readersOf[event.kind]) {
     const bodies = ask(each, readable, context);
