@@ -1,98 +1,24 @@
 /**
- * What an event says about training. One reader per framework or format, in a list; the first that matches reads the
- * event. Deterministic: a function of the event and of the stream's context, which is plain JSON and bounded.
+ * What an event says about training. One reader per framework or format, in a list (readers.ts); the first that matches reads
+ * the event. Deterministic: a function of the event and of the stream's context, which is plain JSON and bounded.
  *
  * Failure rule: an event that no reader knows has no facts; a reader never throws.
  */
-import type { EventKind, LogEvent } from '../core/event.ts';
+import type { LogEvent } from '../core/event.ts';
 import type { Fact, FactBase, FactBody, PointBody } from '../core/fact.ts';
 import { withoutLauncherPrefixes } from '../core/launcher-prefix.ts';
 import { holdsResources } from '../core/resources.ts';
-import type { Origin } from '../core/segment.ts';
-import { boxTableReader } from './box-tables.ts';
-import { catboostReader } from './catboost.ts';
-import { columnTableReader } from './column-tables.ts';
-import { epochBatchReader, epochLineReader } from './epoch-lines.ts';
-import { episodeReader, epochSummaryReader } from './epoch-summaries.ts';
-import { espnetReader } from './espnet.ts';
-import { evaluationReader } from './evaluations.ts';
-import { icefallReader } from './icefall.ts';
-import { indexedLineReader } from './indexed-lines.ts';
-import { iterationLineReader } from './iteration-lines.ts';
-import { kerasReader } from './keras.ts';
-import { keyValueTableReader } from './key-value-table.ts';
 import { LineShapes, shapedMax } from './line-shapes.ts';
 import { ask, readFound, readableLine, traitsIn } from './line-traits.ts';
 import type { LineTraits } from './line-traits.ts';
-import { loggedDictReader } from './logged-dict.ts';
-import { marianReader } from './marian.ts';
-import { megatronReader } from './megatron.ts';
-import { mlflowReader } from './mlflow.ts';
 import { withBareNumbers } from './numbers.ts';
-import { pipeTableReader } from './pipe-tables.ts';
-import { printedDictBlockReader, printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
-import { progressBarReader, progressLineReader } from './progress-bar.ts';
-import type { FactReader, LineReader, OriginReader, ReadableEvent, TrainContext } from './reader.ts';
-import { recordReader, rowReader, wordsOf } from './records.ts';
-import { resourceReader } from './resources.ts';
+import type { FactReader, ReadableEvent, TrainContext } from './reader.ts';
+import { readerOf, readersOf } from './readers.ts';
+import { wordsOf } from './records.ts';
 import { copyRestarts, countRestarts } from './restarts.ts';
-import { separatedStatementReader } from './separated-statements.ts';
-import { sklearnReader } from './sklearn.ts';
-import { statementBlockReader } from './statement-blocks.ts';
-import { statementReader } from './statements.ts';
-import { tensorboardReader } from './tensorboard.ts';
-import { trainerStateReader } from './trainer-state.ts';
-import { wandbReader, wandbSummaryReader } from './wandb.ts';
 
-const originReaders: readonly OriginReader[] = [resourceReader, mlflowReader, wandbSummaryReader];
-
-/** More specific ones first. */
-const readers: readonly (FactReader | LineReader)[] = [
-  kerasReader,
-  columnTableReader,
-  progressBarReader,
-  progressLineReader,
-  trainerStateReader,
-  tensorboardReader,
-  wandbReader,
-  rowReader,
-  recordReader,
-  printedDictReader,
-  printedDictBlockReader,
-  statementBlockReader,
-  megatronReader,
-  keyValueTableReader,
-  pipeTableReader,
-  boxTableReader,
-  indexedLineReader,
-  catboostReader,
-  sklearnReader,
-  espnetReader,
-  icefallReader,
-  marianReader,
-  epochLineReader,
-  epochBatchReader,
-  episodeReader,
-  loggedDictReader,
-  iterationLineReader,
-  separatedStatementReader,
-  epochSummaryReader,
-  evaluationReader,
-  statementReader,
-];
-
-const readersOf: Readonly<Record<EventKind, readonly (FactReader | LineReader)[]>> = {
-  line: readers.filter((reader) => isOf(reader, 'line')),
-  record: readers.filter((reader) => isOf(reader, 'record')),
-  progress: readers.filter((reader) => isOf(reader, 'progress')),
-  traceback: [],
-};
 const lines = new LineShapes((line) => traitsIn(line, readersOf.line));
-
-function isOf(reader: FactReader | LineReader, kind: EventKind): boolean {
-  return 'find' in reader ? kind === 'line' : (reader.kinds?.includes(kind) ?? true);
-}
 
 /** Longer messages are no statements of a trainer. */
 const lineMax = 64 * 1024;
@@ -236,17 +162,6 @@ export function readableOf(event: LogEvent, traits: LineTraits | null = null): R
 export function withoutPrefixes(event: LogEvent): LogEvent {
   const message = withoutLauncherPrefixes(event.message, event.rank);
   return message === event.message ? event : { ...event, message };
-}
-
-const readerByOrigin = new WeakMap<Origin, OriginReader | null>();
-
-function readerOf(origin: Origin): OriginReader | null {
-  let known = readerByOrigin.get(origin);
-  if (known === undefined) {
-    known = originReaders.find((reader) => reader.knows(origin)) ?? null;
-    readerByOrigin.set(origin, known);
-  }
-  return known;
 }
 
 const noBodies: readonly FactBody[] = [];

@@ -1,5 +1,5 @@
 /**
- * What a format's reader is. Readers are asked in the order of the list in read-facts.ts; the first one that matches an
+ * What a format's reader is. Readers are asked in the order of the list in readers.ts; the first one that matches an
  * event reads it, and no other is asked. A reader is pure and takes time linear in the event.
  */
 import type { EventKind, LogEvent } from '../core/event.ts';
