@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { takeIn } from '../src/events/take-in.ts';
-import { readFacts } from '../src/train/read-facts.ts';
+import { StreamFacts } from '../src/train/read-facts.ts';
 import { carried, segmentOf } from '../test/events/helpers.ts';
 import { projectRoot } from './agent-process.ts';
 import type { Bench } from './bench.ts';
@@ -137,9 +137,9 @@ function ratioOf(beginning: string, unit: string): number {
 function cpuMs(text: string): number {
   const bytes = Buffer.from(text);
   const before = process.cpuUsage();
-  let memory: Record<string, unknown> = {};
   const { closed } = takeIn(null, carried, segmentOf(0, bytes, { final: true }));
-  for (const event of closed) memory = readFacts(event, memory).context;
+  const stream = new StreamFacts();
+  for (const event of closed) stream.read(event);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Segment } from '../src/core/segment.ts';
 import type { StreamDocument } from '../src/core/stream-document.ts';
 import { takeIn } from '../src/events/take-in.ts';
-import { readFacts } from '../src/train/read-facts.ts';
+import { StreamFacts } from '../src/train/read-facts.ts';
 import { projectRoot } from './agent-process.ts';
 import type { Bench } from './bench.ts';
 import { trainingLines, wordyLines } from './training-lines.ts';
@@ -17,7 +17,7 @@ const fixtures = join(projectRoot, 'test/fixtures/logs');
  * Splitting the same bytes at their line ends, as text, sets the pace of the machine: what parsing costs more than that is ours. Bars
  * stop a change that makes parsing several times slower, whatever the machine.
  */
-const timesPlainSplitMax = 60;
+const timesPlainSplitMax = 50;
 
 /**
  * Bytes to events to points on one core, as the indexer does it. Mixed are real trainers' logs and generated training lines by turns, most
@@ -102,11 +102,9 @@ function readAll(name: string, bytes: Buffer): number {
     const segment = segmentOf(name, start, part, start + part.length === bytes.length);
     const taken = takeIn(document, { lane: 'bulk', partition: 0 }, segment);
     document = taken.document;
-    for (const event of taken.closed) {
-      const read = readFacts(event, context);
-      context = read.context;
-      facts += read.facts.length;
-    }
+    const stream = new StreamFacts(context);
+    for (const event of taken.closed) facts += stream.read(event).length;
+    ({ context } = stream);
   }
   return facts;
 }

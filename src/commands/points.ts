@@ -6,7 +6,7 @@ import { numberToJson } from '../core/fact.ts';
 import type { SeriesPoint } from '../core/series/sources.ts';
 import { standingsOf } from '../core/series/standings.ts';
 import type { Placed, Standing } from '../core/series/standings.ts';
-import { readFacts } from '../train/read-facts.ts';
+import { StreamFacts } from '../train/read-facts.ts';
 import { exitCodes, flag, usageError } from './command.ts';
 import type { Command, CommandArguments, CommandContext } from './command.ts';
 import { eventsOf, filesUnder, readingRules } from './dry-run.ts';
@@ -55,12 +55,10 @@ async function printRead(
   const rules = await readingRules(context);
   const printer = new Printer(context, args, output);
   for (const file of await filesUnder(context, args.positionals, rules)) {
-    let memory: Record<string, unknown> = {};
+    const stream = new StreamFacts({}, rules.own);
     for await (const event of eventsOf(context, file, rules.timeZone)) {
       if (context.signal.aborted) return;
-      const read = readFacts(event, memory, rules.own);
-      memory = read.context;
-      for (const fact of read.facts)
+      for (const fact of stream.read(event))
         if (fact.kind === 'point') await printer.add({ ...fact, path: file.path });
     }
   }

@@ -32,7 +32,8 @@ export function streamId(identity: {
 export function eventId(stream: string, eventStart: number, part: number): string {
   // What digest() does, in one text at once: it is made of every line.
   const start = String(eventStart);
-  return shortHash(`${stream.length}:${stream},${start.length}:${start},${prefixed(part)}`);
+  const end = part === 0 ? '1:0' : prefixed(part);
+  return shortHash(`${stream.length}:${stream},${start.length}:${start},${end}`);
 }
 
 /** The `_id` of a row of a rewritten file: hash(source id, run, path, what is in it, its number among equals, part). */

@@ -39,6 +39,20 @@ export function readLauncherPrefix(text: string): LauncherPrefix {
 
 const noPrefix: LauncherPrefix = { rank: null, length: 0, source: null };
 
+const stamp = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2}) /;
+const pythonStart = 'Traceback (most recent call last):';
+
+/** How long the time is that `kubectl logs --timestamps`, `docker logs -t` and others put before every line; 0: there is none. */
+export function stampLength(text: string): number {
+  return text.charCodeAt(10) === 84 ? (stamp.exec(text)?.[0].length ?? 0) : 0;
+}
+
+/** The traceback begins behind a time that was put before every line. */
+export function isStampedTraceback(text: string): boolean {
+  const length = stampLength(text);
+  return length > 0 && text.startsWith(pythonStart, length);
+}
+
 const label = /^ {0,6}(\d{1,6}):(?: |$)/;
 
 /** The number before a line that `srun --label` may have put there. */
@@ -49,8 +63,20 @@ export function readTaskLabel(text: string): LauncherPrefix | null {
   return found === null ? null : { rank: Number(found[1]), length: found[0].length, source: null };
 }
 
-/** The text with no line that has the prefix of a launcher, or the label of the task `rank`, if its first line has one. */
+/**
+ * The text with no line that has the prefix of a launcher, or the label of the task `rank`, if its first line has one; and of a traceback with none
+ * that has a time before it.
+ */
 export function withoutLauncherPrefixes(text: string, rank: number | null): string {
+  const bare = withoutPrefixes(text, rank);
+  if (!isStampedTraceback(bare)) return bare;
+  return bare
+    .split('\n')
+    .map((line) => line.slice(stampLength(line)))
+    .join('\n');
+}
+
+function withoutPrefixes(text: string, rank: number | null): string {
   const first = text.charCodeAt(0);
   const mayHave =
     first === 91 || first === 40 || (rank !== null && (first === 32 || (first > 47 && first < 58)));

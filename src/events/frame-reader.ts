@@ -8,7 +8,12 @@
  *
  * A frame that ends in `\r` may be drawn over by the next one of the same line (`frameOpen`); then the last one counts.
  */
-import { readLauncherPrefix, readTaskLabel } from '../core/launcher-prefix.ts';
+import {
+  isStampedTraceback,
+  readLauncherPrefix,
+  readTaskLabel,
+  stampLength,
+} from '../core/launcher-prefix.ts';
 import type { LauncherPrefix } from '../core/launcher-prefix.ts';
 import type { CutState } from './cut-state.ts';
 import type { EventBuilder } from './event-builder.ts';
@@ -121,6 +126,7 @@ export class FrameReader {
       event.group.blank = true;
       return;
     }
+    if (!frameOpen && stampLength(text) > 0 && this.#takeStamped(start, end, text, prefix)) return;
     const head = bare ? noHead : readHead(text, observedAt(marks, start), this.#source.offset);
     const line = { text, head, rank: prefix.rank, source: prefix.source };
     if (event !== null && frameOpen && event.group.mode !== 'bar' && head.time === null) {
@@ -139,6 +145,27 @@ export class FrameReader {
     }
     this.#events.close();
     this.#events.start(start, end, line, false);
+  }
+
+  /** A line of a traceback, with a time before each of its lines. False: it is none. */
+  #takeStamped(start: number, end: number, text: string, { rank, source }: LauncherPrefix): boolean {
+    const line = { text: text.slice(stampLength(text)), head: noHead, rank, source };
+    const event = this.#events.current;
+    if (event?.group.stamped === true) {
+      if (isBlank(line.text)) event.group.blank = true;
+      if (isBlank(line.text) || joins(event.group, line, 0)) {
+        this.#events.extend(end);
+        return true;
+      }
+    }
+    if (!isStampedTraceback(text)) return false;
+    const { time } = readHead(text, observedAt(this.#state.marks, start), this.#source.offset);
+    this.#events.close();
+    this.#events.start(start, end, line, false);
+    if (this.#events.current === null) return true;
+    this.#events.current.group.stamped = true;
+    this.#events.current.time = time;
+    return true;
   }
 
   #prefixOf(shown: string): LauncherPrefix {

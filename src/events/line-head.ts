@@ -57,8 +57,6 @@ const headMax = 200;
 const timeLead = /^(?:[ \t[(<]{0,8}|\[[\w. -]{1,24}\] {0,4}\[?|[A-Z]{4,8}[: \t-]{1,3}\[?)(?=\d{4}[-/]\d)/;
 const glogHead = /^\[?([IWEFDV])(\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.(\d{1,9})\b/;
 const abslEarly = /^\[?([IWEF])0000 00:00:(\d{9,10}\.\d{1,9})\b/;
-const levelInHead =
-  /(?:^|[\s|[\](<:,-])(TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL)(?=[\s|\]):>,-]|$)/;
 const lowLevelInHead = /[[|<] {0,2}(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal) {0,8}[\]|>]/;
 const tensorflowLevel = /^: ([IWEF]) /;
 const levelAtStart =
@@ -116,13 +114,45 @@ function leadOf(head: string): string | null {
 }
 
 function readAfterTime(head: string, lead: string, found: { ms: number; end: number }): LineHead {
-  const before = lead === '' ? null : levelInHead.exec(lead);
   const rest = head.slice(found.end, found.end + 120);
-  const word = before ?? levelInHead.exec(rest) ?? lowLevelInHead.exec(rest);
-  const letter = word === null ? tensorflowLevel.exec(rest)?.[1] : undefined;
-  const level =
-    word !== null ? levelOf(word[1]) : letter === undefined ? null : (levelLetters[letter] ?? null);
+  const word = levelWordIn(lead) ?? levelWordIn(rest) ?? lowLevelInHead.exec(rest)?.[1];
+  const letter = word === undefined ? tensorflowLevel.exec(rest)?.[1] : undefined;
+  const level = letter === undefined ? levelOf(word) : (levelLetters[letter] ?? null);
   return { time: found.ms, level, logger: loggerIn(rest) };
+}
+
+const headLevels: ReadonlySet<string> = new Set(
+  'TRACE DEBUG INFO NOTICE SUCCESS WARN WARNING ERROR SEVERE CRITICAL FATAL'.split(' '),
+);
+const beforeLevel = marksOf(' \t\n\v\f\r\u00a0|[](<:,-');
+const behindLevel = marksOf(' \t\n\v\f\r\u00a0|]):>,-');
+
+function marksOf(characters: string): Uint8Array {
+  const marks = new Uint8Array(256);
+  for (const character of characters) marks[character.charCodeAt(0)] = 1;
+  return marks;
+}
+
+/** The first level that stands by itself in a head. By hand, as the time is: every line that has one is looked at. */
+function levelWordIn(text: string): string | undefined {
+  for (let start = 0; start < text.length; start += 1) {
+    if (!isUpperCase(text.charCodeAt(start))) continue;
+    let end = start + 1;
+    while (isUpperCase(text.charCodeAt(end))) end += 1;
+    const isApart =
+      (start === 0 || beforeLevel[text.charCodeAt(start - 1)] === 1) &&
+      (end === text.length || behindLevel[text.charCodeAt(end)] === 1);
+    if (isApart && end - start >= 4) {
+      const word = text.slice(start, end);
+      if (headLevels.has(word)) return word;
+    }
+    start = end;
+  }
+  return undefined;
+}
+
+function isUpperCase(code: number): boolean {
+  return code >= 65 && code <= 90;
 }
 
 /** Behind the time: Python's usual layouts, hydra, loguru, MLflow. What a number follows is a statement, not a logger. */
@@ -132,7 +162,7 @@ const loggerLog4j = /\[[\w.-]{0,40}:([\w.$]{1,80})@\d+\]/;
 
 function loggerIn(rest: string): string | null {
   const found = loggerAfterTime.exec(rest);
-  if (found !== null) return found.slice(1).find((name) => name !== undefined) ?? null;
+  if (found !== null) return found[1] ?? found[2] ?? found[3] ?? found[4] ?? found[5] ?? null;
   return rest.includes('@') ? (loggerLog4j.exec(rest)?.[1] ?? null) : null;
 }
 

@@ -8,9 +8,9 @@ import type { FactBody } from '../core/fact.ts';
 import { canonicalName } from './canonical.ts';
 import { namesMeasure } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { printedPoint } from './reader.ts';
+import { linesBelow, printedPoint } from './reader.ts';
 import type { FactReader, TrainContext } from './reader.ts';
-import { pointsOf } from './separated-statements.ts';
+import { pointsOf } from './stated.ts';
 
 const lineMax = 1024;
 const rowsMax = 512;
@@ -21,10 +21,11 @@ const ray = /^Trial \S{1,100} result$/;
 export const boxTableReader: FactReader = {
   format: 'Lightning, Ray Tune',
   kinds: ['line'],
-  matches: ({ line }) => line.length <= lineMax && drawn.test(line),
+  mayMatchLine: ({ line }) => isDrawn(line),
+  matches: ({ line }) => isDrawn(line),
   read({ event, line }, context) {
     const first = line.charAt(0);
-    if (first === '─') return readPlain(event.message.slice(line.length + 1), context);
+    if (first === '─') return readPlain(linesBelow(event), context);
     if ('╭┌┏'.includes(first)) context.box = { kind: '', rows: [] };
     else if ('╰└┗'.includes(first)) return endBox(context);
     else if ('│┃'.includes(first) && context.box !== undefined)
@@ -34,6 +35,10 @@ export const boxTableReader: FactReader = {
 };
 
 const drawn = /^[─╭┌┏│┃╰└┗]/;
+
+function isDrawn(line: string): boolean {
+  return line.length <= lineMax && drawn.test(line);
+}
 
 function takeRow(text: string, { kind, rows }: Box, context: TrainContext): void {
   if (lightning.test(text)) context.box = { kind: 'lightning', rows };

@@ -51,6 +51,7 @@ const namesOf = {
     'learningrate',
     'current_lr',
     'optim0_lr0',
+    'lr_0',
     'actor_lr',
   ],
   grad_norm: [
@@ -140,7 +141,7 @@ interface NameKind {
 }
 
 const kindOf = remembered((name): NameKind => {
-  const isStep = stepNames.has(name.toLowerCase());
+  const isStep = stepNames.has(name.toLowerCase().replaceAll(' ', '_'));
   const isMetric =
     name.length > 0 && name.length <= 256 && !isStep && (!nonMetrics.test(name) || totalLoss.test(name));
   return { canonical: findCanonical(name), isStep, isMetric };

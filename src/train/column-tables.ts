@@ -2,7 +2,8 @@
  * Tables whose header names metrics and whose first column counts: Ultralytics (`Epoch  GPU_mem  box_loss …`, utils/torch trainer's progress
  * string; a row is a bar, whose last state counts) and YOLOv5 before it (`Epoch   gpu_mem       box       obj       cls`), skorch
  * (`epoch    train_loss    valid_acc     dur`), fastai, scikit-learn's gradient boosting (`Iter       Train Loss      OOB Improve   Remaining Time`),
- * spaCy (`E    #       LOSS TOK2VEC  ENTS_F  SCORE`, training/loggers.py; `#` is the step). Columns are told apart by two spaces or more. The
+ * spaCy (`E    #       LOSS TOK2VEC  ENTS_F  SCORE`, training/loggers.py; `#` is the step). Columns are told apart by two spaces or more, or by a tab
+ * (Hugging Face's notebooks, `Step\tTraining Loss\tValidation Loss`; CatBoost's learn_error.tsv). The
  * validation rows of Ultralytics (`all  64  200  0.612 …`) are points of the epoch before them.
  */
 import type { FactBody } from '../core/fact.ts';
@@ -18,7 +19,7 @@ const columnsMax = 64;
 const rowsMax = 4096;
 const headMax = 4096;
 const startsRow =
-  /^ {0,24}(?:(?:epoch|iter|iteration|round|step) {2,24}[a-z]|E {2,8}# {2,24}[A-Z]|\d{1,9}(?:\/\d{1,9})? {2,24}[\d.+-]|Class {2}|all {2,24}\d|-{3,24}(?: {2,4}-{3,24}){1,48} *$)/i;
+  /^ {0,24}(?:(?:epoch|iter|iteration|round|step)(?: {2,24}|\t)[a-z]|E {2,8}# {2,24}[A-Z]|\d{1,9}(?:\/\d{1,9})?(?: {2,24}|\t)[\d.+-]|Class {2}|all {2,24}\d|-{3,24}(?: {2,4}-{3,24}){1,48} *$)/i;
 const headerBehind = /\n {0,24}(?:epoch|iter|iteration|round) {2,24}[a-z]/i;
 const barBehind = /: {1,4}\d{1,3}%\|.*$/;
 const counter = /^(?:epoch|iter|iteration|step|round|E)$/i;
@@ -31,6 +32,7 @@ const allRow = /^\s{0,40}all {1,24}\d{1,12} {1,24}\d{1,12} {1,24}([\d. ena-]{1,2
 export const columnTableReader: FactReader = {
   format: 'columns',
   kinds: ['line', 'progress'],
+  mayMatchLine: ({ line }) => startsRow.test(line),
   matches: ({ event, line }) =>
     (event.kind === 'line' && (startsRow.test(line) || hasHeaderBehind(event.message, line))) ||
     (event.kind === 'progress' && startsRow.test(line)),
@@ -57,7 +59,7 @@ function readRow(row: string, context: TrainContext): FactBody[] {
   const all = allRow.exec(line)?.[1];
   if (all !== undefined && context.classes !== undefined)
     return cellsOf(context.classes, all.trim().split(/ +/, columnsMax), context.row ?? null);
-  const cells = line.trim().split(/ {2,}/, columnsMax);
+  const cells = line.trim().split(/ {2,}|\t/, columnsMax);
   const [first = ''] = cells;
   if (counter.test(first)) {
     const isMetric = allMetrics.test(line.trim()) ? (name: string) => !noMetrics.test(name) : namesMetric;

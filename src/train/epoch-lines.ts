@@ -2,113 +2,124 @@
  * Lines that count iterations within epochs: MMEngine `Epoch(train)  [1][ 50/100]  lr: 1.0e-02  loss: 2.3` and `Iter(train) [  500/20000]`
  * (hooks/logger_hook.py), OpenMMLab's older `Epoch [1][50/7330]\tlr: …, loss: …`, PaddlePaddle `[Train][Epoch 1/20][Iter: 10/100]lr: …, loss: …`,
  * torchvision `Epoch: [0]  [ 10/100]  loss: …`, `Epoch [1/5], Step [100/600], Loss: 0.6` of many tutorials, MindFormers
- * `{ Epoch:[  1/  2], step:[   10/ 1000], loss: 10.5, … }` (core/callback/callback.py); and those that do not tell how many there are in an epoch:
- * `Epoch 1, batch 50, loss: …`, MXNet's `Epoch[0] Batch [0-50]\tSpeed: 1234.50 samples/sec\taccuracy=0.12` (callback.py, Speedometer).
+ * `{ Epoch:[  1/  2], step:[   10/ 1000], loss: 10.5, … }` (core/callback/callback.py), PyTorch's word language model `| epoch   1 |   200/ 2928
+ * batches | lr 5.00 | loss  8.12` and DCGAN `[0/25][100/1583]\tLoss_D: 0.5`; and those that do not tell how many there are in an epoch:
+ * `Epoch 1, batch 50, loss: …`, MXNet's `Epoch[0] Batch [0-50]\tSpeed: 1234.50 samples/sec\taccuracy=0.12` (callback.py, Speedometer), WeNet's `TRAIN Batch 0/100 loss 50.1 loss_ctc 60.1 lr
+ * 0.00001` (epoch and batch).
  *
  * A point's step counts on over the epochs, which are counted from 0 where an epoch 0 was seen. Where iterations do so themselves, they are
  * left as they are: in the second epoch they go on behind those of the first. What an evaluation states has no step.
  */
-import { canonicalName, isMetricName } from './canonical.ts';
-import { namesMeasure, namesMetric } from './metric-words.ts';
-import type { FactReader, TrainContext } from './reader.ts';
-import { pointsOf, separatedIn, withOthersIn } from './separated-statements.ts';
-import { statesSettings, stepOf } from './statements.ts';
+import { isMetricName } from './canonical.ts';
+import { isWithinRun } from './line-shapes.ts';
+import { namesMetric } from './metric-words.ts';
+import type { LineReader, TrainContext } from './reader.ts';
+import { statedIn } from './separated-statements.ts';
+import { named, nothingAlone, placeOf } from './stated.ts';
+import type { Finding, Place, Statement } from './stated.ts';
+import { stepIn } from './statements.ts';
 
 const lineMax = 4096;
 const headMax = 320;
-const place =
-  /\b(?:(?:Epoch|Train)(?:\((\w{1,16})\))?:?[ \t]{0,4}\[?[ \t]{0,8}(\d{1,9})(?:[ \t]?\/[ \t]{0,8}(\d{1,9}))?\]?[\s,|:;-]{0,6}(\[?(?:iter(?:ation)?|step|batch)[: \t]{1,4}|\[)|Iter(?:\((\w{1,16})\))[: \t]{0,4})\[?[ \t]{0,12}(\d{1,12})[ \t]?\/[ \t]{0,12}(\d{1,12})\]?/i;
+const places: readonly RegExp[] = [
+  /\b(?:(?:Epoch|Train)(?:\((?<mode>\w{1,16})\))?:?[ \t]{0,4}\[?[ \t]{0,8}(?<epoch>\d{1,9})(?:[ \t]?\/[ \t]{0,8}(?<epochs>\d{1,9}))?\]?[\s,|:;-]{0,6}(?<counter>\[?(?:iter(?:ation)?|step|batch)[: \t]{1,4}|\[)|Iter(?:\((?<iterMode>\w{1,16})\))[: \t]{0,4})\[?[ \t]{0,12}(?<done>\d{1,12})[ \t]?\/[ \t]{0,12}(?<total>\d{1,12})\]?/di,
+  /\bepoch {1,8}(?<epoch>\d{1,9}) (?<counter>\|) {1,8}(?<done>\d{1,12})\/ {0,8}(?<total>\d{1,12}) batches\b/d,
+  /^\[(?<epoch>\d{1,9})\/(?<epochs>\d{1,9})\] ?(?<counter>\[)(?<done>\d{1,12})\/(?<total>\d{1,12})\](?=[\t ])/d,
+];
 const batch =
-  /\bEpoch:?[ \t]{0,4}\[?(\d{1,9})(?:\/\d{1,9})?\]?[\s,|:;-]{0,6}Batch[: \t]{0,4}\[?(?:\d{1,9}-)?(\d{1,9})\]?(?=[\s,:|;-]|$)/i;
+  /\bEpoch:?[ \t]{0,4}\[?(\d{1,9})(?:\/\d{1,9})?\]?[\s,|:;-]{0,6}Batch[: \t]{0,4}\[?(?:\d{1,9}-)?(\d{1,9})\]?(?=[\s,:|;-]|$)|\bTRAIN Batch (\d{1,9})\/(\d{1,9})(?= loss )/di;
 const evaluation = /\[(?:eval|val|valid|test)\]|^(?:val|eval|test)/i;
 
-export const epochLineReader: FactReader = {
+export const epochLineReader: LineReader = {
   format: 'MMEngine, PaddlePaddle, torchvision',
-  kinds: ['line'],
-  matches: ({ line }) => line.length <= lineMax && line.includes('/') && place.test(line.slice(0, headMax)),
-  read({ line }, context) {
-    const found = place.exec(line.slice(0, headMax));
-    if (found === null) return [];
-    const [whole, mode, epoch, epochs, counter, iterMode, done, total] = found;
-    const isEvaluation =
-      evaluation.test(mode ?? iterMode ?? '') || evaluation.test(line.slice(0, found.index));
-    const named = metricsIn(line.slice(found.index + whole.length));
-    if (!named.some(([name]) => namesMetric(name))) return [];
-    if (isEvaluation) return pointsOf(named, null, true);
-    const epochPlace = { epoch, epochs, mayGoOn: counter !== '[' };
-    return pointsOf(named, stepAt(context, epochPlace, Number(done), Number(total)), false);
+  find: ({ line, namesRound }) =>
+    namesRound && line.length <= lineMax && line.includes('/') ? findIterations(line) : null,
+  stepOf([first, done, total, epochs], _, context) {
+    if (done === undefined || total === undefined) return first ?? null;
+    return stepAt(context, { epoch: first ?? 0, done, total, epochs });
   },
 };
-
-export const epochBatchReader: FactReader = {
-  format: 'MXNet',
-  kinds: ['line'],
-  matches: ({ line }) => line.length <= lineMax && /batch/i.test(line) && batch.test(line.slice(0, headMax)),
-  read({ line }) {
-    const found = batch.exec(line.slice(0, headMax));
-    if (found === null || stepOf(line) !== null) return null;
-    const named = metricsIn(line.slice(found.index + found[0].length));
-    return named.some(([name]) => namesMetric(name)) ? pointsOf(named, Number(found[2]), false) : null;
-  },
-};
-
-function metricsIn(rest: string): [name: string, text: string][] {
-  const named = withOthersIn(rest, separatedIn(rest));
-  return [...named].filter(([name]) => isMetricName(name) && !timing.test(name));
-}
 
 /**
- * Lines that name an epoch and no step: `Epoch 3: train_loss=0.5 val_loss=0.6`, `epoch 1: perplexity: 12.3 eval_loss: 2.51` (accelerate's
- * examples), `[Epoch 7/10] loss: 0.29`, `====> Epoch: 12 Average loss: 106.1` (PyTorch's examples), `Epoch[0] Train-accuracy=0.51` (MXNet),
- * `epoch: 1, lr: 1.00e-03 - train loss: 2.34 - valid loss: 1.91, valid PER: 45.1` (SpeechBrain's train_log.txt). The epoch is the step, as in a
- * table with a row an epoch, where the stream counts no iterations.
+ * Its counts: epoch, iterations done, all of them; and, unless iterations stand in brackets behind those of the epoch and so never go on, how
+ * many epochs there are, a place without a number where that is not told. Without an epoch iterations alone; none of an evaluation.
  */
-export const epochSummaryReader: FactReader = {
-  format: 'epoch summaries',
-  kinds: ['line'],
-  matches: ({ line }) =>
-    line.length <= lineMax &&
-    /epoch/i.test(line) &&
-    summary.test(line.slice(0, headMax)) &&
-    !/step|iter/i.test(line),
-  read({ line }, context) {
-    const found = summary.exec(line.slice(0, headMax));
-    if (found === null || statesSettings(line)) return [];
-    const rest = line.slice(found.index + found[0].length);
-    const named = withOthersIn(rest, separatedIn(rest));
-    if (![...named.keys()].some((name) => canonicalName(name) !== null || namesMeasure(name))) return [];
-    return pointsOf(named, epochStep(found[1] ?? '', context), false);
-  },
+function findIterations(line: string): Finding | null {
+  const found = placeIn(line);
+  if (found === null) return null;
+  const { mode, counter, iterMode } = found.groups ?? {};
+  const isEvaluation = evaluation.test(mode ?? iterMode ?? '') || evaluation.test(line.slice(0, found.index));
+  const from = found.index + found[0].length;
+  const metrics = metricsIn(line, from);
+  const isOfLineAlone = isWithinRun(line, from);
+  if (!metrics.some(({ name }) => namesMetric(name))) return isOfLineAlone ? nothingAlone : null;
+  return {
+    counts: isEvaluation ? [] : countsOf(found, counter !== '['),
+    statements: metrics.map((statement) => named(statement, isEvaluation)),
+    isOfLineAlone,
+  };
+}
+
+function placeIn(line: string): RegExpExecArray | null {
+  const head = line.slice(0, headMax);
+  for (const place of places) {
+    const found = place.exec(head);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function countsOf(found: RegExpExecArray, mayGoOn: boolean): Place[] {
+  const [epoch, epochs, done, total] = ['epoch', 'epochs', 'done', 'total'].map((group) =>
+    placeOf(found, group),
+  );
+  if (!done || !total) return [];
+  if (!epoch) return [done];
+  return [epoch, done, total, ...(mayGoOn ? [epochs ?? noNumber] : [])];
+}
+
+const noNumber: Place = { at: 0, end: 0 };
+
+export const epochBatchReader: LineReader = {
+  format: 'MXNet',
+  find: ({ line, namesRound }) =>
+    namesRound && line.length <= lineMax && /batch/i.test(line) ? findBatch(line) : null,
 };
 
-const summary =
-  /(?:^|[-\]|:>] ?|\[|,\d{3} )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?:[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/i;
+function findBatch(line: string): Finding | null {
+  const found = batch.exec(line.slice(0, headMax));
+  const step = found === null ? null : (placeOf(found, 2) ?? placeOf(found, 4));
+  if (found === null || step === null || stepIn(line) !== null) return null;
+  const from = found.index + found[0].length;
+  const metrics = metricsIn(line, from);
+  const isOfLineAlone = isWithinRun(line, from);
+  if (!metrics.some(({ name }) => namesMetric(name))) return isOfLineAlone ? nothingAlone : null;
+  return { counts: [step], statements: metrics.map((statement) => named(statement, false)), isOfLineAlone };
+}
 
-/** The step of what is told of a whole epoch: null where the stream counts iterations. */
-export function epochStep(epoch: string, { epochs }: TrainContext): number | null {
-  return epochs === undefined ? Number(epoch) : null;
+/** The metrics that what stands behind the place states; timings are none. */
+export function metricsIn(line: string, from: number): Statement[] {
+  return [...statedIn(line, from).values()].filter(({ name }) => isMetricName(name) && !timing.test(name));
 }
 
 const timing = /^(?:(?:last_)?(?:data_)?time|data|mem|speed|\w{1,24}_cost)$/i;
 
 interface EpochPlace {
-  epoch: string | undefined;
-  epochs: string | undefined;
-  /** Iterations that stand in brackets behind those of the epoch never go on. */
-  mayGoOn: boolean;
+  epoch: number;
+  done: number;
+  total: number;
+  /** NaN: not told; absent: iterations never go on. */
+  epochs: number | undefined;
 }
 
-/** Null where iterations were not seen before in an epoch that is not the first. */
-function stepAt(context: TrainContext, place: EpochPlace, done: number, total: number): number | null {
-  if (place.epoch === undefined) return done;
-  const number = Number(place.epoch);
+function stepAt(context: TrainContext, { epoch, done, total, epochs }: EpochPlace): number {
   const before = context.epochs;
-  const first = number === 0 || before?.first === 0 ? 0 : 1;
-  let goesOn = place.mayGoOn ? (before?.goesOn ?? null) : false;
-  if (before !== undefined && number > before.epoch) {
-    const soFar = (number - first) * (total / Number(place.epochs ?? Infinity));
+  const first = epoch === 0 || before?.first === 0 ? 0 : 1;
+  let goesOn = epochs === undefined ? false : (before?.goesOn ?? null);
+  if (before !== undefined && epoch > before.epoch) {
+    const soFar = epochs === undefined || Number.isNaN(epochs) ? 0 : (epoch - first) * (total / epochs);
     goesOn ??= done > before.done && before.total === total && before.done < total && done > soFar;
   }
-  context.epochs = { first, epoch: number, done, total, goesOn };
-  return goesOn === true ? done : (number - first) * total + done;
+  context.epochs = { first, epoch, done, total, goesOn };
+  return goesOn === true ? done : (epoch - first) * total + done;
 }

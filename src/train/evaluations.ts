@@ -6,15 +6,17 @@
  * `Validation perplexity: 12.3`, llm.c `val loss 10.009`, Flair `DEV : loss 0.31 - f1-score (micro avg)  0.81`. What follows the word must be
  * statements of metrics, and nothing else that is worded.
  */
+import type { FactBody } from '../core/fact.ts';
 import { namesMeasure } from './metric-words.ts';
-import type { FactReader } from './reader.ts';
-import { pointsOf, separatedIn, withOthersIn } from './separated-statements.ts';
-import { statesSettings, stepOf } from './statements.ts';
+import type { FactReader, ReadableLine } from './reader.ts';
+import { separatedIn, statedIn } from './separated-statements.ts';
+import { named, pointsAt } from './stated.ts';
+import { statesSettings, stepIn } from './statements.ts';
 
 const lineMax = 1024;
 const linesMax = 3;
 const start =
-  /(?:^ ?|[\]:>|-] {1,8}|,\d{3} |INFO\]?[ \t:]{1,8})(?:\* {1,8}(?=acc@1)|\[eval\] |(?:test|val(?:id(?:ation)?)?|eval(?:uation)?|dev)(?=[ \t:_,]|$)(?: (?:set|error|results)\b)?(?:[ \t]{0,4}[:,-] (?:Epoch: ?\d{1,9}(?= ))?)?|cur metric, )/i;
+  /(?:^ ?|[\]:>|-] {1,8}|,\d{3} |INFO\]?[ \t:]{1,8})(?:\* {1,8}(?=acc@1)|End of training \| (?=test)|\[eval\] |(?:test|val(?:id(?:ation)?)?|eval(?:uation)?|dev)(?=[ \t:_,]|$)(?: (?:set|error|results)\b)?(?:[ \t]{0,4}[:,-] (?:Epoch: ?\d{1,9}(?= ))?)?|cur metric, )/i;
 const startMax = 160;
 /** It is still going on. */
 const batchOf = /^[ \t]{0,4}\[[ \t]{0,8}\d{1,9}\/[ \t]{0,8}\d{1,9}\]|^ \(\w{1,16}\): \[/;
@@ -24,26 +26,39 @@ const pairs = /([A-Za-z]+@\d{1,4}) {1,4}(\d[\d.]{0,20})(?=\s|$)/g;
 export const evaluationReader: FactReader = {
   format: 'evaluations',
   kinds: ['line'],
-  matches: ({ event, line }) =>
-    event.message.length <= lineMax && hasWord.test(line) && start.test(line.slice(0, startMax)),
+  mayMatchLine: begins,
+  matches: (readable) => readable.event.message.length <= lineMax && begins(readable),
   read({ event, line }) {
     const found = start.exec(line.slice(0, startMax));
-    if (found === null || statesSettings(line) || stepOf(line) !== null) return null;
+    if (found === null || statesSettings(line) || stepIn(line) !== null) return null;
+    if (separatedIn(line.slice(0, found.index)).size > 0) return null;
     if (batchOf.test(line.slice(found.index + found[0].length))) return [];
     const lines = event.message.split('\n', linesMax + 1);
     if (lines.length > linesMax) return null;
     const at = found.index + found[0].length - (/[a-z]$/i.test(found[0]) ? lastWord(found[0]) : 0);
-    const named = metricsIn(line.slice(at).trim());
-    if (named.length > 0 || lines.length === 1) return named.length > 0 ? pointsOf(named, null, true) : null;
-    return pointsOf(metricsIn(lines.slice(1).join(', ').trim()), null, true);
+    const facts = readMetrics(line.slice(at).trim());
+    if (lines.length === 1) return facts.length > 0 ? facts : null;
+    return facts.length > 0 ? facts : readMetrics(lines.slice(1).join(', ').trim());
   },
 };
 
-function metricsIn(text: string): [name: string, text: string][] {
-  const named = withOthersIn(text, separatedIn(text));
-  if ([...named.keys()].some((name) => setting.test(name))) return [];
-  for (const [, name = '', value = ''] of text.matchAll(pairs)) named.set(name, value);
-  return [...named.keys()].some(namesMeasure) ? [...named] : [];
+function readMetrics(text: string): FactBody[] {
+  const stated = statedIn(text);
+  if ([...stated.keys()].some((name) => setting.test(name))) return [];
+  for (const { index, 0: whole, 1: name = '', 2: value = '' } of text.matchAll(pairs)) {
+    const end = index + whole.length;
+    stated.set(name, { name, nameAt: index, at: end - value.length, end });
+  }
+  if (![...stated.keys()].some(namesMeasure)) return [];
+  return pointsAt(
+    text,
+    null,
+    [...stated.values()].map((statement) => named(statement, true)),
+  );
+}
+
+function begins({ line, namesRound }: ReadableLine): boolean {
+  return namesRound && line.length <= lineMax && hasWord.test(line) && start.test(line.slice(0, startMax));
 }
 
 const hasWord = /test|val|dev|acc@1|cur metric/i;

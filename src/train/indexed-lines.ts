@@ -7,42 +7,51 @@
 import { isMetricName } from './canonical.ts';
 import { namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { printedPoint } from './reader.ts';
-import type { FactReader } from './reader.ts';
+import type { LineReader } from './reader.ts';
+import { named, nothingStated, piecesOf, placeOf } from './stated.ts';
+import type { Finding, NamedStatement } from './stated.ts';
 
 const lineMax = 4096;
 const index =
-  /(?:^|\] |\] - | - )\[(?:\d{1,6}, {1,8})?(\d{1,12})\](?: Collection=\S{1,64})?(?:\t| {1,4})(?=[A-Za-z])/;
+  /(?:^|\] |\] - | - )\[(?:\d{1,6}, {1,8})?(\d{1,12})\](?: Collection=\S{1,64})?(?:\t| {1,4})(?=[A-Za-z])/d;
 const indexBehind =
-  /^((?:[A-Za-z]{1,24} )?loss): {1,4}([^\s[]{1,40}) {1,4}\[ {0,12}(\d{1,12})\/ {0,4}\d{1,12}\]$/;
+  /^((?:[A-Za-z]{1,24} )?loss): {1,4}([^\s[]{1,40}) {1,4}\[ {0,12}(\d{1,12})\/ {0,4}\d{1,12}\]$/d;
 const statement =
   /^([A-Za-z][\w./@'-]{0,80}(?: [A-Za-z][\w./@-]{0,60}){0,2}) ?[:=] ?(\S{1,40}(?: \+ \S{1,24})?)$/;
 
-export const indexedLineReader: FactReader = {
+const separator = /\t|, /g;
+const headMax = 256;
+
+export const indexedLineReader: LineReader = {
   format: 'XGBoost, LightGBM, clu',
-  kinds: ['line'],
-  matches: ({ line }) =>
-    line.includes(']') &&
-    line.length <= lineMax &&
-    (index.test(line.slice(0, 256)) || indexBehind.test(line)),
-  read({ line }) {
-    const [, lossName, lossText = '', samples] = indexBehind.exec(line) ?? [];
-    const loss = readNumber(lossText);
-    if (lossName !== undefined && loss !== null)
-      return [printedPoint(Number(samples), lossName, loss, lossText)];
-    const found = index.exec(line.slice(0, 256));
-    if (found === null) return [];
-    const named: [name: string, value: number, text: string][] = [];
-    for (const piece of line.slice(found.index + found[0].length).split(/\t|, /, 256)) {
-      const [, name = '', text = ''] = statement.exec(piece.trim()) ?? [];
-      // LightGBM and XGBoost add the spread over folds: `0.6 + 0.01`, `0.6+0.01`.
-      const mean = text.replace(/ ?(?<!e)[+±].{0,24}$/, '');
-      const value = readNumber(mean);
-      if (value === null) return [];
-      if (isMetricName(name)) named.push([name, value, mean]);
-    }
-    const isKnown = line.includes('logging_writer') || named.some(([name]) => name.includes("'s "));
-    if (!isKnown && !named.some(([name]) => namesMetric(name))) return [];
-    return named.map((statement) => printedPoint(Number(found[1]), ...statement));
-  },
+  find: ({ line }) =>
+    line.includes(']') && line.length <= lineMax ? (findBefore(line) ?? findIndexed(line)) : null,
 };
+
+/** The loss that stands before its index. */
+function findBefore(line: string): Finding | null {
+  const found = line.endsWith(']') && line.includes('loss: ') ? indexBehind.exec(line) : null;
+  const [name, loss, samples] = found === null ? [] : [1, 2, 3].map((group) => placeOf(found, group));
+  if (!name || !loss || !samples || readNumber(line.slice(loss.at, loss.end)) === null) return null;
+  const statement = { name: line.slice(name.at, name.end), nameAt: name.at, ...loss };
+  return { counts: [samples], statements: [named(statement, false)] };
+}
+
+function findIndexed(line: string): Finding | null {
+  const found = index.exec(line.slice(0, headMax));
+  const step = found === null ? null : placeOf(found, 1);
+  if (found === null || step === null) return null;
+  const statements: NamedStatement[] = [];
+  for (const { at, end } of piecesOf(line, found.index + found[0].length, separator, 256)) {
+    const [, name = '', text = ''] = statement.exec(line.slice(at, end)) ?? [];
+    // LightGBM and XGBoost add the spread over folds: `0.6 + 0.01`, `0.6+0.01`.
+    const mean = text.replace(/ ?(?<!e)[+±].{0,24}$/, '');
+    if (readNumber(mean) === null) return nothingStated;
+    const valueAt = end - text.length;
+    if (isMetricName(name))
+      statements.push(named({ name, nameAt: at, at: valueAt, end: valueAt + mean.length }, false));
+  }
+  const isKnown = line.includes('logging_writer') || statements.some(({ name }) => name.includes("'s "));
+  if (!isKnown && !statements.some(({ name }) => namesMetric(name))) return nothingStated;
+  return { counts: [step], statements };
+}

@@ -22,7 +22,8 @@ const metricsMax = 256;
 export const kerasReader: FactReader = {
   format: 'Keras',
   kinds: ['progress', 'line'],
-  matches: ({ line }) => epochLine.test(line) || bar.test(line),
+  mayMatchLine: ({ line }) => isOfKeras(line),
+  matches: ({ line }) => isOfKeras(line),
   read({ line }, context) {
     const epoch = epochLine.exec(line)?.[1];
     if (epoch === undefined) return readBar(line.slice(0, lineMax), context);
@@ -30,6 +31,10 @@ export const kerasReader: FactReader = {
     return [];
   },
 };
+
+function isOfKeras(line: string): boolean {
+  return epochLine.test(line) || bar.test(line);
+}
 
 function readBar(line: string, context: TrainContext): FactBody[] {
   const [, done, total] = bar.exec(line) ?? [];

@@ -6,13 +6,13 @@
  * epoch. The epoch is the step where nothing else is, and the stream counts no iterations.
  */
 import { isMetricName } from './canonical.ts';
-import { epochStep } from './epoch-lines.ts';
+import { epochStep } from './epoch-summaries.ts';
 import { namesMeasure } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { dictText, readPairs, stepIn } from './printed-dict.ts';
+import { dictText, readPairs, stepAmong } from './printed-dict.ts';
 import { stepBeside } from './progress-bar.ts';
 import type { FactReader } from './reader.ts';
-import { pointsOf } from './separated-statements.ts';
+import { pointsOf } from './stated.ts';
 import { statesSettings, stepOf } from './statements.ts';
 
 const lineMax = 8192;
@@ -23,6 +23,7 @@ const validation = /\b(?:val|valid|validation|eval|test)\b/i;
 export const loggedDictReader: FactReader = {
   format: 'fairseq, accelerate',
   kinds: ['line'],
+  mayMatchLine: ({ line }) => line.length <= lineMax && line.endsWith('}') && line.indexOf('{') > 0,
   matches: ({ event, line }) =>
     line.length <= lineMax && event.message.endsWith('}') && event.message.indexOf('{') > 0,
   read(readable, context) {
@@ -33,12 +34,14 @@ export const loggedDictReader: FactReader = {
     if (pairs === null) return null;
     if (!pairs.some(([name]) => namesMeasure(name)) || statesSettings(before)) return [];
     const update = pairs.find(([name]) => updates.test(name))?.[1];
-    const counted = update === undefined ? (stepIn(pairs) ?? stepOf(before)) : readNumber(update);
+    const counted = update === undefined ? (stepAmong(pairs) ?? stepOf(before)) : readNumber(update);
     const epoch = epochBefore.exec(before)?.[1];
     if (counted === null && epoch === undefined && !isOfTrainer(pairs)) return [];
     const step =
       counted ??
-      (epoch === undefined ? stepBeside(readable.event.barAfter, context) : epochStep(epoch, context));
+      (epoch === undefined
+        ? stepBeside(readable.event.barAfter, context)
+        : epochStep(Number(epoch), context));
     const named = pairs.flatMap(([name, value]): [string, string][] =>
       readNumber(value) === null || !isMetricName(name) || updates.test(name) ? [] : [[name, value]],
     );

@@ -4,37 +4,41 @@
  */
 import { canonicalName } from './canonical.ts';
 import { readNumber } from './numbers.ts';
-import { printedPoint } from './reader.ts';
-import type { FactReader } from './reader.ts';
+import type { LineReader } from './reader.ts';
+import { piecesOf, placeOf } from './stated.ts';
+import type { Finding, NamedStatement } from './stated.ts';
 
-const head = /(?:^|\s)(?:\[valid\] )?Ep\. [\d.,]{1,16} : Up\. (\d[\d,]{0,15}) : /;
+const head = /(?:^|\s)(?:\[valid\] )?Ep\. [\d.,]{1,16} : Up\. (\d[\d,]{0,15}) : /d;
+const separator = / : /g;
 const statement = /^(Cost|gNorm|L\.r\.) (\S{1,40})/;
 const metric = /^[a-z][\w-]{1,63}$/;
 const headMax = 256;
 const lineMax = 2048;
 
-export const marianReader: FactReader = {
+export const marianReader: LineReader = {
   format: 'Marian',
-  kinds: ['line'],
-  matches: ({ line }) =>
-    line.length <= lineMax && line.includes(' : Up. ') && head.test(line.slice(0, headMax)),
-  read({ line }) {
-    const found = head.exec(line.slice(0, headMax));
-    if (found === null) return null;
-    const step = readNumber(found[1] ?? '');
-    const pieces = line.slice(found.index + found[0].length).split(' : ', 64);
-    if (found[0].includes('[valid]')) {
-      const [name = '', text = ''] = pieces;
-      const value = readNumber(text);
-      if (value === null || !metric.test(name)) return [];
-      return [{ ...printedPoint(step, name, value, text), canonical: canonicalName(`val_${name}`) }];
-    }
-    return pieces.flatMap((piece) => {
-      const [, name = '', text = ''] = statement.exec(piece) ?? [];
-      const value = readNumber(text);
-      if (value === null) return [];
-      const canonical = name === 'Cost' ? 'loss' : name === 'L.r.' ? 'learning_rate' : canonicalName(name);
-      return [{ ...printedPoint(step, name, value, text), canonical }];
-    });
-  },
+  find: ({ line }) => (line.length <= lineMax && line.includes(' : Up. ') ? findStated(line) : null),
 };
+
+function findStated(line: string): Finding | null {
+  const found = head.exec(line.slice(0, headMax));
+  const step = found === null ? null : placeOf(found, 1);
+  if (found === null || step === null) return null;
+  const statements: NamedStatement[] = [];
+  const pieces = piecesOf(line, found.index + found[0].length, separator, 64);
+  if (found[0].includes('[valid]')) {
+    const [first, value] = pieces;
+    const name = line.slice(first?.at, first?.end);
+    if (first && value && metric.test(name) && readNumber(line.slice(value.at, value.end)) !== null)
+      statements.push({ name, nameAt: first.at, ...value, canonical: canonicalName(`val_${name}`) });
+    return { counts: [step], statements };
+  }
+  for (const { at, end } of pieces) {
+    const [, name = '', text = ''] = statement.exec(line.slice(at, end)) ?? [];
+    if (readNumber(text) === null) continue;
+    const canonical = name === 'Cost' ? 'loss' : name === 'L.r.' ? 'learning_rate' : canonicalName(name);
+    const valueAt = at + name.length + 1;
+    statements.push({ name, nameAt: at, at: valueAt, end: valueAt + text.length, canonical });
+  }
+  return { counts: [step], statements };
+}

@@ -3,32 +3,36 @@
  * loss scale: 1.0 | grad norm: 2.9 |`, with a timestamp in newer versions. Names have spaces in them. On a NaN the loss
  * field is left out.
  */
-import type { FactBody } from '../core/fact.ts';
-import { canonicalName } from './canonical.ts';
 import { namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { printedPoint } from './reader.ts';
-import type { FactReader } from './reader.ts';
+import type { LineReader } from './reader.ts';
+import { named, piecesOf, placeOf } from './stated.ts';
+import type { Finding, NamedStatement } from './stated.ts';
 
-const iteration = /(?:^|\s)iteration {1,16}(\d{1,12})\/ {0,16}\d{1,12} \|/;
+const iteration = /(?:^|\s)iteration {1,16}(\d{1,12})\/ {0,16}\d{1,12} \|/d;
+const bar = /\|/g;
+const headMax = 256;
+const lineMax = 8192;
 const fieldsMax = 128;
 
-export const megatronReader: FactReader = {
+export const megatronReader: LineReader = {
   format: 'Megatron-LM',
-  kinds: ['line'],
-  matches: ({ line, namesStep }) =>
-    namesStep && line.includes('iteration ') && iteration.test(line.slice(0, 256)),
-  read({ line }) {
-    const step = Number(iteration.exec(line.slice(0, 256))?.[1]);
-    const facts: FactBody[] = [];
-    for (const field of line.slice(0, 8192).split('|', fieldsMax)) {
-      const colon = field.lastIndexOf(':');
-      const name = field.slice(0, Math.max(0, colon)).trim();
-      const text = field.slice(colon + 1).trim();
-      const value = colon < 0 ? null : readNumber(text);
-      if (value !== null && (canonicalName(name) !== null || namesMetric(name)))
-        facts.push(printedPoint(step, name, value, text));
-    }
-    return facts;
-  },
+  find: ({ line, namesStep }) => (namesStep && line.includes('iteration ') ? findFields(line) : null),
 };
+
+function findFields(line: string): Finding | null {
+  const found = iteration.exec(line.slice(0, headMax));
+  const step = found === null ? null : placeOf(found, 1);
+  if (step === null) return null;
+  const statements: NamedStatement[] = [];
+  for (const { at, end } of piecesOf(line.slice(0, lineMax), 0, bar, fieldsMax)) {
+    const field = line.slice(at, end);
+    const colon = field.lastIndexOf(':');
+    const text = field.slice(colon + 1).trim();
+    if (colon < 0 || readNumber(text) === null) continue;
+    const name = field.slice(0, colon).trim();
+    const statement = named({ name, nameAt: at, at: end - text.length, end }, false);
+    if (statement.canonical !== null || namesMetric(name)) statements.push(statement);
+  }
+  return { counts: [step], statements };
+}

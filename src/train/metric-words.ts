@@ -3,7 +3,7 @@ import { remembered } from './remembered.ts';
 /** Words by which the name of a metric is known where nothing else tells that a number is one. */
 const words: ReadonlySet<string> = new Set(
   (
-    'loss lr learningrate rate acc accuracy top1 top5 error err merror auc aucpr ap logloss mlogloss rmse rmsle mae mse mape mphe l1 l2 ndcg map map50 ' +
+    'loss lr learningrate rate acc accuracy top1 top5 error err merror auc aucpr ap aps apm apl ar logloss mlogloss rmse rmsle mae mse mape mphe l1 l2 ndcg map map50 ' +
     'precision recall f1 iou miou dice bleu rouge wer cer ppl perplexity bpb bpc nll elbo kl reward return score entropy norm gnorm ' +
     'gradnorm deviance crossentropy r2 mcc kappa psnr ssim fid inertia rewards accu'
   ).split(' '),

@@ -5,7 +5,7 @@
  */
 import { readNumber } from './numbers.ts';
 import { point } from './reader.ts';
-import type { FactReader } from './reader.ts';
+import type { OriginReader } from './reader.ts';
 
 const runFile = /\/[0-9a-f]{32}\/(?:metrics\/(.{1,1024})|(?:params|tags)\/.+|meta\.yaml)$/;
 const metricLine = /^(\d{1,16}) (\S{1,64})(?: (-?\d{1,16}))?(?: \S{1,256}){0,3}$/;
@@ -13,10 +13,9 @@ const metricLine = /^(\d{1,16}) (\S{1,64})(?: (-?\d{1,16}))?(?: \S{1,256}){0,3}$
 const timeMin = 1e12;
 const timeMax = 1e13;
 
-export const mlflowReader: FactReader = {
+export const mlflowReader: OriginReader = {
   format: 'MLflow',
-  mayRead: ({ path }) => runFile.test(path),
-  matches: () => true,
+  knows: ({ path }) => runFile.test(path),
   read({ event, line }) {
     const name = runFile.exec(event.origin.path)?.[1];
     const found = metricLine.exec(line.trimEnd());

@@ -44,6 +44,72 @@ export function decimalsIn(text: string): number {
   return Number.isInteger(exponent) ? places - exponent : 0;
 }
 
+export interface PrintedNumber {
+  value: number;
+  decimals: number;
+}
+
+/** Powers of ten that a double holds exactly. */
+const powersOfTen = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
+/** So many digits make a whole number that a double holds exactly. */
+const exactDigitsMax = 15;
+
+/**
+ * The number whose text is [at, end) of the line, NaN if that is none, and its decimals. Most texts are read digit by digit: a quotient of two
+ * doubles that are exact is rounded once, and so is what `Number` would give.
+ */
+export function printedNumber(line: string, at: number, end: number): PrintedNumber {
+  const first = line.charCodeAt(at);
+  const isNegative = first === minus;
+  let i = isNegative || first === plus ? at + 1 : at;
+  let digits = 0;
+  let places = 0;
+  let whole = 0;
+  let hasPoint = false;
+  for (; i < end; i += 1) {
+    const code = line.charCodeAt(i);
+    if (code >= digit0 && code <= digit9) {
+      whole = whole * 10 + code - digit0;
+      digits += 1;
+      if (hasPoint) places += 1;
+    } else if (code === point && !hasPoint) hasPoint = true;
+    else break;
+  }
+  const exponent = i === end ? 0 : exponentAt(line, i, end);
+  const decimals = places - exponent;
+  const power = powersOfTen[Math.abs(decimals)];
+  if (digits === 0 || digits > exactDigitsMax || power === undefined) return printedText(line.slice(at, end));
+  const value = decimals < 0 ? whole * power : whole / power;
+  return { value: isNegative ? -value : value, decimals };
+}
+
+function printedText(text: string): PrintedNumber {
+  return { value: readNumber(text) ?? Number.NaN, decimals: decimalsIn(text) };
+}
+
+/** Of `e-05`; NaN for anything else. */
+function exponentAt(line: string, at: number, end: number): number {
+  if ((line.charCodeAt(at) | lowerCase) !== letterE) return Number.NaN;
+  const sign = line.charCodeAt(at + 1);
+  const from = sign === minus || sign === plus ? at + 2 : at + 1;
+  if (from >= end || end - from > 4) return Number.NaN;
+  let exponent = 0;
+  for (let i = from; i < end; i += 1) {
+    const code = line.charCodeAt(i);
+    if (code < digit0 || code > digit9) return Number.NaN;
+    exponent = exponent * 10 + code - digit0;
+  }
+  return sign === minus ? -exponent : exponent;
+}
+
+const digit0 = 48;
+const digit9 = 57;
+const plus = 43;
+const minus = 45;
+const point = 46;
+const letterE = 101;
+const lowerCase = 32;
+
 export function readStep(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
 }

@@ -107,12 +107,16 @@ export const phaseHints: readonly string[] = forms.flatMap(({ hints }) => hints)
 
 const textMax = 4096;
 
-/** The first phase that a line tells of, or null. Lines of a trainer that state numbers tell of none. */
-export function readPhase(event: LogEvent, bodies: readonly FactBody[]): PhaseBody | null {
+/** The first phase that a line tells of, or null. Lines of a trainer that state numbers tell of none. `held`: the hints that are in it. */
+export function readPhase(
+  event: LogEvent,
+  bodies: readonly FactBody[],
+  held: ReadonlySet<string>,
+): PhaseBody | null {
   if (event.kind === 'traceback' || event.kind === 'progress' || bodies.length > 0) return null;
   const text = event.message.slice(0, textMax);
   for (const { phase, state, hints, pattern } of forms) {
-    if (!hints.some((hint) => text.includes(hint))) continue;
+    if (!hints.some((hint) => held.has(hint))) continue;
     const found = pattern.exec(text);
     if (found === null) continue;
     const { step, stepToo, stepThree } = found.groups ?? {};

@@ -1,7 +1,9 @@
 /**
  * Progress bars, one a row: tqdm's `label:  50%|███  | 30/60 [00:00<00:00, 139.44it/s, …]` (tqdm/std.py, format_meter) and enlighten's, which are
  * alike, and rich's with a count, `Epoch 0/2 ━━━━━ 20/60 0:00:01 • 0:00:02 34.20it/s …` (rich/progress.py; the columns of Lightning's). The numbers
- * behind the rate are running means, not points.
+ * behind the rate are running means, not points. Also progressbar2's ` 45% (450 of 1000) |####   | … ETA: 0:00:12` (widgets.py), bars of which only the
+ * share is told, where their label names the training, and the lines of tqdm-loggable, which Levanter has: `Progress on:train 1.00kit/10.0kit rate:2.0it/s
+ * remaining:01:00 …` (tqdm_logging.py).
  */
 import type { FactBody } from '../core/fact.ts';
 import type { FactReader, TrainContext } from './reader.ts';
@@ -16,15 +18,30 @@ export interface Bar {
 }
 
 const counter =
-  /(\d{1,12})(?:\/(\d{1,12}|\?)|it) \[(?:\d{1,4}:)?\d{1,2}:\d{2}(?:<([^,\]]{0,24}))?(?:, {0,4}([\d.]{1,12}|\?) ?(it|s)\/(?:s|it))?/;
+  /(\d{1,12})(?:\/(\d{1,12}|\?)|it) \[(?:\d{1,4}:)?\d{1,2}:\d{2}(?:<([^,\]]{0,24}))?(?:, {0,4}([\d.]{1,12}|\?) ?(?!(?:[kMGT]i?)?B\/)([A-Za-z]{1,16})\/[A-Za-z])?/;
 const labelled = /^\s*([^|\d%][^|]{0,120}?):\s*(?:\d{1,3}%\|)?/;
 
 const richBar =
   /^(.{0,120}?) {0,4}[━╸╺]{2,400} {1,8}(\d{1,12})\/(\d{1,12})(?: {1,4}[\d:]{4,12} • ([\d:]{4,12}|[-:]{4,12}))?(?: {1,4}([\d.]{1,12})it\/s)?/;
 const rowMax = 2048;
 
+const counted =
+  /^(?:(.{0,80}?):? {1,4})?\s{0,4}\d{1,3}% \((\d{1,12}) of (\d{1,12})\) \|.{0,200}?\|(?:.{0,80}?ETA: {1,4}([\d:]{4,12}))?/;
+const shareOnly =
+  /^\s{0,4}((?:\w{1,20} )?(?:train|training|epoch|fit|fitting)\b[^[\]|%]{0,40}?):? {1,4}(?:\[[=#>.\- ]{2,200}\] {1,4}(\d{1,3})%|(\d{1,3})% {1,4}\[[=#>.\- ]{2,200}\])/i;
+
 export function readBar(text: string): Bar | null {
   if (text.includes('━')) return readRichBar(text.slice(0, rowMax));
+  if (text.includes('% (')) return readCounted(text.slice(0, rowMax));
+  const share = text.includes('%') ? shareOnly.exec(text.slice(0, rowMax)) : null;
+  if (share !== null)
+    return {
+      label: share[1] ?? null,
+      done: Number(share[2] ?? share[3]),
+      total: 100,
+      rate: null,
+      etaMs: null,
+    };
   if (!text.includes(' [')) return null;
   const found = counter.exec(text.slice(0, rowMax));
   if (found === null) return null;
@@ -36,6 +53,18 @@ export function readBar(text: string): Bar | null {
     total: total === undefined || total === '?' ? null : Number(total),
     rate:
       speed === null || Number.isNaN(speed) ? null : unit === 's' ? (speed === 0 ? null : 1 / speed) : speed,
+    etaMs: durationMs(left),
+  };
+}
+
+function readCounted(text: string): Bar | null {
+  const [, label = '', done, total, left = ''] = counted.exec(text) ?? [];
+  if (done === undefined) return null;
+  return {
+    label: label.trim() || null,
+    done: Number(done),
+    total: Number(total),
+    rate: null,
     etaMs: durationMs(left),
   };
 }
@@ -83,6 +112,32 @@ export const progressBarReader: FactReader = {
       facts.push(progressOf(bar));
     }
     return facts;
+  },
+};
+
+const logged =
+  /Progress on:(\S{0,80}) {1,4}([\d.]{1,12})([kM]?)it\/([\d.]{1,12})([kM]?)it rate:([\d.]{1,12})it\/s remaining:([\d:]{4,12})/;
+const sizes: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6 };
+
+/** tqdm-loggable counts with SI prefixes, three digits of it. */
+export const progressLineReader: FactReader = {
+  format: 'tqdm-loggable',
+  kinds: ['line'],
+  mayMatchLine: ({ line }) => line.includes('Progress on:'),
+  matches: ({ line }) => line.includes('Progress on:'),
+  read({ line }) {
+    const found = logged.exec(line.slice(0, rowMax));
+    if (found === null) return null;
+    const [, label = '', done, doneSize = '', total, totalSize = '', rate, left = ''] = found;
+    return [
+      progressOf({
+        label: label === '' ? null : label,
+        done: Math.round(Number(done) * (sizes[doneSize] ?? 1)),
+        total: Math.round(Number(total) * (sizes[totalSize] ?? 1)),
+        rate: Number(rate) > 0 ? Number(rate) : null,
+        etaMs: durationMs(left),
+      }),
+    ];
   },
 };
 

@@ -1,119 +1,114 @@
 /**
- * What an event says about training. One reader per framework or format, in a list; the first that matches reads the
- * event. Deterministic: a function of the event and of the stream's context, which is plain JSON and bounded.
+ * What an event says about training. One reader per framework or format, in a list (readers.ts); the first that matches reads
+ * the event. Deterministic: a function of the event and of the stream's context, which is plain JSON and bounded.
  *
  * Failure rule: an event that no reader knows has no facts; a reader never throws.
  */
-import { eventKinds } from '../core/event.ts';
-import type { EventKind, LogEvent } from '../core/event.ts';
-import type { Fact, FactBody } from '../core/fact.ts';
+import type { LogEvent } from '../core/event.ts';
+import type { Fact, FactBase, FactBody, PointBody } from '../core/fact.ts';
 import { withoutLauncherPrefixes } from '../core/launcher-prefix.ts';
 import { holdsResources } from '../core/resources.ts';
-import type { Origin } from '../core/segment.ts';
-import { boxTableReader } from './box-tables.ts';
-import { catboostReader } from './catboost.ts';
-import { columnTableReader } from './column-tables.ts';
-import { epochBatchReader, epochLineReader, epochSummaryReader } from './epoch-lines.ts';
-import { espnetReader } from './espnet.ts';
-import { evaluationReader } from './evaluations.ts';
-import { icefallReader } from './icefall.ts';
-import { indexedLineReader } from './indexed-lines.ts';
-import { iterationLineReader } from './iteration-lines.ts';
-import { kerasReader } from './keras.ts';
-import { keyValueTableReader } from './key-value-table.ts';
-import { loggedDictReader } from './logged-dict.ts';
-import { marianReader } from './marian.ts';
-import { megatronReader } from './megatron.ts';
-import { mlflowReader } from './mlflow.ts';
+import { LineShapes, shapedMax } from './line-shapes.ts';
+import { ask, readFound, readableLine, traitsIn } from './line-traits.ts';
+import type { LineTraits } from './line-traits.ts';
 import { withBareNumbers } from './numbers.ts';
-import { pipeTableReader } from './pipe-tables.ts';
-import { printedDictReader } from './printed-dict.ts';
 import { readObservations } from './observations/read-observations.ts';
-import { progressBarReader } from './progress-bar.ts';
 import type { FactReader, ReadableEvent, TrainContext } from './reader.ts';
-import { recordReader, rowReader, wordsOf } from './records.ts';
-import { resourceReader } from './resources.ts';
-import { countRestarts } from './restarts.ts';
-import { separatedStatementReader } from './separated-statements.ts';
-import { sklearnReader } from './sklearn.ts';
-import { statementBlockReader } from './statement-blocks.ts';
-import { statementReader } from './statements.ts';
-import { tensorboardReader } from './tensorboard.ts';
-import { trainerStateReader } from './trainer-state.ts';
-import { wandbReader, wandbSummaryReader } from './wandb.ts';
+import { readerOf, readersOf } from './readers.ts';
+import { wordsOf } from './records.ts';
+import { copyRestarts, countRestarts } from './restarts.ts';
 
-/** Those that are known by the stream's origin, then more specific ones first. */
-const readers: readonly FactReader[] = [
-  resourceReader,
-  mlflowReader,
-  wandbSummaryReader,
-  kerasReader,
-  columnTableReader,
-  progressBarReader,
-  trainerStateReader,
-  tensorboardReader,
-  wandbReader,
-  rowReader,
-  recordReader,
-  printedDictReader,
-  statementBlockReader,
-  megatronReader,
-  keyValueTableReader,
-  pipeTableReader,
-  boxTableReader,
-  indexedLineReader,
-  catboostReader,
-  sklearnReader,
-  espnetReader,
-  icefallReader,
-  marianReader,
-  epochLineReader,
-  epochBatchReader,
-  loggedDictReader,
-  iterationLineReader,
-  separatedStatementReader,
-  epochSummaryReader,
-  evaluationReader,
-  statementReader,
-];
+const lines = new LineShapes((line) => traitsIn(line, readersOf.line));
 
 /** Longer messages are no statements of a trainer. */
 const lineMax = 64 * 1024;
+
+type Context = TrainContext & Record<string, unknown>;
 
 /**
  * The facts of a closed event, and `context.train` as it is after it. Give each stream's events in their order; open ones
  * are not read. `context` is not changed. `own`: readers that are asked before those of known formats.
  */
 export function readFacts(
-  whole: LogEvent,
+  event: LogEvent,
   context: Record<string, unknown>,
-  own: readonly FactReader[] = noReaders,
+  own: readonly FactReader[] = [],
 ): { facts: Fact[]; context: Record<string, unknown> } {
-  const message = withoutLauncherPrefixes(whole.message, whole.rank);
-  const event = message === whole.message ? whole : { ...whole, message };
-  const before: TrainContext = context;
-  const after: TrainContext & Record<string, unknown> = { ...before, failures: { ...before.failures } };
-  const bodies = readBodies(event, after, own);
-  const observed = holdsResources(event.origin) ? [] : readObservations(event, bodies, after.failures ?? {});
-  if (!holdsResources(event.origin)) {
-    const restarts = countRestarts(event, bodies, observed, before.restarts);
-    if (restarts !== undefined) after.restarts = restarts;
-  }
-  const all = observed.length === 0 ? bodies : [...bodies, ...observed];
-  return { facts: all.length === 0 ? noFacts : factsOf(event, all), context: after };
+  const stream = new StreamFacts(context, own);
+  return { facts: stream.read(event), context: stream.context };
 }
 
-function readBodies(event: LogEvent, context: TrainContext, own: readonly FactReader[]): readonly FactBody[] {
-  if (event.part > 0 || event.kind === 'traceback') return noBodies;
-  const readable = readableOf(event);
-  const first = readWith(event, readable, context, own);
-  if (event.kind === 'record' && first.length === 0 && event.fields !== undefined) {
-    const words = wordsOf(readable);
-    return words === '' ? noBodies : readBodies({ ...event, kind: 'line', message: words }, context, own);
+/** The facts of a stream's closed events, which are read one after the other, as `readFacts` does it: with one copy of the context for all. */
+export class StreamFacts {
+  readonly #own: readonly FactReader[];
+  #context: Context;
+  #isCopied = false;
+
+  constructor(context: Record<string, unknown> = {}, own: readonly FactReader[] = []) {
+    this.#context = context;
+    this.#own = own;
   }
-  const more = event.kind === 'line' ? statingLines(event.message) : noLines;
-  if (more.length === 0) return first;
-  return [first, ...more.map((line) => readWith(event, readableOf(event, line), context, own))].flat();
+
+  /** `context.train` as it is after the events so far. The next one changes it. */
+  get context(): Record<string, unknown> {
+    return this.#context;
+  }
+
+  read(whole: LogEvent): Fact[] {
+    const event = withoutPrefixes(whole);
+    if (!this.#isCopied) this.#context = copyOf(this.#context);
+    this.#isCopied = true;
+    const context = this.#context;
+    const traits = traitsOf(event);
+    const bodies = readBodies(event, traits, context, this.#own);
+    if (holdsResources(event.origin)) return factsOf(event, bodies);
+    const observed = readObservations(event, traits?.hints, bodies, (context.failures ??= {}));
+    const restarts = countRestarts(event, traits, bodies, observed, context.restarts);
+    if (restarts !== undefined) context.restarts = restarts;
+    return factsOf(event, observed.length === 0 ? bodies : [...bodies, ...observed]);
+  }
+}
+
+/** Of what is changed in place. */
+function copyOf(context: Context): Context {
+  const { failures, restarts } = context;
+  return {
+    ...context,
+    failures: { ...failures },
+    ...(restarts !== undefined && { restarts: copyRestarts(restarts) }),
+  };
+}
+
+/** Of an event that is one line of text, no longer than most. */
+function traitsOf({ kind, part, message }: LogEvent): LineTraits | null {
+  return kind === 'line' && part === 0 && message.length <= shapedMax && !message.includes('\n')
+    ? lines.of(message)
+    : null;
+}
+
+function readBodies(
+  event: LogEvent,
+  traits: LineTraits | null,
+  context: TrainContext,
+  own: readonly FactReader[],
+): readonly FactBody[] {
+  if (event.part > 0 || event.kind === 'traceback') return noBodies;
+  const bodies = readWith(event, traits, context, own);
+  if (traits !== null || readerOf(event.origin) !== null) return bodies;
+  if (event.kind === 'record') return bodies.length > 0 ? bodies : readWords(event, context, own);
+  if (event.kind !== 'line') return bodies;
+  const below = statingLines(event.message).map((message) => ({ ...event, message }));
+  return below.length === 0
+    ? bodies
+    : [bodies, ...below.map((line) => readWith(line, traitsOf(line), context, own))].flat();
+}
+
+/** What a record says in words is read as a line. */
+function readWords(event: LogEvent, context: TrainContext, own: readonly FactReader[]): readonly FactBody[] {
+  const message = event.fields === undefined ? '' : wordsOf(event.fields);
+  if (message === '') return noBodies;
+  const said: LogEvent = { ...event, kind: 'line', message };
+  return readBodies(said, traitsOf(said), context, own);
 }
 
 /**
@@ -124,7 +119,7 @@ const statingLine = /\n (?=[a-z]|\* )/;
 const statingLinesMax = 64;
 
 function statingLines(message: string): readonly string[] {
-  if (!message.includes('\n ') || !statingLine.test(message)) return noLines;
+  if (!message.includes('\n ') || !statingLine.test(message)) return [];
   return message
     .split('\n', statingLinesMax)
     .slice(1)
@@ -133,51 +128,63 @@ function statingLines(message: string): readonly string[] {
 
 function readWith(
   event: LogEvent,
-  readable: ReadableEvent,
+  traits: LineTraits | null,
   context: TrainContext,
   own: readonly FactReader[],
 ): readonly FactBody[] {
-  const ownReader = own.find((reader) => reader.matches(readable));
+  const readable = readableOf(event, traits);
+  const ownReader = own.find((each) => each.matches(readable));
   if (ownReader !== undefined) return ownReader.read(readable, context) ?? noBodies;
-  for (const reader of readersFor(event)) {
-    const bodies = reader.matches(readable) ? reader.read(readable, context) : null;
+  const reader = readerOf(event.origin);
+  if (reader !== null) return reader.read(readable);
+  const known = traits?.wrapsNumbers === true ? lines.of(readable.line) : traits;
+  for (const each of known?.asked ?? readersOf[event.kind]) {
+    const bodies = ask(each, readable, context);
     if (bodies !== null) return bodies;
   }
-  return noBodies;
+  return known?.found ? readFound(known.found, readable, context) : noBodies;
 }
-
-const stepWord = /step|iter|num_updates/i;
 
 /** What every reader is asked about. */
-export function readableOf(event: LogEvent, of = firstLine(event.message)): ReadableEvent {
-  const line = withBareNumbers(of);
-  return { event, line, namesStep: event.kind === 'line' && stepWord.test(line) };
+export function readableOf(event: LogEvent, traits: LineTraits | null = null): ReadableEvent {
+  if (traits?.wrapsNumbers === false) {
+    const { namesStep, namesRound } = traits;
+    return { event, line: event.message, namesStep, namesRound };
+  }
+  const line = withBareNumbers(firstLine(event.message));
+  return {
+    event,
+    ...(event.kind === 'line' ? readableLine(line) : { line, namesStep: false, namesRound: false }),
+  };
 }
 
-type ReadersByKind = Readonly<Record<EventKind, readonly FactReader[]>>;
-const readersByOrigin = new WeakMap<Origin, ReadersByKind>();
-
-/** The readers that may match the event: most cannot, whatever it says. */
-function readersFor({ origin, kind }: LogEvent): readonly FactReader[] {
-  let known = readersByOrigin.get(origin);
-  if (known === undefined) {
-    const possible = readers.filter(({ mayRead }) => mayRead?.(origin) ?? true);
-    const entries = eventKinds.map((of) => [of, possible.filter(({ kinds }) => kinds?.includes(of) ?? true)]);
-    known = Object.fromEntries(entries) as ReadersByKind;
-    readersByOrigin.set(origin, known);
-  }
-  return known[kind];
+/** The event as its process wrote it. */
+export function withoutPrefixes(event: LogEvent): LogEvent {
+  const message = withoutLauncherPrefixes(event.message, event.rank);
+  return message === event.message ? event : { ...event, message };
 }
 
 const noBodies: readonly FactBody[] = [];
-const noFacts: Fact[] = [];
-const noLines: readonly string[] = [];
-const noReaders: readonly FactReader[] = [];
 
 /** Gives the bodies their ids: the event's, a dash, the ordinal. */
-export function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
+function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
+  return bodies.map((body, ordinal) =>
+    body.kind === 'point' ? pointFact(event, ordinal, body) : { ...baseOf(event, ordinal), ...body },
+  );
+}
+
+function baseOf(event: LogEvent, ordinal: number): FactBase {
+  const { id, rank, stream, start, end, time, observed, version } = event;
   const { run, attempt, host, path } = event.origin;
-  return bodies.map((body, ordinal) => ({
+  const fact = `${id}-${ordinal}`;
+  const base = { id: fact, event: id, run, attempt, rank, host, stream, path, start, end, time, observed };
+  return version === undefined ? base : { ...base, version };
+}
+
+/** Most facts are points: made at once, not out of their parts. */
+function pointFact(event: LogEvent, ordinal: number, body: PointBody): Fact {
+  const { run, attempt, host, path } = event.origin;
+  const fact: Fact = {
     id: `${event.id}-${ordinal}`,
     event: event.id,
     run,
@@ -188,11 +195,18 @@ export function factsOf(event: LogEvent, bodies: readonly FactBody[]): Fact[] {
     path,
     start: event.start,
     end: event.end,
-    time: event.time,
+    time: body.time ?? event.time,
     observed: event.observed,
-    ...(event.version !== undefined && { version: event.version }),
-    ...body,
-  }));
+    kind: 'point',
+    step: body.step,
+    name: body.name,
+    canonical: body.canonical,
+    value: body.value,
+  };
+  if (body.decimals !== undefined) fact.decimals = body.decimals;
+  if (body.restart !== undefined) fact.restart = body.restart;
+  if (event.version !== undefined) fact.version = event.version;
+  return fact;
 }
 
 function firstLine(message: string): string {

@@ -1,5 +1,5 @@
 /**
- * What a format's reader is. Readers are asked in the order of the list in read-facts.ts; the first one that matches an
+ * What a format's reader is. Readers are asked in the order of the list in readers.ts; the first one that matches an
  * event reads it, and no other is asked. A reader is pure and takes time linear in the event.
  */
 import type { EventKind, LogEvent } from '../core/event.ts';
@@ -9,6 +9,7 @@ import { canonicalName } from './canonical.ts';
 import { decimalsIn } from './numbers.ts';
 import type { FailureMemory } from './observations/read-observations.ts';
 import type { RestartMemory } from './restarts.ts';
+import type { Finding } from './stated.ts';
 
 /** What is remembered of the stream between events. Plain JSON, bounded. */
 export interface TrainContext {
@@ -34,24 +35,59 @@ export interface TrainContext {
   table?: { section: string; rows: [name: string, value: string][] };
 }
 
-/** An event with its first line, on which every text format keeps a statement. */
-export interface ReadableEvent {
-  event: LogEvent;
+/** An event's first line, on which every text format keeps a statement. */
+export interface ReadableLine {
   line: string;
   /** The line has a word by which steps are counted: without it, it is not looked at any further for statements of one. */
   namesStep: boolean;
+  /** It has a word of epochs, episodes, batches or evaluations. */
+  namesRound: boolean;
 }
 
+export interface ReadableEvent extends ReadableLine {
+  event: LogEvent;
+}
+
+/** A reader that is asked about every event. */
 export interface FactReader {
   /** For people: the framework or format. */
   format: string;
   /** Of the events that it may match; absent: any. */
   kinds?: readonly EventKind[];
-  /** Whether it may match events from there; absent: from anywhere. Asked once a stream, `matches` for every event. */
-  mayRead?: (origin: Origin) => boolean;
+  /**
+   * Whether it may match an event that is one line of text. Must not hang on masked digits (line-shapes.ts): where it may not, it is not asked
+   * about other lines of the shape, either. Absent: it is asked about each.
+   */
+  mayMatchLine?(readable: ReadableLine): boolean;
   matches(readable: ReadableEvent): boolean;
   /** Null: it is none of this format after all, and the next reader is asked; `context` is as it was. */
   read(readable: ReadableEvent, context: TrainContext): FactBody[] | null;
+}
+
+/** A reader of all that comes from an origin that it knows; no other one is asked. */
+export interface OriginReader {
+  format: string;
+  knows(origin: Origin): boolean;
+  read(readable: ReadableEvent): FactBody[];
+}
+
+/**
+ * A reader of lines that state numbers: it finds once in lines of a shape where they stand. What it finds must not hang on masked digits, see
+ * line-shapes.ts: its patterns have no digit but in classes of all ten, and what it takes for a name begins a word; else the finding says
+ * `isOfLineAlone`.
+ */
+export interface LineReader {
+  format: string;
+  /** Null: it is none of this format, and the next reader is asked. */
+  find(readable: ReadableLine): Finding | null;
+  /** The step, where it is not what the finding counts first. Only asked of a line that states something. */
+  stepOf?(counts: readonly number[], event: LogEvent, context: TrainContext): number | null;
+}
+
+/** What stands below the first line of an event. */
+export function linesBelow({ message }: LogEvent): string {
+  const end = message.indexOf('\n');
+  return end < 0 ? '' : message.slice(end + 1);
 }
 
 /** A point whose value was printed: `text` is what stands there. */

@@ -9,7 +9,7 @@ import { canonicalName, isMetricName, isStepName } from './canonical.ts';
 import { namesMeasure } from './metric-words.ts';
 import { readStep } from './numbers.ts';
 import { point } from './reader.ts';
-import type { FactReader, ReadableEvent } from './reader.ts';
+import type { FactReader } from './reader.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -74,7 +74,7 @@ export const recordReader: FactReader = {
 };
 
 /** What a record that states nothing by its fields says in words: the first lines of it. Docker's json-file driver has it under `log`. */
-export function wordsOf({ event: { fields = {} } }: ReadableEvent): string {
+export function wordsOf(fields: Fields): string {
   const said = objectAt(fields, 'record') ?? fields;
   if (statesSettings(fields)) return '';
   for (const name of ['message', 'msg', 'event', 'log']) {

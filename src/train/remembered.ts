@@ -1,6 +1,5 @@
 /**
- * A function of names whose answers are remembered, boundedly: a log says the same few names again and again. A name that is remembered is
- * a copy, for a part of a line keeps all of the line alive.
+ * A function of names whose answers are remembered, boundedly: a log says the same few names again and again.
  */
 const namesMax = 4096;
 
@@ -11,8 +10,13 @@ export function remembered<Answer>(answerTo: (name: string) => Answer): (name: s
     if (answer === undefined) {
       answer = answerTo(name);
       if (known.size >= namesMax) known.clear();
-      known.set(JSON.parse(JSON.stringify(name)) as string, answer);
+      known.set(copyOf(name), answer);
     }
     return answer;
   };
+}
+
+/** What is remembered of a text is to be its copy: a part of a text keeps all of it alive. */
+export function copyOf(text: string): string {
+  return JSON.parse(JSON.stringify(text)) as string;
 }

@@ -4,17 +4,16 @@
  */
 import type { FactBody } from '../core/fact.ts';
 import { holdsResources, resourceNames } from '../core/resources.ts';
-import type { FactReader } from './reader.ts';
+import type { OriginReader } from './reader.ts';
 
 /** A machine has some hundred; the bounds hold for whatever comes with the label. */
 const pointsMax = 4096;
 const nameMax = 64;
 const deviceMax = 128;
 
-export const resourceReader: FactReader = {
+export const resourceReader: OriginReader = {
   format: 'resource usage',
-  mayRead: holdsResources,
-  matches: () => true,
+  knows: holdsResources,
   read({ event }) {
     const facts: FactBody[] = [];
     for (const [group, measures] of Object.entries(event.fields ?? {})) {

@@ -11,6 +11,9 @@
  */
 import type { LogEvent } from '../core/event.ts';
 import type { FactBody, PointBody } from '../core/fact.ts';
+import type { LineTraits } from './line-traits.ts';
+import { countAt, placeOf } from './stated.ts';
+import type { Place } from './stated.ts';
 
 /** Plain JSON. */
 export interface RestartMemory {
@@ -32,7 +35,7 @@ interface RankMemory {
   /** How often a step was told that was the last one, or the one before, already. */
   repeats: number;
   /** By name: the last step, and the one before. */
-  steps: Record<string, readonly [last: number, before?: number]>;
+  steps: Record<string, [last: number, before?: number]>;
 }
 
 const ranksMax = 64;
@@ -41,34 +44,60 @@ const nameLengthMax = 128;
 const repeatsMax = 3;
 const lineMax = 1024;
 
-const epochStatement = /\bepochs?\b[ \t]{0,4}[:=#[(]?[ \t]{0,12}(\d{1,9})/i;
+const epochStatement = /\bepochs?\b[ \t]{0,4}[:=#[(]?[ \t]{0,12}(\d{1,9})/di;
 const resuming = /\bresum(?:e|ed|es|ing)\b|\b(?:load|restor)(?:ed|ing)\b.{0,60}\bcheckpoint/i;
 
-/** The memory as it is after the event; the points among the bodies are given their restart. `memory` is not changed. */
+/** The memory as it is after the event; the points among the bodies are given their restart. `memory` is changed. */
 export function countRestarts(
   event: LogEvent,
+  traits: LineTraits | null,
   bodies: readonly FactBody[],
   observed: readonly FactBody[],
   memory: RestartMemory | undefined,
 ): RestartMemory | undefined {
-  const points = bodies.filter((body) => body.kind === 'point' && body.step !== null) as SteppedPoint[];
-  const line = event.kind === 'progress' ? '' : event.message;
-  const epoch = epochOf(event, line);
+  const points = bodies.filter(isStepped);
+  const epoch = epochOf(event, traits);
   // Nothing has begun before the first point.
-  const hasEnded = memory !== undefined && tellsOfEnd(event, line, points, observed);
+  const hasEnded = memory !== undefined && tellsOfEnd(event, traits, points, observed);
   if (points.length === 0 && epoch === undefined && !hasEnded) return memory;
-  const { ends, ranks } = memory ?? { ends: 0, ranks: {} };
-  const key = String(event.rank ?? '-');
-  const known = ranks[key];
-  const after = { ends: hasEnded ? ends + 1 : ends, ranks };
-  if (known === undefined && Object.keys(ranks).length >= ranksMax) return after;
-  const rank = { ...(known ?? { restarts: 0, ends: after.ends, repeats: 0, steps: {} }) };
+  const after = memory ?? { ends: 0, ranks: {} };
+  if (hasEnded) after.ends += 1;
+  const rank = rankIn(after, event.rank);
+  if (rank === null) return after;
   if (epoch !== undefined) rank.epoch = epoch;
   if (points.length > 0) take(rank, points, after.ends);
-  return { ...after, ranks: { ...ranks, [key]: rank } };
+  return after;
+}
+
+export function copyRestarts({ ends, ranks }: RestartMemory): RestartMemory {
+  const copies: RestartMemory['ranks'] = {};
+  for (const key in ranks) {
+    const rank = ranks[key];
+    if (rank === undefined) continue;
+    const steps: RankMemory['steps'] = {};
+    for (const name in rank.steps) {
+      const [last = 0, before] = rank.steps[name] ?? [];
+      steps[name] = before === undefined ? [last] : [last, before];
+    }
+    copies[key] = { ...rank, steps };
+  }
+  return { ends, ranks: copies };
+}
+
+/** Null: there is no room for another one. */
+function rankIn({ ends, ranks }: RestartMemory, rank: number | null): RankMemory | null {
+  const key = rank ?? '-';
+  const known = ranks[key];
+  if (known !== undefined) return known;
+  if (Object.keys(ranks).length >= ranksMax) return null;
+  return (ranks[key] = { restarts: 0, ends, repeats: 0, steps: {} });
 }
 
 type SteppedPoint = PointBody & { step: number };
+
+function isStepped(body: FactBody): body is SteppedPoint {
+  return body.kind === 'point' && body.step !== null;
+}
 
 function take(rank: RankMemory, points: readonly SteppedPoint[], ends: number): void {
   const hasEnded = ends > rank.ends;
@@ -80,21 +109,28 @@ function take(rank: RankMemory, points: readonly SteppedPoint[], ends: number): 
   }
   rank.ends = ends;
   rank.pointEpoch = rank.epoch;
-  const steps = { ...rank.steps };
+  const { steps } = rank;
   for (const { name, step } of points) {
-    const held = isRemembered(name) ? steps[name] : undefined;
+    const held = heldOf(steps, name);
     if (held === undefined) {
       if (isRemembered(name) && Object.keys(steps).length < namesMax) steps[name] = [step];
-    } else if (step > held[0]) steps[name] = [step, held[0]];
-    else rank.repeats += 1;
+    } else if (step > held[0]) {
+      held[1] = held[0];
+      held[0] = step;
+    } else rank.repeats += 1;
   }
-  rank.steps = steps;
   if (rank.restarts > 0) for (const point of points) point.restart = rank.restarts;
 }
 
 function isBack({ steps, repeats }: RankMemory, name: string, step: number, hasEnded: boolean): boolean {
-  const [last = -Infinity, before = -Infinity] = (isRemembered(name) ? steps[name] : undefined) ?? [];
+  const [last = -Infinity, before = -Infinity] = heldOf(steps, name) ?? [];
   return (step < before && repeats < repeatsMax) || (hasEnded && step <= last);
+}
+
+/** What every object has under a name is none of it. */
+function heldOf(steps: RankMemory['steps'], name: string): [last: number, before?: number] | undefined {
+  const held = steps[name];
+  return Array.isArray(held) ? held : undefined;
 }
 
 /** Names that every object has are none that it remembers. */
@@ -102,22 +138,33 @@ function isRemembered(name: string): boolean {
   return name.length <= nameLengthMax && !(name in Object.prototype);
 }
 
-function epochOf({ fields }: LogEvent, line: string): number | undefined {
-  const stated = fields?.['epoch'];
+function epochOf(event: LogEvent, traits: LineTraits | null): number | undefined {
+  const stated = event.fields?.['epoch'];
   if (typeof stated === 'number') return stated;
-  if (!line.includes('poch') && !line.includes('POCH')) return undefined;
-  const found = epochStatement.exec(line.slice(0, lineMax))?.[1];
-  return found === undefined ? undefined : Number(found);
+  if (event.kind === 'progress') return undefined;
+  const place = traits === null ? epochIn(event.message) : traits.epoch;
+  return place === null ? undefined : countAt(event.message, place);
+}
+
+/** Where a text states an epoch. */
+export function epochIn(text: string): Place | null {
+  if (!text.includes('poch') && !text.includes('POCH')) return null;
+  const found = epochStatement.exec(text.slice(0, lineMax));
+  return found === null ? null : placeOf(found, 1);
 }
 
 function tellsOfEnd(
-  { kind }: LogEvent,
-  line: string,
+  { kind, message }: LogEvent,
+  traits: LineTraits | null,
   points: readonly SteppedPoint[],
   observed: readonly FactBody[],
 ): boolean {
   if (kind === 'traceback') return true;
   if (observed.some((body) => body.kind === 'observation' && body.details?.end !== undefined)) return true;
-  if (points.length > 0 || !/esum|heckpoint|HECKPOINT/.test(line)) return false;
-  return resuming.test(line.slice(0, lineMax));
+  if (points.length > 0 || kind === 'progress') return false;
+  return traits === null ? tellsOfResuming(message) : traits.resumes;
+}
+
+export function tellsOfResuming(text: string): boolean {
+  return /esum|heckpoint|HECKPOINT/.test(text) && resuming.test(text.slice(0, lineMax));
 }

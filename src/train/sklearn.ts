@@ -13,10 +13,8 @@ const inertia = /^Iteration (\d{1,9}), (inertia) (\S{1,40}?)\.?$/;
 export const sklearnReader: FactReader = {
   format: 'scikit-learn',
   kinds: ['line'],
-  matches: ({ line }) =>
-    (line.startsWith('-- Epoch') && epochLine.test(line)) ||
-    (line.startsWith('Norm: ') && norm.test(line)) ||
-    (line.startsWith('Iteration ') && inertia.test(line)),
+  mayMatchLine: ({ line }) => isOfSklearn(line),
+  matches: ({ line }) => isOfSklearn(line),
   read({ line }, context) {
     const epoch = epochLine.exec(line)?.[1];
     if (epoch !== undefined) {
@@ -30,3 +28,11 @@ export const sklearnReader: FactReader = {
     return value === null ? [] : [printedPoint(step, name, value, text)];
   },
 };
+
+function isOfSklearn(line: string): boolean {
+  return (
+    (line.startsWith('-- Epoch') && epochLine.test(line)) ||
+    (line.startsWith('Norm: ') && norm.test(line)) ||
+    (line.startsWith('Iteration ') && inertia.test(line))
+  );
+}

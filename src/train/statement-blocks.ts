@@ -7,8 +7,9 @@
 import { canonicalName, isMetricName } from './canonical.ts';
 import { namesMeasure, namesMetric } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
+import { linesBelow } from './reader.ts';
 import type { FactReader, TrainContext } from './reader.ts';
-import { pointsOf } from './separated-statements.ts';
+import { pointsOf } from './stated.ts';
 
 const headMax = 256;
 const rowMax = 512;
@@ -25,16 +26,16 @@ const raysOwn = /^(?:episode_|custom_metrics)/;
 export const statementBlockReader: FactReader = {
   format: 'OLMo, Composer, Coqui TTS, Ray Tune',
   kinds: ['line'],
+  mayMatchLine: () => false,
   matches: ({ event, line }) =>
-    event.message.length > line.length &&
-    (/step=|batch=|STEP: /.test(line) || line.startsWith('Result for ')),
+    event.message.includes('\n') && (/step=|batch=|STEP: /.test(line) || line.startsWith('Result for ')),
   read({ event, line }, context) {
     const top = line.slice(0, headMax).trimEnd();
     const found = head.exec(top);
     const isEvaluation = evalHead.test(top);
     const isResult = result.test(top);
     if (found === null && !isEvaluation && !isResult) return null;
-    const named = rowsOf(event.message.slice(line.length + 1));
+    const named = rowsOf(linesBelow(event));
     if (isResult) {
       const iteration = named.get('training_iteration');
       if (iteration === undefined) return null;

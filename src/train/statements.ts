@@ -6,23 +6,21 @@
  * A line counts only if it states a step and one metric that is known by name; a value with a unit behind it (`11.18ms`,
  * `2.05GiB`) is none. So prose, timings, versions and dumps of settings make no points.
  */
-import type { FactBody } from '../core/fact.ts';
 import { canonicalName, isMetricName } from './canonical.ts';
 import { namesMeasure } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
-import { printedPoint } from './reader.ts';
-import type { FactReader } from './reader.ts';
+import type { LineReader } from './reader.ts';
+import { countAt, nothingStated, placeOf } from './stated.ts';
+import type { Finding, Place, Statement } from './stated.ts';
 
 const lineMax = 8192;
 const statementsMax = 256;
 const stepStatement =
-  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/i;
+  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?(?:\.{3} \()?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/di;
 
-export const statementReader: FactReader = {
+export const statementReader: LineReader = {
   format: 'name=value',
-  kinds: ['line'],
-  matches: ({ namesStep }) => namesStep,
-  read: ({ line }) => readStatements(line),
+  find: ({ line, namesStep }) => (namesStep ? findStatements(line) : null),
 };
 
 const settings =
@@ -35,51 +33,58 @@ export function statesSettings(line: string): boolean {
 
 /** The step that a line states, or null. */
 export function stepOf(line: string): number | null {
-  const found = stepStatement.exec(line);
-  return found === null ? null : Number(found[1]);
+  const place = stepIn(line);
+  return place === null ? null : countAt(line, place);
 }
 
-export function readStatements(text: string): FactBody[] {
+/** The place of the step that a line states, or null. */
+export function stepIn(line: string): Place | null {
+  const found = stepStatement.exec(line);
+  return found === null ? null : placeOf(found, 1);
+}
+
+function findStatements(text: string): Finding {
   const line = text.length > lineMax ? text.slice(0, lineMax) : text;
-  const step = stepOf(line);
-  if (step === null || statesSettings(line)) return [];
+  const step = stepIn(line);
+  if (step === null || statesSettings(line)) return nothingStated;
   const stated = new Map<string, Statement>();
   for (const statement of statementsIn(line))
-    if (isMetricName(statement[0]) && !stated.has(statement[0])) stated.set(statement[0], statement);
-  if (![...stated.keys()].some((name) => canonicalName(name) !== null)) return [];
+    if (isMetricName(statement.name) && !stated.has(statement.name)) stated.set(statement.name, statement);
+  if (![...stated.keys()].some((name) => canonicalName(name) !== null)) return nothingStated;
   // torchtitan: `validate step: 10  loss:  6.0`.
   const isValidation = line.includes('validate step');
-  return [...stated.values()].map(([name, value, text]) => {
-    const body = printedPoint(step, name, value, text);
-    return isValidation ? { ...body, canonical: canonicalName(`val_${name}`) } : body;
-  });
+  const canonical = (name: string) => canonicalName(isValidation ? `val_${name}` : name);
+  return {
+    counts: [step],
+    statements: [...stated.values()].map((each) => ({ ...each, canonical: canonical(each.name) })),
+  };
 }
 
 /** A share of a hundred has a `%` behind it. */
 const valueAt =
   /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(%?)(?=[\s,;|)\]}]|$)/iy;
 
-type Statement = [name: string, value: number, text: string];
-
-/** All statements of numbers in a line, from left to right. One pass: names are read backwards from `=` and `:`. */
-export function statementsIn(line: string): Statement[] {
+/** All statements of numbers in [from, to) of the line, from left to right. One pass: names are read backwards from `=` and `:`. */
+export function statementsIn(line: string, from = 0, to = line.length): Statement[] {
+  const text = to < line.length ? line.slice(0, to) : line;
   const found: Statement[] = [];
-  let behindLast = 0;
-  let [colon, equals] = [line.indexOf(':'), line.indexOf('=')];
+  let behindLast = from;
+  let [colon, equals] = [text.indexOf(':', from), text.indexOf('=', from)];
   while ((colon >= 0 || equals >= 0) && found.length < statementsMax) {
     const mark = colon < 0 ? equals : equals < 0 ? colon : Math.min(colon, equals);
-    const name = nameBefore(line, mark, behindLast);
+    const name = nameBefore(text, mark, behindLast, from);
     behindLast = mark + 1;
-    if (mark === colon) colon = line.indexOf(':', behindLast);
-    else equals = line.indexOf('=', behindLast);
+    if (mark === colon) colon = text.indexOf(':', behindLast);
+    else equals = text.indexOf('=', behindLast);
     if (name === null) continue;
     let at = behindLast;
-    while (at - mark < 16 && line.charCodeAt(at) === 32) at += 1;
+    while (at - mark < 16 && text.charCodeAt(at) === 32) at += 1;
     valueAt.lastIndex = at;
-    const [, printed = '', percent = ''] = valueAt.exec(line) ?? [];
-    const text = printed.replace(/[,.]$/, '');
-    const value = readNumber(text);
-    if (value !== null && (percent === '' || namesMeasure(name))) found.push([name, value, text]);
+    const [whole = '', printed = '', percent = ''] = valueAt.exec(text) ?? [];
+    const value = printed.replace(/[,.]$/, '');
+    if (readNumber(value) === null || (percent !== '' && !namesMeasure(name.name))) continue;
+    const start = at + whole.length - percent.length - printed.length;
+    found.push({ ...name, at: start, end: start + value.length });
   }
   return found;
 }
@@ -88,22 +93,32 @@ const nameMax = 128;
 /** What a name may have before it, one space away. */
 const side =
   /(?:^|[\s|,;:([{>-])((?:train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev|avg\.?|average|mean) )$/i;
-const sideMax = 12;
+/** A loss may have a word of any kind: `[D loss: 0.5] [G loss: 1.2]`. */
+const lossOf = /(?:^|[|,;([{>\t] {0,2})([A-Za-z][\w-]{0,20} )$/;
+const sideMax = 24;
 const sourceFile = /\.(?:py|cc|cpp|cu|java|go|rs|js)$/;
 
-/** What stands before `mark`, or a space before it, back to `from` at most; null if it is no name. */
-function nameBefore(line: string, mark: number, from: number): string | null {
-  const end = mark > from && line.charCodeAt(mark - 1) === 32 ? mark - 1 : mark;
+/** What stands before `mark`, or a space before it, back to `behindLast` at most; null if it is no name. The text begins at `from`. */
+function nameBefore(
+  text: string,
+  mark: number,
+  behindLast: number,
+  from: number,
+): Pick<Statement, 'name' | 'nameAt'> | null {
+  const end = mark > behindLast && text.charCodeAt(mark - 1) === 32 ? mark - 1 : mark;
   let start = end;
-  while (start > from && isNameCode(line.charCodeAt(start - 1))) start -= 1;
-  if (end - start > nameMax || !startsName(line.charCodeAt(start))) return null;
-  const before = line.charCodeAt(start - 1);
+  while (start > behindLast && isNameCode(text.charCodeAt(start - 1))) start -= 1;
+  if (end - start > nameMax || !startsName(text.charCodeAt(start))) return null;
+  const before = start > from ? text.charCodeAt(start - 1) : 0;
   // `__main__:train:12`: a place in the code.
-  if (before === 58 && line.charCodeAt(mark) === 58 && line.charCodeAt(mark + 1) !== 32) return null;
-  const name = line.slice(start, end);
+  if (before === 58 && text.charCodeAt(mark) === 58 && text.charCodeAt(mark + 1) !== 32) return null;
+  const name = text.slice(start, end);
   if (sourceFile.test(name)) return null;
-  if (before !== 32 || start - 2 < from || !namesMeasure(name)) return name;
-  return (side.exec(line.slice(Math.max(from, start - sideMax), start))?.[1] ?? '') + name;
+  if (before !== 32 || start - 2 < behindLast || !namesMeasure(name)) return { name, nameAt: start };
+  const lead = text.slice(Math.max(behindLast, start - sideMax), start);
+  const found = side.exec(lead) ?? (name.toLowerCase() === 'loss' ? lossOf.exec(lead) : null);
+  const word = found?.[1] ?? '';
+  return { name: word + name, nameAt: start - word.length };
 }
 
 function startsName(code: number): boolean {

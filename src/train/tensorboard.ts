@@ -6,6 +6,7 @@ import type { FactReader } from './reader.ts';
 
 export const tensorboardReader: FactReader = {
   format: 'TensorBoard',
+  kinds: ['record'],
   matches: ({ event }) => event.format === 'tfevents',
   read({ event }) {
     const { step, scalars } = event.fields ?? {};

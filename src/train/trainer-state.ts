@@ -10,6 +10,7 @@ import type { FactReader } from './reader.ts';
 
 export const trainerStateReader: FactReader = {
   format: 'trainer_state.json',
+  kinds: ['record'],
   matches: ({ event }) =>
     event.version !== undefined &&
     event.fields !== undefined &&

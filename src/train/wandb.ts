@@ -6,7 +6,7 @@ import type { FactBody } from '../core/fact.ts';
 import { numberFromJson } from '../core/fact.ts';
 import { readStep } from './numbers.ts';
 import { point } from './reader.ts';
-import type { FactReader } from './reader.ts';
+import type { FactReader, OriginReader } from './reader.ts';
 
 const summaryName = /(?:^|\/)wandb-summary\.json$/;
 const depthMax = 8;
@@ -14,6 +14,7 @@ const pointsMax = 4096;
 
 export const wandbReader: FactReader = {
   format: 'W&B',
+  kinds: ['record'],
   matches: ({ event }) => event.format === 'wandb',
   read({ event }) {
     const { record, step, values } = event.fields ?? {};
@@ -23,10 +24,9 @@ export const wandbReader: FactReader = {
   },
 };
 
-export const wandbSummaryReader: FactReader = {
+export const wandbSummaryReader: OriginReader = {
   format: "W&B's summary",
-  mayRead: ({ path }) => summaryName.test(path),
-  matches: () => true,
+  knows: ({ path }) => summaryName.test(path),
   read: () => [],
 };
 

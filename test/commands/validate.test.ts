@@ -44,6 +44,15 @@ test('--test shows what each pattern finds, and what none does', async () => {
   ]);
 });
 
+test('a pattern is tried on what a process wrote, without the prefix of its launcher', async () => {
+  await writeFile(join(cwd, 'train.log'), '[default1]:it=100 L=2.31\n');
+  const { code, text } = await tried(
+    "train:\n  patterns:\n    - { match: '^it=(?P<step>\\d+) L=(?P<loss>\\S+)' }\n",
+  );
+  expect(code).toBe(0);
+  expect(text).toContain('| it=100 L=2.31\n      step 100  loss = 2.31\n');
+});
+
 test('a pattern that finds nothing is exit code 1', async () => {
   const { code, text } = await tried(`${pattern}    - { match: 'never (?P<loss>\\S+)' }\n`, true);
   expect(code).toBe(1);

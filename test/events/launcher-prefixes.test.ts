@@ -19,6 +19,14 @@ test.each([
   expect(kindsOf(traceback.map((line) => prefix + line))).toEqual([['traceback', rank]]);
 });
 
+test('a traceback with a time before each line is one event, at the first of them', () => {
+  const stamp = (second: number) => `2026-11-23T10:00:0${second}.123456789Z `;
+  const lines = ['step=1 loss=0.5', ...traceback, 'next'].map((line, i) => stamp(i) + line);
+  const events = eventsOf(`${lines.join('\n')}\n`);
+  expect(events.map(({ kind }) => kind)).toEqual(['line', 'traceback', 'line']);
+  expect(new Date(events[1]?.time ?? 0).toISOString()).toBe('2026-11-23T10:00:01.123Z');
+});
+
 test("two processes' lines do not join", () => {
   const lines = ['(A pid=1) Traceback (most recent call last):', '(A pid=2)   indented', '(A pid=1) x'];
   expect(kindsOf(lines)).toHaveLength(3);

@@ -4,9 +4,9 @@ import { ownReaders } from '../../src/train/own-patterns.ts';
 import type { OwnPattern } from '../../src/train/own-patterns.ts';
 import { readFacts } from '../../src/train/read-facts.ts';
 
-function pointsOf(text: string, patterns: OwnPattern[]): unknown[] {
+function pointsOf(text: string, patterns: OwnPattern[], path?: string): unknown[] {
   const own = ownReaders(patterns);
-  return eventsOf(text).flatMap((event) =>
+  return eventsOf(text, path === undefined ? {} : { path }).flatMap((event) =>
     readFacts(event, {}, own).facts.flatMap((fact) =>
       fact.kind === 'point' ? [[fact.step, fact.name, fact.value]] : [],
     ),
@@ -40,4 +40,11 @@ test('the first pattern that finds a number counts, before any known format; oth
 
 test('without a group of that name there is no step', () => {
   expect(pointsOf('L 2.5\n', [{ match: '^L (?P<loss>\\S+)$' }])).toEqual([[null, 'loss', 2.5]]);
+});
+
+test('they come before what is known of a file by its name, too', () => {
+  const path = `/runs/${'0'.repeat(32)}/metrics/loss`;
+  const value = { match: '^\\d+ (?P<mine>\\S+) (?P<step>\\d+)$' };
+  expect(pointsOf('1700000000000 2.5 7\n', [value], path)).toEqual([[7, 'mine', 2.5]]);
+  expect(pointsOf('1700000000000 2.5 7\n', [], path)).toEqual([[7, 'loss', 2.5]]);
 });

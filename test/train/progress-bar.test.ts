@@ -20,12 +20,34 @@ test.each([
   ],
   ['Epoch 0/2  ━━━━━━━━ 0/20 0:00:00 • -:--:-- 0.00it/s', { done: 0, total: 20, rate: null, etaMs: null }],
   ['12it [00:01, 9.50it/s]', { done: 12, total: null, rate: 9.5, etaMs: null }],
+  ['Epoch 1/5:  45%|██ | 450/1000 [00:10<00:12, 45.0batch/s]', { done: 450, total: 1000, rate: 45 }],
+  ['data: 45%|██ | 450/1000 [00:10<00:12, 1.2MB/s]', { done: 450, rate: null }],
+  [
+    'epoch 1:  45% (450 of 1000) |####      | Elapsed Time: 0:00:10 ETA: 0:00:12',
+    { label: 'epoch 1', done: 450, total: 1000, etaMs: 12_000 },
+  ],
+  ['Training: [=====>      ]  45%', { label: 'Training', done: 45, total: 100 }],
 ])('%s', (row, expected) => {
   expect(readBar(row)).toMatchObject(expected);
 });
 
-test.each(['train ━━━━━━ 25% 0:00:01', '┏━━━┳━━━┓', 'a [00:01] b', '3/4 done'])('no count: %s', (row) => {
+test.each([
+  'foo.bin  45%[=====>   ]  12.3M  1.2MB/s',
+  '[=====>   ] 45%',
+  'train ━━━━━━ 25% 0:00:01',
+  '┏━━━┳━━━┓',
+  'a [00:01] b',
+  '3/4 done',
+])('no count: %s', (row) => {
   expect(readBar(row)).toBeNull();
+});
+
+test('tqdm-loggable counts by the thousand', () => {
+  const text =
+    '2024-06-01T12:00:00 - INFO - Progress on:train 1.50kit/10.0kit rate:2.0it/s remaining:01:10:50 elapsed:00:10 postfix:loss=4.5\n';
+  expect(eventsOf(text).flatMap((event) => readFacts(event, {}).facts)).toMatchObject([
+    { kind: 'progress', step: 1500, total: 10_000, rate: 2, label: 'train' },
+  ]);
 });
 
 test('a display tells the progress of each of its bars', () => {

@@ -4,7 +4,7 @@ import type { PointBody } from '../../core/fact.ts';
 import type { LogEvent } from '../../core/event.ts';
 import { ownReaders } from '../../train/own-patterns.ts';
 import type { OwnPattern } from '../../train/own-patterns.ts';
-import { readFacts, readableOf } from '../../train/read-facts.ts';
+import { readFacts, readableOf, withoutPrefixes } from '../../train/read-facts.ts';
 import { withoutControls } from '../terminal-text.ts';
 
 interface Example {
@@ -33,7 +33,7 @@ export async function testPatterns(
   };
   let context: Record<string, unknown> = {};
   for await (const event of events) {
-    const readable = readableOf(event);
+    const readable = readableOf(withoutPrefixes(event));
     const tested = test.patterns[readers.findIndex((reader) => reader.matches(readable))];
     const { facts, context: after } = readFacts(event, context, readers);
     context = after;

@@ -3,7 +3,7 @@ import type { Fact } from '../../core/fact.ts';
 import type { Ledger } from '../../train/incidents/goodput.ts';
 import { RunFailures } from '../../train/incidents/run-failures.ts';
 import type { RunCause } from '../../train/incidents/run-failures.ts';
-import { readFacts } from '../../train/read-facts.ts';
+import { StreamFacts } from '../../train/read-facts.ts';
 import type { CommandContext } from '../command.ts';
 import { eventsOf } from '../dry-run.ts';
 import type { ReadingRules } from '../dry-run.ts';
@@ -30,14 +30,12 @@ export async function readRun(
   const ranks = new Set<number>();
   let events = 0;
   for (const file of files) {
-    let memory: Record<string, unknown> = {};
+    const stream = new StreamFacts({}, own);
     for await (const event of eventsOf(context, file, timeZone)) {
       if (context.signal.aborted) break;
       events += 1;
       if (event.rank !== null) ranks.add(event.rank);
-      const read = readFacts(event, memory, own);
-      memory = read.context;
-      failures.take(read.facts.map(dated));
+      failures.take(stream.read(event).map(dated));
     }
   }
   return {

@@ -9,7 +9,7 @@ import type { StreamDocument } from '../../core/stream-document.ts';
 import type { DeadLetter } from '../../core/transport.ts';
 import { isTorn, takeIn } from '../../events/take-in.ts';
 import type { FactReader } from '../../train/reader.ts';
-import { readFacts } from '../../train/read-facts.ts';
+import { readFacts, StreamFacts } from '../../train/read-facts.ts';
 
 /** What one segment adds to its stream: events, and what they say about training. Pure. */
 export interface SegmentReading {
@@ -48,20 +48,15 @@ export function readSegment(
 ): SegmentReading {
   const { segment } = carried;
   const taken = takeIn(before, carried, segment, options);
-  const facts: Fact[] = [];
-  let context = taken.document.context.train;
-  for (const event of taken.closed) {
-    const read = readFacts(event, context, options.ownReaders);
-    facts.push(...read.facts);
-    ({ context } = read);
-  }
+  const stream = new StreamFacts(taken.document.context.train, options.ownReaders);
+  const facts = taken.closed.flatMap((event) => stream.read(event));
   // Samples are points, and no events: nobody finds them by words, and no count of events is to include them.
   const hasEvents = !holdsResources(segment);
   const document: StreamDocument = {
     ...taken.document,
     ...(!hasEvents && { events: 0 }),
     ...(before === null && placeOf(carried, options)),
-    context: { ...taken.document.context, train: context },
+    context: { ...taken.document.context, train: stream.context },
   };
   return {
     document,

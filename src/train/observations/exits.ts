@@ -134,10 +134,10 @@ const classes: Readonly<Record<number, string>> = {
 };
 const ranksMax = 4096;
 
-/** The first exit status that the text states, or null. */
-export function readExit(text: string): ObservationBody | null {
+/** The first exit status that the text states, or null. `held`: the hints that are in it. */
+export function readExit(text: string, held: ReadonlySet<string>): ObservationBody | null {
   for (const { hints, pattern } of forms) {
-    if (!hints.some((hint) => text.includes(hint))) continue;
+    if (!hints.some((hint) => held.has(hint))) continue;
     const groups = pattern.exec(text)?.groups;
     if (groups !== undefined) return exitOf(groups);
   }

@@ -17,7 +17,7 @@ import type { NumberMemory } from './not-a-number.ts';
 import { recordTexts } from './record-texts.ts';
 import { signatures } from './signatures.ts';
 import type { Signature } from './signatures.ts';
-import { textFilter } from './text-filter.ts';
+import { textFinder } from './text-filter.ts';
 import { exceptionOf, readTraceback } from './tracebacks.ts';
 import type { RaisedException, Traceback } from './tracebacks.ts';
 
@@ -41,20 +41,28 @@ const messageMax = 400;
 /** A server that logs an exception and then so many more events at their ease has survived it. */
 const wentOnAfter = 3;
 
-const tells = textFilter([
+const tracebackHint = 'Traceback (most recent';
+const javaHint = '\n\tat ';
+
+/** What is in a text of the hints that it tells of a failure, an exit or a phase: they have no digits, so that it hangs on a line's shape alone. */
+export const hintsIn = textFinder([
   ...new Set([
     ...signatures.flatMap(({ hints }) => hints),
     ...exitHints,
     ...phaseHints,
-    'Traceback (most recent',
+    tracebackHint,
+    javaHint,
     'exc_type',
-    '\n\tat ',
   ]),
 ]);
 
-/** `event`: without launchers' prefixes. `bodies`: what else it says. `memory` is changed, but for what its lists and tables hold. */
+/**
+ * `event`: without launchers' prefixes. `known`: the hints that are in its message, where they are known. `bodies`: what else it says. `memory` is
+ * changed, but for what its lists and tables hold.
+ */
 export function readObservations(
   event: LogEvent,
+  known: ReadonlySet<string> | undefined,
   bodies: readonly FactBody[],
   memory: FailureMemory,
 ): FactBody[] {
@@ -63,10 +71,10 @@ export function readObservations(
   for (const body of observeNumbers(event, bodies, memory)) found.push(body);
   if (event.kind !== 'progress' && event.part === 0) {
     const before = found.length;
-    const isTelling = event.kind !== 'traceback' && tells(event.message);
-    for (const body of observeText(event, isTelling, memory)) found.push(body);
+    const hints = event.kind === 'traceback' ? noHints : (known ?? hintsIn(event.message));
+    for (const body of observeText(event, hints, memory)) found.push(body);
     if (found.length === before) noteGoingOn(event, memory, found);
-    const phase = isTelling ? readPhase(event, bodies) : null;
+    const phase = hints.size > 0 ? readPhase(event, bodies, hints) : null;
     if (phase !== null) found.push(phase);
   }
   if (event.timeSource === 'event') memory.time = event.time;
@@ -82,19 +90,21 @@ function noteRank(rank: number, memory: FailureMemory, found: FactBody[]): void 
   found.push({ kind: 'lifecycle', state: 'started' });
 }
 
-function observeText(event: LogEvent, isTelling: boolean, memory: FailureMemory): ObservationBody[] {
+const noHints: ReadonlySet<string> = new Set();
+
+function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: FailureMemory): ObservationBody[] {
   if (event.kind === 'traceback') return observeException(event, event.message, memory);
   const { message } = event;
   if (event.kind === 'record') {
-    if (event.fields === undefined || !(isTelling || isGrave(event))) return [];
+    if (event.fields === undefined || !(hints.size > 0 || isGrave(event))) return [];
     return observeRecord(event, event.fields, memory);
   }
   if (memory.cut !== undefined) {
     const raised = observeCutEnd(event, memory, memory.cut);
     if (raised !== null) return [raised];
   }
-  if (!isTelling) return [];
-  const found = observeLine(message.slice(0, textMax), memory);
+  if (hints.size === 0) return [];
+  const found = observeLine(message.slice(0, textMax), hints, memory);
   return event.logger === 'py.warnings' ? found.map(asWarning) : found;
 }
 
@@ -103,11 +113,11 @@ function asWarning(body: ObservationBody): ObservationBody {
   return body.role === 'root' ? { ...body, role: 'warning' } : body;
 }
 
-function observeLine(text: string, memory: FailureMemory): ObservationBody[] {
+function observeLine(text: string, hints: ReadonlySet<string>, memory: FailureMemory): ObservationBody[] {
   const announced = /-- Process (\d{1,8}) terminated with the following error:/.exec(text);
   if (announced !== null) memory.announced = Number(announced[1]);
-  const found = signed(text).map(({ signature, match }) => observationOf(signature, match, text));
-  const exit = readExit(text);
+  const found = signed(text, hints).map(({ signature, match }) => observationOf(signature, match, text));
+  const exit = readExit(text, hints);
   return exit === null ? found : [...found, exit];
 }
 
@@ -119,12 +129,12 @@ interface Signed {
 }
 
 /** The first signature that accuses, and all that only help. */
-function signed(text: string): Signed[] {
+function signed(text: string, hints: ReadonlySet<string>): Signed[] {
   const found: Signed[] = [];
   let accused = false;
   for (const signature of signatures) {
     if (accused && signature.role !== 'evidence') continue;
-    if (!signature.hints.some((part) => text.includes(part))) continue;
+    if (!signature.hints.some((hint) => hints.has(hint))) continue;
     const match = signature.pattern.exec(text);
     if (match === null) continue;
     found.push({ signature, match });
@@ -186,7 +196,9 @@ function observeException(event: LogEvent, text: string, memory: FailureMemory):
   if (memory.announced !== undefined) addDetails(body, { writer: memory.announced });
   delete memory.announced;
   if (isLogged) afterLogged(event, body, memory);
-  const positions = signed(text).filter(({ signature }) => signature.class === 'nccl-position');
+  const positions = signed(text, hintsIn(text)).filter(
+    ({ signature }) => signature.class === 'nccl-position',
+  );
   return [body, ...positions.map(({ signature, match }) => observationOf(signature, match, text))];
 }
 
@@ -220,14 +232,15 @@ function classified({ type, message }: RaisedException): ObservationBody {
   };
   const details: ObservationDetails = { exception: type };
   const kind = exceptionKinds.find(({ pattern }) => pattern.test(text));
-  const exit = kind?.class === 'worker-death' ? readExit(text) : null;
+  const hints = hintsIn(text);
+  const exit = kind?.class === 'worker-death' ? readExit(text, hints) : null;
   if (exit !== null && exit.role === 'root') return addDetails(exit, { ...details, ...exit.details });
   if (kind !== undefined) {
     body.class = kind.class;
     body.role = kind.role;
     return addDetails(body, { ...details, ...exit?.details });
   }
-  const found = signed(text).find(({ signature }) => signature.role !== 'evidence');
+  const found = signed(text, hints).find(({ signature }) => signature.role !== 'evidence');
   if (found === undefined || found.signature.role === 'warning') return addDetails(body, details);
   body.class = found.signature.class;
   body.role = found.signature.role;
@@ -289,11 +302,12 @@ function observeRecord(
     return [body];
   }
   for (const text of texts) {
+    const hints = hintsIn(text);
     const found =
-      text.includes('Traceback (most recent') || text.includes('\n\tat ')
+      hints.has(tracebackHint) || hints.has(javaHint)
         ? observeException(event, text, memory)
-        : tells(text)
-          ? observeLine(text.slice(0, textMax), memory)
+        : hints.size > 0
+          ? observeLine(text.slice(0, textMax), hints, memory)
           : [];
     if (found.length > 0) return found;
   }
@@ -320,9 +334,11 @@ function noteGoingOn(event: LogEvent, memory: FailureMemory, found: FactBody[]):
   });
 }
 
-/** A logger wrote it: it has a time, or is a record. What Python's warnings print is none. */
+/** A logger wrote it: it has a time, or is a record. What Python's warnings print is none, nor a traceback with a time before each line. */
 function isLogRecord(event: LogEvent): boolean {
-  return event.kind === 'record' || (event.timeSource === 'event' && event.logger !== 'py.warnings');
+  if (event.kind === 'record') return true;
+  const isPrinted = event.logger === 'py.warnings' || event.message.startsWith('Traceback (most recent');
+  return event.timeSource === 'event' && !isPrinted;
 }
 
 function isGrave({ level }: LogEvent): boolean {

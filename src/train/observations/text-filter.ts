@@ -1,5 +1,5 @@
 /**
- * Whether a text holds one of many, at a nanosecond a character where it holds none. Each of the texts is known by two pairs of its
+ * Which of many texts a text holds, at a nanosecond a character where it holds none. Each of the texts is known by two pairs of its
  * characters, one that begins at an even distance from its start and one at an odd one: wherever it stands, one of them is met when
  * another text is looked at pair by pair. Only where such a pair is met is its text compared.
  */
@@ -9,14 +9,16 @@ const characters = Buffer.alloc(64 * 1024);
 const pairs = new Uint16Array(characters.buffer, characters.byteOffset, characters.length / 2);
 const pairsMax = 0x10000;
 
+const none: ReadonlySet<string> = new Set();
+
 interface Key {
   text: string;
   /** Of the pair in it. */
   at: number;
 }
 
-/** `texts` are ASCII, of three characters at least. */
-export function textFilter(texts: readonly string[]): (text: string) => boolean {
+/** `texts` are ASCII, of three characters at least. What is given is those of them that are in the text. */
+export function textFinder(texts: readonly string[]): (text: string) => ReadonlySet<string> {
   /** By pair: the number of its keys' list; 0: there are none. */
   const listOf = new Uint16Array(pairsMax);
   const lists: Key[][] = [[]];
@@ -28,15 +30,17 @@ export function textFilter(texts: readonly string[]): (text: string) => boolean 
     }
   }
   return (text) => {
-    if (text.length > characters.length) return texts.some((one) => text.includes(one));
+    if (text.length > characters.length) return new Set(texts.filter((one) => text.includes(one)));
     // Of characters beyond latin1 the low byte is written, which may only cause a comparison.
     const count = characters.write(text, 'latin1') >> 1;
+    let found: Set<string> | null = null;
     for (let i = 0; i < count; i += 1) {
       const list = listOf[pairs[i] ?? 0] ?? 0;
       if (list === 0) continue;
-      for (const { text: one, at } of lists[list] ?? []) if (text.startsWith(one, 2 * i - at)) return true;
+      for (const { text: one, at } of lists[list] ?? [])
+        if (text.startsWith(one, 2 * i - at)) (found ??= new Set()).add(one);
     }
-    return false;
+    return found ?? none;
   };
 }
 

@@ -1,0 +1,71 @@
+/**
+ * Lines that name an epoch, or an episode, and no step: `Epoch 3: train_loss=0.5 val_loss=0.6`, `epoch 1: perplexity: 12.3 eval_loss: 2.51` (accelerate's
+ * examples), `[Epoch 7/10] loss: 0.29`, `====> Epoch: 12 Average loss: 106.1` (PyTorch's examples), `Epoch[0] Train-accuracy=0.51` (MXNet),
+ * `epoch: 1, lr: 1.00e-03 - train loss: 2.34 - valid loss: 1.91, valid PER: 45.1` (SpeechBrain's train_log.txt). The epoch is the step, as in a
+ * table with a row an epoch, where the stream counts no iterations; it may stand behind what is told of it, too.
+ */
+import { canonicalName } from './canonical.ts';
+import { metricsIn } from './epoch-lines.ts';
+import { isWithinRun } from './line-shapes.ts';
+import { namesMeasure } from './metric-words.ts';
+import type { LineReader, TrainContext } from './reader.ts';
+import { statedIn } from './separated-statements.ts';
+import { named, nothingAlone, nothingStated, placeOf } from './stated.ts';
+import type { Finding } from './stated.ts';
+import { statesSettings } from './statements.ts';
+
+const lineMax = 4096;
+const headMax = 320;
+
+export const epochSummaryReader: LineReader = {
+  format: 'epoch summaries',
+  find: ({ line, namesRound }) =>
+    namesRound && line.length <= lineMax && /epoch/i.test(line) && !/step|iter/i.test(line)
+      ? findSummary(line)
+      : null,
+  stepOf: ([epoch = null], _, context) => epochStep(epoch, context),
+};
+
+function findSummary(line: string): Finding | null {
+  const found = summary.exec(line.slice(0, headMax)) ?? epochBehind.exec(line);
+  const epoch = found === null ? null : placeOf(found, 1);
+  if (found === null || epoch === null || statesSettings(line)) return null;
+  const end = found.index + found[0].length;
+  const isBehind = end === line.length;
+  const stated = [...(isBehind ? statedIn(line.slice(0, found.index)) : statedIn(line, end)).values()];
+  const isOfLineAlone = isWithinRun(line, end);
+  if (!stated.some(({ name }) => canonicalName(name) !== null || namesMeasure(name)))
+    return isOfLineAlone ? nothingAlone : nothingStated;
+  return { counts: [epoch], statements: stated.map((each) => named(each, false)), isOfLineAlone };
+}
+
+const summary =
+  /(?:^|[-\]|:>] ?|\[|,\d{3} |end of |in )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?:[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/di;
+
+const epochBehind = /(?:, |\| ?|- |\(| at )epoch[ :=#]{1,3}(\d{1,9})\)?$/di;
+
+/** Lines of an episode, which is the step: `Episode 10, Total Reward: 25.0` of many loops that learn by reinforcement. */
+export const episodeReader: LineReader = {
+  format: 'episodes',
+  find: ({ line, namesRound }) =>
+    namesRound && line.length <= lineMax && /episode/i.test(line) ? findEpisode(line) : null,
+};
+
+function findEpisode(line: string): Finding | null {
+  const found = episode.exec(line.slice(0, headMax));
+  const step = found === null ? null : placeOf(found, 1);
+  if (found === null || step === null || statesSettings(line)) return null;
+  const from = found.index + found[0].length;
+  const metrics = metricsIn(line, from);
+  const isOfLineAlone = isWithinRun(line, from);
+  if (!metrics.some(({ name }) => namesMeasure(name))) return isOfLineAlone ? nothingAlone : null;
+  return { counts: [step], statements: metrics.map((each) => named(each, false)), isOfLineAlone };
+}
+
+const episode =
+  /(?:^|[-\]|:>] ?|\[|,\d{3} )(?:episode|ep)[ \t:#=]{0,3}\[?[ \t]{0,8}(\d{1,12})(?:[ \t]?\/[ \t]?\d{1,12})?\]?[\t ,:|;-]{1,6}(?=\D)/di;
+
+/** The step of what is told of a whole epoch: null where the stream counts iterations. */
+export function epochStep(epoch: number | null, { epochs }: TrainContext): number | null {
+  return epochs === undefined ? epoch : null;
+}

@@ -1,0 +1,99 @@
+/**
+ * What is known of a line of text before its numbers are read, and so of every line of its shape (line-shapes.ts): which readers need not be
+ * asked, where the numbers stand that another one has found, whether it may tell of a failure.
+ */
+import type { FactBody } from '../core/fact.ts';
+import type { LogEvent } from '../core/event.ts';
+import { withBareNumbers } from './numbers.ts';
+import { hintsIn } from './observations/read-observations.ts';
+import type { FactReader, LineReader, ReadableEvent, ReadableLine, TrainContext } from './reader.ts';
+import { epochIn, tellsOfResuming } from './restarts.ts';
+import { countAt, isNothingAlone, isOfShape, pointsAt } from './stated.ts';
+import type { Finding, Place } from './stated.ts';
+
+export interface LineTraits {
+  namesStep: boolean;
+  namesRound: boolean;
+  /** Readers are asked about another line: with bare numbers in place of their representations. */
+  wrapsNumbers: boolean;
+  /** Who is asked about each line, in this order; then it is what was found that is read. */
+  asked: readonly (FactReader | LineReader)[];
+  found: { reader: LineReader; finding: Finding } | null;
+  /** What is in it of the hints that it tells of a failure or a phase. */
+  hints: ReadonlySet<string>;
+  /** The epoch that it states. */
+  epoch: Place | null;
+  resumes: boolean;
+}
+
+/** The traits of a line, as these readers see them: the same for all lines of its shape. */
+export function traitsIn(line: string, readers: readonly (FactReader | LineReader)[]): LineTraits {
+  const readable = readableLine(line);
+  const { namesStep, namesRound } = readable;
+  const { asked, found } = askedOf(readable, readers);
+  return {
+    namesStep,
+    namesRound,
+    wrapsNumbers: withBareNumbers(line) !== line,
+    asked,
+    found,
+    hints: hintsIn(line),
+    epoch: epochIn(line),
+    resumes: tellsOfResuming(line),
+  };
+}
+
+const stepWord = /step|iter|num_updates/i;
+const countWord = /epoch|train|episode|batch|iter|step|num_updates|test|val|dev|acc@|cur metric|^\[/i;
+
+export function readableLine(line: string): ReadableLine {
+  const namesRound = countWord.test(line);
+  return { line, namesStep: namesRound && stepWord.test(line), namesRound };
+}
+
+function askedOf(
+  readable: ReadableLine,
+  readers: readonly (FactReader | LineReader)[],
+): Pick<LineTraits, 'asked' | 'found'> {
+  const asked: (FactReader | LineReader)[] = [];
+  for (const reader of readers) {
+    if (!('find' in reader)) {
+      if (reader.mayMatchLine?.(readable) ?? true) asked.push(reader);
+      continue;
+    }
+    const finding = reader.find(readable);
+    if (finding === null) continue;
+    if (isOfShape(readable.line, finding)) return { asked, found: { reader, finding } };
+    asked.push(reader);
+  }
+  return { asked, found: null };
+}
+
+/** Null: the reader says that it is none of its lines or events. */
+export function ask(
+  reader: FactReader | LineReader,
+  readable: ReadableEvent,
+  context: TrainContext,
+): FactBody[] | null {
+  if (!('find' in reader)) return reader.matches(readable) ? reader.read(readable, context) : null;
+  const finding = reader.find(readable);
+  return finding === null || isNothingAlone(finding)
+    ? null
+    : readFound({ reader, finding }, readable, context);
+}
+
+/** The points of a line of which is known where its numbers stand. */
+export function readFound(
+  { reader, finding }: { reader: LineReader; finding: Finding },
+  { line, event }: { line: string; event: LogEvent },
+  context: TrainContext,
+): FactBody[] {
+  const { counts, statements } = finding;
+  if (statements.length === 0) return [];
+  if (reader.stepOf === undefined) {
+    const [step] = counts;
+    return pointsAt(line, step === undefined ? null : countAt(line, step), statements);
+  }
+  const numbers = counts.map((place) => countAt(line, place));
+  return pointsAt(line, reader.stepOf(numbers, event, context), statements);
+}

@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { pointsOf } from './points-of.ts';
+
+test.each(['[rank0]: ', '[default0]:', '[1,0]<stdout>:', '(TrainActor pid=12) ', '[pod/train-0/main] '])(
+  'statements behind %s are those of the line without it',
+  (prefix) => {
+    const lines = [
+      "{'loss': 1.5, 'epoch': 0.1}",
+      '0:\tlearn: 0.5\ttotal: 5ms',
+      '[step=3/9]',
+      '    train/loss=0.25',
+    ];
+    expect(pointsOf(lines.map((line) => `${prefix}${line}\n`).join(''))).toEqual([
+      [null, 'loss', 1.5],
+      [0, 'learn', 0.5],
+      [3, 'train/loss', 0.25],
+    ]);
+  },
+);
