@@ -69,7 +69,8 @@ export function readTaskLabel(text: string): LauncherPrefix | null {
  */
 export function withoutLauncherPrefixes(text: string, rank: number | null): string {
   const bare = withoutPrefixes(text, rank);
-  if (!isStampedTraceback(bare)) return bare;
+  const mayBeTraceback = bare.includes('\n') || bare.endsWith(pythonStart);
+  if (!mayBeTraceback || !isStampedTraceback(bare)) return bare;
   return bare
     .split('\n')
     .map((line) => line.slice(stampLength(line)))
@@ -78,14 +79,21 @@ export function withoutLauncherPrefixes(text: string, rank: number | null): stri
 
 function withoutPrefixes(text: string, rank: number | null): string {
   const first = text.charCodeAt(0);
-  const mayHave =
-    first === 91 || first === 40 || (rank !== null && (first === 32 || (first > 47 && first < 58)));
+  const mayHave = first === 91 || first === 40 || (rank !== null && mayHaveLabel(text));
   if (!mayHave || withoutPrefix(text, rank) === text) return text;
   if (!text.includes('\n')) return withoutPrefix(text, rank);
   return text
     .split('\n')
     .map((line) => withoutPrefix(line, rank))
     .join('\n');
+}
+
+/** Most lines that begin with a number have a time there: they are told apart without the pattern. */
+function mayHaveLabel(text: string): boolean {
+  let at = 0;
+  while (text.charCodeAt(at) === 32) at += 1;
+  while (text.charCodeAt(at) > 47 && text.charCodeAt(at) < 58) at += 1;
+  return at > 0 && text.charCodeAt(at) === 58;
 }
 
 function withoutPrefix(text: string, rank: number | null): string {
