@@ -49,6 +49,7 @@ export function stampLength(text: string): number {
 
 /** The traceback begins behind a time that was put before every line. */
 export function isStampedTraceback(text: string): boolean {
+  if (text.charCodeAt(10) !== 84 || !text.includes(pythonStart)) return false;
   const length = stampLength(text);
   return length > 0 && text.startsWith(pythonStart, length);
 }
@@ -69,8 +70,7 @@ export function readTaskLabel(text: string): LauncherPrefix | null {
  */
 export function withoutLauncherPrefixes(text: string, rank: number | null): string {
   const bare = withoutPrefixes(text, rank);
-  const mayBeTraceback = bare.includes('\n') || bare.endsWith(pythonStart);
-  if (!mayBeTraceback || !isStampedTraceback(bare)) return bare;
+  if (!isStampedTraceback(bare)) return bare;
   return bare
     .split('\n')
     .map((line) => line.slice(stampLength(line)))
