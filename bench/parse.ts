@@ -17,7 +17,7 @@ const fixtures = join(projectRoot, 'test/fixtures/logs');
  * Splitting the same bytes at their line ends, as text, sets the pace of the machine: what parsing costs more than that is ours. Bars
  * stop a change that makes parsing several times slower, whatever the machine.
  */
-const timesPlainSplitMax = 50;
+const timesPlainSplitMax = 60;
 
 /**
  * Bytes to events to points on one core, as the indexer does it. Mixed are real trainers' logs and generated training lines by turns, most

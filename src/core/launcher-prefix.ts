@@ -49,6 +49,7 @@ export function stampLength(text: string): number {
 
 /** The traceback begins behind a time that was put before every line. */
 export function isStampedTraceback(text: string): boolean {
+  if (text.charCodeAt(10) !== 84 || !text.includes(pythonStart)) return false;
   const length = stampLength(text);
   return length > 0 && text.startsWith(pythonStart, length);
 }
@@ -78,14 +79,21 @@ export function withoutLauncherPrefixes(text: string, rank: number | null): stri
 
 function withoutPrefixes(text: string, rank: number | null): string {
   const first = text.charCodeAt(0);
-  const mayHave =
-    first === 91 || first === 40 || (rank !== null && (first === 32 || (first > 47 && first < 58)));
+  const mayHave = first === 91 || first === 40 || (rank !== null && mayHaveLabel(text));
   if (!mayHave || withoutPrefix(text, rank) === text) return text;
   if (!text.includes('\n')) return withoutPrefix(text, rank);
   return text
     .split('\n')
     .map((line) => withoutPrefix(line, rank))
     .join('\n');
+}
+
+/** Most lines that begin with a number have a time there: they are told apart without the pattern. */
+function mayHaveLabel(text: string): boolean {
+  let at = 0;
+  while (text.charCodeAt(at) === 32) at += 1;
+  while (text.charCodeAt(at) > 47 && text.charCodeAt(at) < 58) at += 1;
+  return at > 0 && text.charCodeAt(at) === 58;
 }
 
 function withoutPrefix(text: string, rank: number | null): string {

@@ -126,7 +126,7 @@ export class FrameReader {
       event.group.blank = true;
       return;
     }
-    if (!frameOpen && stampLength(text) > 0 && this.#takeStamped(start, end, text, prefix)) return;
+    if (!frameOpen && this.#takeStamped(start, end, text, prefix)) return;
     const head = bare ? noHead : readHead(text, observedAt(marks, start), this.#source.offset);
     const line = { text, head, rank: prefix.rank, source: prefix.source };
     if (event !== null && frameOpen && event.group.mode !== 'bar' && head.time === null) {
@@ -149,8 +149,11 @@ export class FrameReader {
 
   /** A line of a traceback, with a time before each of its lines. False: it is none. */
   #takeStamped(start: number, end: number, text: string, { rank, source }: LauncherPrefix): boolean {
-    const line = { text: text.slice(stampLength(text)), head: noHead, rank, source };
     const event = this.#events.current;
+    const begins = isStampedTraceback(text);
+    const length = begins || event?.group.stamped === true ? stampLength(text) : 0;
+    if (length === 0) return false;
+    const line = { text: text.slice(length), head: noHead, rank, source };
     if (event?.group.stamped === true) {
       if (isBlank(line.text)) event.group.blank = true;
       if (isBlank(line.text) || joins(event.group, line, 0)) {
@@ -158,7 +161,7 @@ export class FrameReader {
         return true;
       }
     }
-    if (!isStampedTraceback(text)) return false;
+    if (!begins) return false;
     const { time } = readHead(text, observedAt(this.#state.marks, start), this.#source.offset);
     this.#events.close();
     this.#events.start(start, end, line, false);

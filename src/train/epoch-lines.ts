@@ -32,8 +32,7 @@ const evaluation = /\[(?:eval|val|valid|test)\]|^(?:val|eval|test)/i;
 
 export const epochLineReader: LineReader = {
   format: 'MMEngine, PaddlePaddle, torchvision',
-  find: ({ line, namesRound }) =>
-    namesRound && line.length <= lineMax && line.includes('/') ? findIterations(line) : null,
+  find: ({ line }) => (line.length <= lineMax && line.includes('/') ? findIterations(line) : null),
   stepOf([first, done, total, epochs], _, context) {
     if (done === undefined || total === undefined) return first ?? null;
     return stepAt(context, { epoch: first ?? 0, done, total, epochs });

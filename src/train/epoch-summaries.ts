@@ -9,6 +9,7 @@ import { metricsIn } from './epoch-lines.ts';
 import { isWithinRun } from './line-shapes.ts';
 import { namesMeasure } from './metric-words.ts';
 import type { LineReader, TrainContext } from './reader.ts';
+import { namesEpoch } from './restarts.ts';
 import { statedIn } from './separated-statements.ts';
 import { named, nothingAlone, nothingStated, placeOf } from './stated.ts';
 import type { Finding } from './stated.ts';
@@ -19,8 +20,8 @@ const headMax = 320;
 
 export const epochSummaryReader: LineReader = {
   format: 'epoch summaries',
-  find: ({ line, namesRound }) =>
-    namesRound && line.length <= lineMax && /epoch/i.test(line) && !/step|iter/i.test(line)
+  find: ({ line, namesRound, namesStep }) =>
+    namesRound && line.length <= lineMax && namesEpoch(line) && !(namesStep && /step|iter/i.test(line))
       ? findSummary(line)
       : null,
   stepOf: ([epoch = null], _, context) => epochStep(epoch, context),

@@ -20,7 +20,9 @@ const lineMax = 16 * 1024;
 export const espnetReader: LineReader = {
   format: 'ESPnet',
   find: ({ line, namesRound }) =>
-    namesRound && line.length <= lineMax && line.includes('epoch') ? findStated(line) : null,
+    namesRound && line.length <= lineMax && (line.includes('epoch:') || line.includes('epoch results: '))
+      ? findStated(line)
+      : null,
 };
 
 function findStated(line: string): Finding | null {

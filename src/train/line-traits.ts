@@ -44,11 +44,10 @@ export function traitsIn(line: string, readers: readonly (FactReader | LineReade
 }
 
 const stepWord = /step|iter|num_updates/i;
-const countWord = /epoch|train|episode|batch|iter|step|num_updates|test|val|dev|acc@|cur metric|^\[/i;
+const roundWord = /epoch|episode|batch|test|val|dev(?![a-z])|acc@|cur metric/i;
 
 export function readableLine(line: string): ReadableLine {
-  const namesRound = countWord.test(line);
-  return { line, namesStep: namesRound && stepWord.test(line), namesRound };
+  return { line, namesStep: stepWord.test(line), namesRound: roundWord.test(line) };
 }
 
 function askedOf(

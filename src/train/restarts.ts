@@ -148,9 +148,13 @@ function epochOf(event: LogEvent, traits: LineTraits | null): number | undefined
 
 /** Where a text states an epoch. */
 export function epochIn(text: string): Place | null {
-  if (!text.includes('poch') && !text.includes('POCH')) return null;
+  if (!namesEpoch(text)) return null;
   const found = epochStatement.exec(text.slice(0, lineMax));
   return found === null ? null : placeOf(found, 1);
+}
+
+export function namesEpoch(text: string): boolean {
+  return text.includes('poch') || text.includes('POCH');
 }
 
 function tellsOfEnd(
