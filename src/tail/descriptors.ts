@@ -18,6 +18,7 @@ export class Descriptors {
   readonly #open = new Set<FollowedFile>();
   #max: number;
   #waiting = 0;
+  #wasShort = false;
   #told = false;
 
   constructor(max: number, logger: Logger) {
@@ -37,6 +38,13 @@ export class Descriptors {
   /** How many more are wanted: by files that wait for their turn, and what is in use beyond the bound. */
   get shortage(): number {
     return this.excess + this.#waiting;
+  }
+
+  /** Whether more were wanted, at any time since the last call, than may be in use. */
+  takeShortage(): boolean {
+    const isShort = this.#wasShort || this.shortage > 0;
+    this.#wasShort = false;
+    return isShort;
   }
 
   /** How many of those that could be spared are to be, so that half of all is there for new files. */
@@ -62,7 +70,7 @@ export class Descriptors {
       if (isNext) await this.#closeDownTo(this.#max - 1, (file) => !file.gone && !canBeRead(file));
     }
     if (this.#open.size < this.#max) return true;
-    this.#waiting += 1;
+    this.#wait();
     return false;
   }
 
@@ -91,7 +99,7 @@ export class Descriptors {
   /** True when the error says that there are no descriptors left: the file is to wait. */
   isExhausted(error: unknown): boolean {
     if (!isExhaustion(error)) return false;
-    this.#waiting += 1;
+    this.#wait();
     this.#max = Math.max(openFilesMin, Math.min(this.#max, this.#open.size) - 1);
     if (!this.#told) {
       const hint = 'raise the limit of open files (ulimit -n, LimitNOFILE), or lower agent.openFilesMax';
@@ -103,6 +111,11 @@ export class Descriptors {
     }
     this.#told = true;
     return true;
+  }
+
+  #wait(): void {
+    this.#waiting += 1;
+    this.#wasShort = true;
   }
 
   async #closeDownTo(keep: number, which: (file: FollowedFile) => boolean): Promise<void> {

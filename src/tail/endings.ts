@@ -47,6 +47,7 @@ export class Endings {
   async finish(): Promise<MadeCut[]> {
     const { catalog, clock, cutLog, descriptors } = this.#options;
     const now = clock.monotonic();
+    const isShort = descriptors.takeShortage();
     const made: MadeCut[] = [];
     for (const file of catalog.files) {
       if (!mayEnd(file, now)) continue;
@@ -62,7 +63,7 @@ export class Endings {
         cutLog.cut(state, marker.cut);
         made.push(marker);
       }
-      if (!this.#isOver(file, now)) continue;
+      if (!this.#isOver(file, now, isShort)) continue;
       await descriptors.close(file);
       catalog.drop(file);
     }
@@ -142,13 +143,13 @@ export class Endings {
     return made;
   }
 
-  /** Whether nothing of it is left. */
-  #isOver(file: FollowedFile, now: number): boolean {
-    const { descriptors, vanished } = this.#options;
+  /** Whether nothing of it is left. `isShort`: others want its descriptor. */
+  #isOver(file: FollowedFile, now: number, isShort: boolean): boolean {
+    const { vanished } = this.#options;
     const { stream } = file;
     const settled = !stream || (stream.final && stream.pending.length === 0);
     const quietMs = now - Math.max(file.changedAt, file.goneSince);
-    const quietLong = quietMs >= goneWaitMs || (!stream && descriptors.shortage > 0);
+    const quietLong = quietMs >= goneWaitMs || (!stream && isShort);
     return isLost(file) && settled && quietLong && !hasUnread(file) && !vanished.hasCopy(file);
   }
 }

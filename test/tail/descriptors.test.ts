@@ -32,6 +32,14 @@ describe('descriptors', () => {
     expect([waits, other].map((file) => file.handle && 'open')).toEqual(after);
   });
 
+  it('that were wanted are told of once, however late somebody asks', async () => {
+    const descriptors = new Descriptors(1, silentLogger);
+    descriptors.opened({ ...waits, gone: true }, handle());
+    await descriptors.makeRoom(true);
+    descriptors.takeWaiting();
+    expect([descriptors.takeShortage(), descriptors.takeShortage()]).toEqual([true, false]);
+  });
+
   it('of files that are gone are not given away, for nothing else has their bytes', async () => {
     const descriptors = new Descriptors(1, silentLogger);
     descriptors.opened(waits, handle());
