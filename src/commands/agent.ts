@@ -29,7 +29,6 @@ export const command: Command = {
     const logger = openLogger(context, config);
     const { clock, env, signal } = context;
     const metrics = createMetrics();
-    lowerPriority(logger);
     const compression = new CompressionChoice(clock);
     const transport = await openTransport(config, {
       clock,
@@ -51,6 +50,7 @@ export const command: Command = {
     });
     try {
       if (once) {
+        lowerPriority(logger);
         await tail.once(signal);
         return exitCodes.ok;
       }
@@ -69,8 +69,10 @@ export const command: Command = {
       await tail.start();
       void sampleResources(config, { tail, env, clock, logger, metrics }, signal);
       const watching = stalls.run(signal);
-      logger.info({ source: config.source?.id, include: config.source?.include }, 'following');
       collectGarbage();
+      // Not before: on a busy machine a start would take far longer, and what is written meanwhile waits for it.
+      lowerPriority(logger);
+      logger.info({ source: config.source?.id, include: config.source?.include }, 'following');
       await untilAborted(signal);
       await watching;
       logger.info({ timeoutMs: config.agent.drainTimeoutMs }, 'draining');
