@@ -1,10 +1,12 @@
 /** `caboose events`: how files are cut into events. A dry run: no config needed, no state kept. */
 import { relative } from 'node:path';
 import type { LogEvent } from '../core/event.ts';
+import { jsonText } from '../core/fact.ts';
 import { exitCodes, flag, usageError } from './command.ts';
 import type { Command } from './command.ts';
 import { eventsOf, filesUnder, readingRules } from './dry-run.ts';
 import { OutputBuffer } from './output-buffer.ts';
+import { withoutControls } from './terminal-text.ts';
 
 export const command: Command = {
   name: 'events',
@@ -30,20 +32,15 @@ message, fields.`,
   },
 };
 
-/** NaN and the infinities in `fields` are written as texts. */
 function eventJson(file: string, event: LogEvent): string {
   const { start, end, part, time, level, kind, rank, logger, message, fields } = event;
-  const shown = { file, start, end, part, time, level, kind, rank, logger, message, fields };
-  return JSON.stringify(shown, (_, value: unknown) =>
-    typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
-  );
+  return jsonText({ file, start, end, part, time, level, kind, rank, logger, message, fields });
 }
 
 /** `train.log:1024-1187  error  traceback  message`; further lines of the message are indented. */
 function eventText(name: string, event: LogEvent): string {
   const where = `${name}:${event.start}-${event.end}`;
-  // oxlint-disable-next-line no-control-regex
-  const message = event.message.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '\uFFFD');
+  const message = withoutControls(event.message);
   const rank = event.rank === null ? '' : `rank ${event.rank}  `;
   const head = `${where.padEnd(40)}  ${(event.level ?? '-').padEnd(5)}  ${event.kind.padEnd(9)}  ${rank}`;
   return `${head}${message.replaceAll('\n', '\n    ')}\n`;

@@ -135,6 +135,11 @@ export function numberToJson(value: number): number | 'NaN' | 'Infinity' | '-Inf
   return value > 0 ? 'Infinity' : '-Infinity';
 }
 
+/** A value as JSON text, its numbers by numberToJson. */
+export function jsonText(value: object): string {
+  return JSON.stringify(value, (_, each: unknown) => (typeof each === 'number' ? numberToJson(each) : each));
+}
+
 /** The inverse of numberToJson; null for anything else. */
 export function numberFromJson(value: unknown): number | null {
   if (typeof value === 'number') return value;

@@ -8,6 +8,7 @@
  */
 import { hash } from 'node:crypto';
 import type { LogEvent } from '../core/event.ts';
+import { jsonText } from '../core/fact.ts';
 import { rowId } from '../core/ids.ts';
 
 /** Plain JSON, kept in the stream document's context. */
@@ -42,10 +43,7 @@ export type RowKey = { kind: 'content'; text: string } | { kind: 'state'; text: 
 /** The fields of a row by name, so that neither their order nor empty cells count. */
 export function fieldsKey(fields: Readonly<Record<string, unknown>>): string {
   const names = Object.keys(fields).sort();
-  return JSON.stringify(
-    names.map((name) => [name, fields[name]]),
-    (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value),
-  );
+  return jsonText(names.map((name) => [name, fields[name]]));
 }
 
 /** Gives rows their ids, in the order of the file. */

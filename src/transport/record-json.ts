@@ -1,7 +1,7 @@
 import type { LogEvent } from '../core/event.ts';
 import type { DeadLetter, LetterMark } from '../core/transport.ts';
 import type { Fact } from '../core/fact.ts';
-import { numberFromJson, numberToJson } from '../core/fact.ts';
+import { jsonText, numberFromJson, numberToJson } from '../core/fact.ts';
 import type { IncidentDocument } from '../core/incident.ts';
 
 /** Facts, incidents and dead letters as JSON, one object a record, the same in every transport. NaN and the infinities are texts. */
@@ -31,18 +31,14 @@ export function eventToJson(event: LogEvent): string {
   const { run, attempt, source, host, path, labels } = origin;
   const place = { id, stream, run, attempt, rank, source, host, path, labels, start, end, part, version };
   const said = { time, timeSource, observed, level, kind, logger, iostream };
-  const whole = toJson({ ...place, ...said, message, fields });
+  const whole = jsonText({ ...place, ...said, message, fields });
   if (Buffer.byteLength(whole) <= eventJsonBytesMax) return whole;
-  const withoutFields = toJson({ ...place, ...said, message, truncated: true });
+  const withoutFields = jsonText({ ...place, ...said, message, truncated: true });
   if (Buffer.byteLength(withoutFields) <= eventJsonBytesMax) return withoutFields;
   const room =
-    eventJsonBytesMax - Buffer.byteLength(toJson({ ...place, ...said, message: '', truncated: true }));
+    eventJsonBytesMax - Buffer.byteLength(jsonText({ ...place, ...said, message: '', truncated: true }));
   const most = message.slice(0, Math.max(0, Math.floor(room / bytesPerUnitMax)));
-  return toJson({ ...place, ...said, message: most, truncated: true });
-}
-
-function toJson(value: object): string {
-  return JSON.stringify(value, (_, each: unknown) => (typeof each === 'number' ? numberToJson(each) : each));
+  return jsonText({ ...place, ...said, message: most, truncated: true });
 }
 
 export function incidentToJson(incident: IncidentDocument): string {

@@ -50,11 +50,7 @@ describe('files that are away for a time', () => {
   });
 
   it('are the same ones when they could not be read since the agent was restarted', async () => {
-    await using t = await TailHarness.create();
-    await mkdir(t.logs, { recursive: true });
-    await writeFile(t.path('a.log'), 'one\n');
-    await t.start();
-    await t.pass(1000);
+    await using t = await TailHarness.following('one\n');
     t.crash();
     const { open } = t.fs;
     t.fs.open = async () => await Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
@@ -69,11 +65,7 @@ describe('files that are away for a time', () => {
   });
 
   it('are gone when a process that does not follow them has not found them', async () => {
-    await using t = await TailHarness.create();
-    await mkdir(t.logs, { recursive: true });
-    await writeFile(t.path('a.log'), 'one\n');
-    await t.start();
-    await t.pass(1000);
+    await using t = await TailHarness.following('one\n');
     t.crash();
     await rename(t.path('a.log'), t.path('a.txt'));
     const tail = await t.tail();

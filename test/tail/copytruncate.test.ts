@@ -34,11 +34,7 @@ async function writeAndRotate(t: TailHarness, rotations: number, copyTo: (n: num
 
 describe('copytruncate', () => {
   it('is known for what it is when there is no room for a long time to see the truncation', async () => {
-    await using t = await TailHarness.create();
-    await mkdir(t.logs, { recursive: true });
-    await appendFile(t.path('a.log'), 'one\n');
-    await t.start();
-    await t.pass(1000);
+    await using t = await TailHarness.following('one\n');
     t.publisher.acks = false;
     await appendFile(t.path('b.log'), `${'x'.repeat(1023)}\n`.repeat(8 * 1024));
     await t.pass(2000);
@@ -51,11 +47,7 @@ describe('copytruncate', () => {
   });
 
   it('is not waited for when a copy stays beside an original that is written to all the time', async () => {
-    await using t = await TailHarness.create();
-    await mkdir(t.logs, { recursive: true });
-    await appendFile(t.path('a.log'), 'one\n');
-    await t.start();
-    await t.pass(1000);
+    await using t = await TailHarness.following('one\n');
     await copyFile(t.path('a.log'), t.path('a.log.1'));
     for (let i = 0; i < 150; i += 1) {
       await appendFile(t.path('a.log'), 'more\n');
@@ -65,11 +57,7 @@ describe('copytruncate', () => {
   });
 
   it('is not seen in a short file that holds something else than the one in its place', async () => {
-    await using t = await TailHarness.create();
-    await mkdir(t.logs, { recursive: true });
-    await appendFile(t.path('a.log'), 'old\n');
-    await t.start();
-    await t.pass(1000);
+    await using t = await TailHarness.following('old\n');
     await truncate(t.path('a.log'), 0);
     await rename(t.path('a.log'), t.path('a.log.1'));
     await appendFile(t.path('a.log'), 'a head that is longer\n');
@@ -84,11 +72,7 @@ describe('copytruncate', () => {
   });
 
   it('does not wait for a copy in a file that was emptied and renamed', async () => {
-    await using t = await TailHarness.create();
-    await mkdir(t.logs, { recursive: true });
-    await appendFile(t.path('a.log'), 'old\n');
-    await t.start();
-    await t.pass(1000);
+    await using t = await TailHarness.following('old\n');
     await truncate(t.path('a.log'), 0);
     await rename(t.path('a.log'), t.path('a.log.1'));
     await appendFile(t.path('a.log'), 'new\n');

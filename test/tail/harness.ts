@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -80,6 +80,16 @@ export class TailHarness {
   static async create(): Promise<TailHarness> {
     const base = await mkdtemp(join(tmpdir(), 'caboose-tail-'));
     return new TailHarness(base);
+  }
+
+  /** One whose tail has shipped this text of `a.log`, and follows it. */
+  static async following(text: string): Promise<TailHarness> {
+    const harness = await TailHarness.create();
+    await mkdir(harness.logs, { recursive: true });
+    await writeFile(harness.path('a.log'), text);
+    await harness.start();
+    await harness.pass(1000);
+    return harness;
   }
 
   path(name: string): string {

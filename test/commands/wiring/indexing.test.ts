@@ -107,6 +107,17 @@ class Bench {
     this.#assignment += 1;
   }
 
+  /** The index refuses them from now on, until what this returns is called. */
+  refuseStreamDocuments(): () => void {
+    const write = this.index.write.bind(this.index);
+    let refuses = true;
+    this.index.write = async (items) =>
+      refuses && items[0]?.kind === 'stream'
+        ? items.map(() => ({ status: 'rejected', reason: 'strict mapping' }))
+        : await write(items);
+    return () => void (refuses = false);
+  }
+
   get notReady(): string | null {
     return this.#indexing.notReady;
   }
@@ -264,18 +275,13 @@ describe('Indexing', () => {
 
   it('appends closed events to their log, in order, and once for a batch that is held back', async () => {
     await using bench = new Bench();
-    const write = bench.index.write.bind(bench.index);
-    let refuses = true;
-    bench.index.write = async (items) =>
-      refuses && items[0]?.kind === 'stream'
-        ? items.map(() => ({ status: 'rejected', reason: 'strict mapping' }))
-        : await write(items);
+    const takeThem = bench.refuseStreamDocuments();
     const segments = Array.from({ length: 11 }, (_, i) =>
       segmentOf('one\ntwo\nthree\n', { stream: i.toString(16).repeat(32) }),
     );
     expect(await bench.give(segments)).toBe('release');
     expect(await bench.give(segments)).toBe('release');
-    refuses = false;
+    takeThem();
     expect(await bench.give(segments)).toBe('commit');
     const told = bench.events.map(({ stream, message, open }) => [stream[0], message, open]);
     expect(told).toEqual(
@@ -288,19 +294,14 @@ describe('Indexing', () => {
 
   it('holds a batch back whose stream documents are refused, and tells its facts once', async () => {
     await using bench = new Bench();
-    const write = bench.index.write.bind(bench.index);
-    let refuses = true;
-    bench.index.write = async (items) =>
-      refuses && items[0]?.kind === 'stream'
-        ? items.map(() => ({ status: 'rejected', reason: 'strict mapping' }))
-        : await write(items);
+    const takeThem = bench.refuseStreamDocuments();
     const segments = Array.from({ length: 11 }, (_, i) =>
       segmentOf('{"step": 3, "loss": 2.5}\n', { path: '/logs/m.jsonl', stream: i.toString(16).repeat(32) }),
     );
     expect(await bench.give(segments)).toBe('release');
     expect(await bench.give(segments)).toBe('release');
     expect(bench.facts).toHaveLength(22);
-    refuses = false;
+    takeThem();
     expect(await bench.give(segments)).toBe('commit');
     expect(bench.facts).toHaveLength(22);
     expect(bench.index.documents.size).toBe(11);
