@@ -102,6 +102,10 @@ export class Catalog {
     const found = new Map(candidates.map((candidate) => [candidate.stat.key, candidate]));
     for (const file of files) {
       if (found.has(file.key) || isHidden(file.path)) continue;
+      if (isMissingAgain(file)) {
+        this.#miss(file);
+        continue;
+      }
       files.leave(file, now);
       file.mayBeBack = false;
       file.missedScans += 1;
@@ -110,7 +114,7 @@ export class Catalog {
     let rest = await unlessTaken(unknown, (candidate) => this.#takeBack(candidate, now));
     rest = await unlessTaken(rest, (candidate) => this.#continue(candidate, now));
     this.#orphans.addMissing();
-    for (const candidate of candidates) await this.#adoptRewritten(candidate);
+    for (const candidate of candidates) await this.#adoptRewritten(candidate, now);
     rest = await unlessTaken(rest, (candidate) => this.#moveTo(candidate, now));
     rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
     // One by one, oldest first: a copy may be found in the same walk as its original.
@@ -213,7 +217,8 @@ export class Catalog {
    */
   async #isStill(file: FollowedFile, candidate: Candidate): Promise<boolean> {
     if (file.handle !== null || candidate.compressed || candidate.paths.includes(file.path)) return true;
-    return file.stream ? await this.#comparison.mayHold(candidate, file.stream) : file.previous !== null;
+    if (!file.stream) return file.previous !== null;
+    return (await this.#comparison.holds(candidate, file.stream)) !== false;
   }
 
   /** Another file has its inode. */
@@ -224,6 +229,13 @@ export class Catalog {
     if (!stream) return;
     const lastSize = Math.max(size, stream.end);
     this.#orphans.add({ stream, lastSize, successor: null, unsent, unwatched: true });
+  }
+
+  /** It is as if the walk before had not found it: another file may have its bytes, or its inode under another name. */
+  #miss(file: FollowedFile): void {
+    file.gone = true;
+    this.files.remove(file);
+    if (file.stream) this.#orphans.miss(file.stream);
   }
 
   #see(file: FollowedFile, candidate: Candidate, now: number): void {
@@ -270,7 +282,7 @@ export class Catalog {
     const { path, created } = stream.record;
     // One that was made after the stream began is a copy that has taken it over, or another file by now: its bytes tell.
     const isInPlace = compressed !== undefined || (paths.includes(path) && stat.birthtimeMs <= created);
-    if (!isInPlace && !(await this.#comparison.mayHold(candidate, stream))) return false;
+    if (!isInPlace && (await this.#comparison.holds(candidate, stream)) === false) return false;
     this.#orphans.found(stream);
     this.#attach(candidate, stream, { unsent: unsentOf(stream), unwatched: true }, now);
     return true;
@@ -325,7 +337,10 @@ export class Catalog {
     const orphan = await this.#orphans.in(candidate);
     if (orphan === 'unknown') return true;
     if (orphan && this.#orphans.mayGoTo(candidate, orphan)) {
-      this.#orphans.placed(orphan, this.#attach(candidate, orphan.stream, orphan, now));
+      const isInItsPlace = candidate.paths.includes(orphan.stream.record.path);
+      const file = this.#attach(candidate, orphan.stream, orphan, now);
+      file.leaving = !isInItsPlace;
+      this.#orphans.placed(orphan, file);
     }
     return orphan !== null;
   }
@@ -334,7 +349,7 @@ export class Catalog {
    * A file of which nothing was cut may be a copy by now, too: it was written over, or is another one with its inode. One that was
    * written over and not read since is waited for.
    */
-  async #adoptRewritten(candidate: Candidate): Promise<void> {
+  async #adoptRewritten(candidate: Candidate, now: number): Promise<void> {
     const file = this.files.get(candidate.stat.key);
     if (!file || candidate.compressed) return;
     if (file.stream && !(hasChanged(file, candidate) && this.#orphans.haveKin(candidate))) return;
@@ -346,6 +361,8 @@ export class Catalog {
     }
     if (!this.#orphans.mayGoTo(candidate, orphan)) return;
     const { stream, unsent, unwatched } = orphan;
+    // What it held before is no measure of what it holds now.
+    noteStat(file, candidate.stat, now);
     file.stream = stream;
     file.previous = null;
     file.predecessor = null;
@@ -354,6 +371,7 @@ export class Catalog {
     file.unsent = unsent;
     file.unwatched = unwatched;
     this.#options.cutLog.setPlace(stream, file);
+    file.leaving = true;
     this.#orphans.placed(orphan, file);
   }
 
@@ -458,6 +476,11 @@ function isItsPlace({ compressed }: Candidate, stream: StreamState): boolean {
 function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
   if (file.handle || file.stream || file.birthtimeMs === 0 || stat.birthtimeMs === 0) return false;
   return stat.birthtimeMs > file.birthtimeMs;
+}
+
+/** Found since the restart, and gone before a byte of it could be compared with what is known of it. */
+function isMissingAgain({ stream, unwatched, handle, spooled, compressed }: FollowedFile): boolean {
+  return unwatched && stream?.anchor != null && handle === null && spooled === null && compressed === null;
 }
 
 async function haveSamePath(file: OpenFile, other: OpenFile): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { StreamState } from './cut-state.ts';
 import { isExhaustion } from './descriptors.ts';
@@ -15,6 +16,8 @@ import { holds } from './identity.ts';
 export class Comparison {
   readonly #fs: FileSystem;
   readonly #logger: Logger;
+  /** Paths of which it was told that they cannot be compared. */
+  readonly #told = new Set<string>();
 
   constructor(fs: FileSystem, logger: Logger) {
     this.#fs = fs;
@@ -30,32 +33,45 @@ export class Comparison {
     key: string,
     at: (file: OpenFile) => Promise<boolean | null>,
   ): Promise<boolean | null> {
-    let file: OpenFile | null = null;
     try {
-      file = await this.#fs.open(path);
-      if (file === null || (await file.stat()).key !== key) return null;
-      return await at(file);
+      return await this.#look(path, key, at);
     } catch (error) {
       this.#logger.debug({ path, error }, 'could not be compared with known streams');
       return isExhaustion(error) ? null : false;
-    } finally {
-      await file?.close();
     }
   }
 
-  /** Null: as for `look`. */
+  /**
+   * Whether the candidate holds the stream's bytes. Null: as for `look`, or it cannot be read, which is told once: such a file is read by
+   * nobody who would tell it.
+   */
   async holds(candidate: Candidate, stream: StreamState): Promise<boolean | null> {
-    return await this.look(pathOf(candidate), candidate.stat.key, (file) => holdsStream(file, stream));
+    const path = pathOf(candidate);
+    try {
+      return await this.#look(path, candidate.stat.key, (file) => holdsStream(file, stream));
+    } catch (error) {
+      const isNews = !isExhaustion(error) && !this.#told.has(path);
+      if (isNews) {
+        this.#told.add(path);
+        const hint = 'let the user that runs Caboose read it; it is tried again';
+        this.#logger.warn({ path, reason: errorText(error), hint }, 'cannot be compared with known streams');
+      }
+      return null;
+    }
   }
 
-  /** Whether the candidate holds the stream's bytes, as far as can be seen. */
-  async mayHold(candidate: Candidate, stream: StreamState): Promise<boolean> {
-    let isOther = false;
-    await this.look(pathOf(candidate), candidate.stat.key, async (file) => {
-      isOther = !(await holdsStream(file, stream));
-      return true;
-    });
-    return !isOther;
+  async #look(
+    path: string,
+    key: string,
+    at: (file: OpenFile) => Promise<boolean | null>,
+  ): Promise<boolean | null> {
+    const file = await this.#fs.open(path);
+    if (file === null) return null;
+    try {
+      return (await file.stat()).key === key ? await at(file) : null;
+    } finally {
+      await file.close();
+    }
   }
 }
 

@@ -164,7 +164,7 @@ export class Cutter {
     file.behindSince ??= clock.now();
     const request = {
       offset: offsetOf(file),
-      anchor: file.stream?.anchor ?? null,
+      anchor: file.spooled?.showsBefore(offsetOf(file)) === false ? null : (file.stream?.anchor ?? null),
       head: file.spooled ? null : (file.stream?.record ?? null),
       available: (file.spooled?.runEnd(offsetOf(file)) ?? size) - offsetOf(file),
       bytesMax,

@@ -91,6 +91,13 @@ export class Orphans {
     return orphan;
   }
 
+  /** A stream of an earlier process whose file was found, and is not there any more. */
+  miss(stream: StreamState): void {
+    const key = keyOf(stream);
+    this.#missingKeys.set(stream, key);
+    this.#missing.set(key, [...this.missingAt(key), stream]);
+  }
+
   /**
    * Streams of an earlier process whose files were not in the walk, though it could look there. A file may be away for a time, so they
    * are looked for again before they are given up.
@@ -147,7 +154,6 @@ export class Orphans {
 
   /** It has a place again. */
   placed({ stream, successor }: Orphan, adopter: FollowedFile): void {
-    adopter.leaving = true;
     if (successor) {
       successor.waitsFor = null;
       successor.predecessor = adopter;

@@ -1,5 +1,5 @@
 import type { CutBytes } from '../core/redaction/mask.ts';
-import { anchorLength, hasHead, hashOf } from './identity.ts';
+import { anchorLength, hasAnchor, hasHead, hashOf } from './identity.ts';
 import type { KnownHead } from './identity.ts';
 import type { OpenFile } from './file-system.ts';
 import { areZeros, standsBehind, zerosIn } from './holes.ts';
@@ -71,6 +71,10 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     return { kind: 'rewritten' };
   }
   const isFull = fresh.length >= bytesMax;
+  if (isFull && (await isOfNextContent(file, request, buffer))) {
+    buffers.giveBack(buffer);
+    return { kind: 'rewritten' };
+  }
   const zeros = request.zerosAreBytes ? null : zerosIn(fresh, offset === 0);
   if (zeros?.start === 0) {
     buffers.giveBack(buffer);
@@ -93,6 +97,21 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     anchor: hashOf(buffer.subarray(end - anchorLength(offset + length), end)),
     more,
   };
+}
+
+/**
+ * Whether the file was truncated, and written anew so far that the read did not meet its end, between the look at its size and the read: then
+ * these bytes begin a stream of their own.
+ */
+async function isOfNextContent(
+  file: OpenFile,
+  { offset, available }: ReadRequest,
+  read: Buffer,
+): Promise<boolean> {
+  const { size } = await file.stat();
+  if (size >= offset + available) return false;
+  const end = offset - anchorLength(offset) + read.length;
+  return await hasAnchor(file, end, hashOf(read.subarray(-anchorLength(end))));
 }
 
 /** The length of the cut, shortened where it has no line end and goes through what may be a secret. */

@@ -1,5 +1,6 @@
 import type { GapReason } from '../core/segment.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
+import { anchorLength } from './identity.ts';
 
 /** A piece of a stream in its spool file. */
 export interface SpooledPiece {
@@ -55,6 +56,11 @@ export class SpooledFile {
   /** Whether all of [start, end) is spooled. */
   covers(start: number, end: number): boolean {
     return start === end || (this.#at(start) !== null && this.runEnd(start) >= end);
+  }
+
+  /** Whether the bytes that an anchor at this offset speaks of are spooled. */
+  showsBefore(offset: number): boolean {
+    return this.covers(offset - anchorLength(offset), offset);
   }
 
   /** Null when the byte at `offset` is spooled, or lies behind the end. */

@@ -159,8 +159,9 @@ export class Tail {
     this.#cutAnywhere = true;
     await this.#vanished.save(true);
     await this.#workThrough(signal);
-    await this.#sender.drained(signal);
-    // Whatever the transport does: what only this process holds survives it.
+    const drained = await this.#sender.drained(signal);
+    // Whatever the transport does: what only this process holds survives it. A file may have gone while nobody looked.
+    if (!drained) await this.#scan();
     await this.#vanished.save(true);
     await this.#close();
   }

@@ -155,8 +155,9 @@ export class Vanished {
 
   #isAtRisk(file: FollowedFile, urgent: boolean): boolean {
     if (file.spooled) return false;
-    const waits = this.#options.clock.monotonic() - file.goneSince < takeWaitMs;
-    return !(waits && !urgent) && !this.#isCopied(file);
+    // Its writer may have gone on since the last look.
+    if (urgent) return true;
+    return this.#options.clock.monotonic() - file.goneSince >= takeWaitMs && !this.#isCopied(file);
   }
 
   /** Whether nothing of it is left that is neither acknowledged nor in the spool. */
@@ -296,11 +297,9 @@ export class Vanished {
     const { spooled } = file;
     if (!spooled) return;
     // What the spool cannot show whole is not to be compared: each piece of it has a checksum.
-    const isKnown = (end: number) => spooled.covers(end - anchorLength(end), end);
-    if (!isKnown(state.end)) state.anchor = null;
     state.pending = state.pending
       .flatMap((cut) => splitAtLacks(cut, spooled))
-      .map((cut) => (isKnown(cut.end) ? cut : { ...cut, anchor: null }));
+      .map((cut) => (spooled.showsBefore(cut.end) ? cut : { ...cut, anchor: null }));
     file.unsent = unsentOf(state);
     this.#copies.set(state, { spooled, file });
     this.#options.catalog.takeParked(file);

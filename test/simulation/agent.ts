@@ -152,7 +152,7 @@ export class Agent {
     };
     const register = cutLog.register.bind(cutLog);
     cutLog.register = (record, observed) => {
-      if (!record.snapshot) ledger.begin(record.id, this.#view.lastRead);
+      if (!record.snapshot) ledger.begin(record.id, this.#view.lastRead ?? this.#view.spooledRead(record));
       return register(record, observed);
     };
     mutation?.cutLog?.(cutLog);

@@ -3,6 +3,14 @@ import type { Cut } from '../../src/tail/cut-state.ts';
 import { told, toldFull } from './epoch.ts';
 import type { Epoch } from './epoch.ts';
 
+/** Bytes [start, end) of an epoch that were taken in more often than they may be. */
+export interface Again {
+  epoch: Epoch;
+  start: number;
+  end: number;
+  detail: string;
+}
+
 /** Bytes [start, end) of a stream are those of this epoch, under the same offsets. */
 interface Attribution {
   start: number;
@@ -39,12 +47,16 @@ export interface Violation {
 export class Ledger {
   readonly streams = new Map<string, HeldStream>();
   readonly violations: Violation[] = [];
+  /** What came twice: verdict.ts knows at the end whether it may. */
+  readonly again: Again[] = [];
   /** Decisions were lost with a full state disk: from then on delivery is at least once, as documented. */
   atLeastOnce = false;
   /** The wall clock was set back. */
   clockWentBack = false;
   /** Files are closed to spare descriptors: what comes between two looks at a deleted one is lost, as documented. */
   closesFiles = false;
+  /** Model ms of the first time that there was no descriptor to be had: from then on the agent takes it that there are few. */
+  descriptorsRanOutAt = Infinity;
   readonly #attributions = new Map<string, Attribution[]>();
 
   violate(kind: string, detail: string): void {
@@ -143,22 +155,25 @@ export class Ledger {
   }
 
   #ship(held: HeldStream, segment: Segment, { epoch, start, end }: Attribution): void {
-    let again = 0;
+    const again: number[] = [];
     for (let i = start; i < end; i += 1) {
       const times = (epoch.shipped[i] ?? 0) + 1;
       epoch.shipped[i] = Math.min(255, times);
-      if (times > (epoch.allowed[i] ?? 1)) again += 1;
+      if (times > (epoch.allowed[i] ?? 1)) again.push(i);
     }
-    if (again > 0 && !this.atLeastOnce && !wentOnElsewhere(held, epoch)) {
+    const [first] = again;
+    if (first !== undefined && !this.atLeastOnce && !wentOnElsewhere(held, epoch)) {
       const others = [...this.streams.values()].filter(
         ({ first, parts }) =>
           first.stream !== segment.stream && parts.some((part) => part.gap === null && part.epoch === epoch),
       );
       const elsewhere = others.map(({ first }) => `${first.path} ${first.stream.slice(0, 6)}`).join(', ');
-      this.violate(
-        'duplicate',
-        `${about(segment)}: ${again} bytes of ${epoch.name} again (also in ${elsewhere})`,
-      );
+      this.again.push({
+        epoch,
+        start: first,
+        end: (again.at(-1) ?? first) + 1,
+        detail: `${about(segment)}: ${again.length} bytes of ${epoch.name} again (also in ${elsewhere})`,
+      });
     }
   }
 

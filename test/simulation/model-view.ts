@@ -1,5 +1,7 @@
 import { dirname } from 'node:path';
+import type { StreamRecord } from '../../src/tail/cut-state.ts';
 import type { DirectoryEntry, FileStat, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
+import { hashOf } from '../../src/tail/identity.ts';
 import type { Read } from './ledger.ts';
 import type { Inode, ModelFileSystem, Node } from './model-file-system.ts';
 import type { Life } from './scheduler.ts';
@@ -28,6 +30,17 @@ export class ModelView implements FileSystem {
     if (this.lastRead === null) return null;
     const isWhole = (read: Read | null) => read && read.start <= start && read.start + read.bytes >= end;
     return this.#reads.find(isWhole) ?? this.lastRead;
+  }
+
+  /** A spooled file that was truncated before it went holds two epochs. */
+  spooledRead({ ino, headBytes, headHash }: StreamRecord): Read | null {
+    const epoch = this.#fs.epochs.findLast(
+      ({ inode, content }) =>
+        String(inode) === ino &&
+        content.length >= headBytes &&
+        hashOf(content.subarray(0, headBytes)) === headHash,
+    );
+    return epoch ? { epoch, start: 0, bytes: epoch.size } : null;
   }
 
   noteRead(read: Read | null): void {

@@ -136,7 +136,12 @@ class Simulation {
         return this.#impeded.reduce((ms, interval) => ms - impededMs(interval), end - at);
       },
     };
-    this.#ledger.closesFiles = this.#program.settings.openFilesMax < openFilesAmple;
+    const { settings, faults } = this.#program;
+    this.#ledger.closesFiles = settings.openFilesMax < openFilesAmple;
+    this.#ledger.descriptorsRanOutAt = Math.min(
+      Infinity,
+      ...faults.filter(({ kind }) => kind === 'openFiles').map(({ at }) => at),
+    );
     const epochs = this.#fs.epochs.filter(({ log }) => log !== stateLog);
     const fates = judge(epochs, this.#ledger, lives, this.#scheduler.now);
     this.#states.judge();

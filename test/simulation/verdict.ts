@@ -53,15 +53,40 @@ export function seenBytes({ seen, endedAt }: Epoch): number {
 /** What became of every byte at the end of a run, when all faults are over and the agent had time to catch up. */
 export function judge(epochs: readonly Epoch[], ledger: Ledger, lives: Lives, now: number): Fates {
   const total = Object.fromEntries(fates.map((fate) => [fate, 0])) as Fates;
+  const equal: EpochRange[] = [];
   for (const epoch of epochs) {
-    for (const { start, end, fate } of fatesOf(epoch, ledger, lives, now)) total[fate] += end - start;
+    for (const { start, end, fate } of fatesOf(epoch, ledger, lives, now)) {
+      total[fate] += end - start;
+      if (fate === 'equal') equal.push({ epoch, start, end });
+    }
   }
+  for (const again of ledger.again) if (!isInsteadOf(again, equal)) ledger.violate('duplicate', again.detail);
   return total;
+}
+
+/**
+ * Of two files that begin alike one was taken for the other, and is not missed: then the other's bytes may come once for each of them, for
+ * what came first was the one's.
+ */
+function isInsteadOf(again: EpochRange, equal: EpochRange[]): boolean {
+  const bytes = again.epoch.content.subarray(again.start, again.end);
+  const isMissed = ({ epoch, start, end }: EpochRange) =>
+    start <= again.start &&
+    again.end <= end &&
+    epoch !== again.epoch &&
+    epoch.content.subarray(again.start, again.end).equals(bytes);
+  const found = equal.findIndex(isMissed);
+  if (found !== -1) equal.splice(found, 1);
+  return found !== -1;
 }
 
 interface Range {
   start: number;
   end: number;
+}
+
+interface EpochRange extends Range {
+  epoch: Epoch;
 }
 
 function* fatesOf(
@@ -196,11 +221,12 @@ function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger, lives: Liv
  * It is in no file any more, or was moved out of the patterns, and nobody holds it open since: because of a restart, after which it was
  * not seen again, or to spare descriptors.
  */
-function isOutOfReach({ endedAt, reachable, seen }: Epoch, { closesFiles }: Ledger, lives: Lives): boolean {
+function isOutOfReach({ endedAt, reachable, seen }: Epoch, ledger: Ledger, lives: Lives): boolean {
   const last = reachable.at(-1);
   if (endedAt < Infinity || last?.cause === 'crash') return true;
   if (last?.cause !== 'unlinked') return false;
-  return closesFiles || lives.endOf(seen.life) < last.to || isClosedByStop({ seen }, last.to, lives);
+  if (ledger.closesFiles || ledger.descriptorsRanOutAt <= last.to) return true;
+  return lives.endOf(seen.life) < last.to || isClosedByStop({ seen }, last.to, lives);
 }
 
 /** Everything is closed at the end of a stop. */

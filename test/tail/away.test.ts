@@ -64,6 +64,43 @@ describe('files that are away for a time', () => {
     expect(t.publisher.of('a.log')).toMatchObject([{ bytes: Buffer.from('one\n'), gaps: [] }]);
   });
 
+  it('are the same ones when the spool was full, and the agent was restarted meanwhile', async () => {
+    await using t = await TailHarness.create();
+    t.spoolBytesMax = 0;
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    t.publisher.acks = false;
+    await t.start();
+    await rename(t.path('a.log'), t.path('a.txt'));
+    await t.pass(4000);
+    t.crash();
+    await t.start();
+    await t.pass(1000);
+    await rename(t.path('a.txt'), t.path('a.log'));
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\ntwo\n']);
+  });
+
+  it('are the same ones when they may not be read for a time after they came back, which is told once', async () => {
+    await using t = await TailHarness.following('one\n');
+    t.publisher.acks = false;
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(1000);
+    await rename(t.path('a.log'), t.path('a.txt'));
+    await t.pass(70_000);
+    const { open } = t.fs;
+    t.fs.open = async () => await Promise.reject(Object.assign(new Error('EACCES'), { code: 'EACCES' }));
+    await rename(t.path('a.txt'), t.path('a.log'));
+    t.publisher.release();
+    await t.pass(5000);
+    expect(t.warnings.map(({ message }) => message)).toEqual(['cannot be compared with known streams']);
+    t.fs.open = open;
+    await appendFile(t.path('a.log'), 'three\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\ntwo\nthree\n']);
+  });
+
   it('are gone when a process that does not follow them has not found them', async () => {
     await using t = await TailHarness.following('one\n');
     t.crash();

@@ -46,6 +46,29 @@ describe('copytruncate', () => {
     expect(t.publisher.text('a.log') + t.publisher.text('a.log.1')).toBe('one\n');
   });
 
+  it('is known when it is written over one that was longer and of which nothing was cut', async () => {
+    await using t = await TailHarness.following('one\n');
+    await appendFile(t.path('a.log.1'), 'older\n');
+    await t.pass(2000);
+    t.publisher.acks = false;
+    await appendFile(t.path('b.log'), `${'x'.repeat(1023)}\n`.repeat(8 * 1024));
+    await t.pass(2000);
+    // Nobody looks.
+    await truncate(t.path('a.log'), 0);
+    await appendFile(t.path('a.log'), 'a long line that is in the copy alone\n');
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await truncate(t.path('a.log'), 0);
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(2000);
+    t.publisher.release();
+    await t.pass(250);
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await truncate(t.path('a.log'), 0);
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\n', 'two\n']);
+    expect(t.publisher.of('a.log.1').map(({ bytes }) => bytes.toString())).toEqual(['older\n']);
+  });
+
   it('is not waited for when a copy stays beside an original that is written to all the time', async () => {
     await using t = await TailHarness.following('one\n');
     await copyFile(t.path('a.log'), t.path('a.log.1'));

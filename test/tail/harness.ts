@@ -174,6 +174,11 @@ export class TailHarness {
     );
   }
 
+  /** Lets the tail work until it waits for something else than time. */
+  async settle(): Promise<void> {
+    for (let i = 0; i < 100; i += 1) await settle();
+  }
+
   /** Moves time from one sleeper's waking to the next, letting the tail work after each. */
   async pass(ms: number): Promise<void> {
     const end = this.clock.monotonic() + ms;

@@ -5,6 +5,26 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TailHarness } from './harness.ts';
 
+/** A model: what the descriptors of before tell stays; what is looked up or opened after the call that is answered is the copy. */
+function overlay(t: TailHarness, changesInode: boolean): () => void {
+  let isCopiedUp = false;
+  const copied = <T extends object>(found: T, up = isCopiedUp): T =>
+    !up
+      ? found
+      : { ...found, birthtimeMs: 1, ...(changesInode ? { ino: '77', dev: '88', key: '88:77' } : {}) };
+  const { open, stat: look } = t.fs;
+  t.fs.stat = async (path) => {
+    const found = await look(path);
+    return found && copied(found);
+  };
+  t.fs.open = async (path) => {
+    const file = await open(path);
+    const up = isCopiedUp;
+    return file && { ...file, stat: async () => copied(await file.stat(), up) };
+  };
+  return () => void (isCopiedUp = true);
+}
+
 describe('a file of a lower layer that is copied up (overlayfs)', () => {
   it('is not read again: on a real mount', async (context) => {
     await using t = await TailHarness.create();
@@ -48,29 +68,33 @@ describe('a file of a lower layer that is copied up (overlayfs)', () => {
     await using t = await TailHarness.create();
     await mkdir(t.logs, { recursive: true });
     await writeFile(t.path('a.log'), before);
-    let isCopiedUp = false;
-    // What the descriptors of before tell stays; what is looked up or opened from now on is the copy.
-    const copied = <T extends object>(found: T, up = isCopiedUp): T =>
-      !up
-        ? found
-        : { ...found, birthtimeMs: 1, ...(changesInode ? { ino: '77', dev: '88', key: '88:77' } : {}) };
-    const { open, stat: look } = t.fs;
-    t.fs.stat = async (path) => {
-      const found = await look(path);
-      return found && copied(found);
-    };
-    t.fs.open = async (path) => {
-      const file = await open(path);
-      const up = isCopiedUp;
-      return file && { ...file, stat: async () => copied(await file.stat(), up) };
-    };
+    const copyUp = overlay(t, changesInode);
     await t.start();
-    isCopiedUp = true;
+    copyUp();
     await t.pass(3000);
     await appendFile(t.path('a.log'), 'two\n');
     await t.pass(20_000);
     expect(t.publisher.text()).toBe(`${before}two\n`);
     expect(t.publisher.streams.size).toBe(1);
+  });
+
+  it('is not read again: between the first walk after a restart and the first look', async () => {
+    await using t = await TailHarness.following('one\n');
+    t.crash();
+    const copyUp = overlay(t, true);
+    const { open } = t.fs;
+    t.fs.open = async () => {
+      t.fs.open = open;
+      copyUp();
+      return await open(t.path('a.log'));
+    };
+    await t.start();
+    await t.pass(3000);
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log')).toMatchObject([
+      { bytes: Buffer.from('one\ntwo\n'), final: false, gaps: [] },
+    ]);
   });
 
   it('is not confused with one that takes the name of a file that was moved away, and begins as it did', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { OpenFile } from '../../src/tail/file-system.ts';
+import type { FileStat, OpenFile } from '../../src/tail/file-system.ts';
 import { hashOf } from '../../src/tail/identity.ts';
 import type { CutBytes } from '../../src/core/redaction/mask.ts';
 import { ReadBuffers } from '../../src/tail/read-buffers.ts';
@@ -40,10 +40,21 @@ describe('cutLength', () => {
   });
 });
 
-/** A file of these bytes. */
-function fileOf(content: Buffer): OpenFile {
+const anyStat: FileStat = {
+  key: '1:2',
+  dev: '1',
+  ino: '2',
+  size: 0,
+  mtimeMs: 0,
+  birthtimeMs: 0,
+  links: 1,
+  kind: 'file',
+};
+
+/** A file of these bytes. `size`: as it is after the read. */
+function fileOf(content: Buffer, size = content.length): OpenFile {
   return {
-    stat: () => Promise.reject(new Error('not asked for')),
+    stat: async () => await Promise.resolve({ ...anyStat, size }),
     realPath: async () => await Promise.resolve(null),
     close: async () => await Promise.resolve(),
     read: async (buffer, at, length, position) =>
@@ -67,6 +78,32 @@ async function read(content: string | Buffer, request: Partial<ReadRequest> = {}
 }
 
 describe('readNext', () => {
+  it('does not take bytes for the old ones when the file was truncated and written anew before they were read', async () => {
+    const old = Buffer.from('old one\nold two\nold three\n');
+    const next = Buffer.from('new one\nnew two\n');
+    const request = {
+      offset: 0,
+      anchor: null,
+      available: 26,
+      bytesMax: 8,
+      cutAnywhere: false,
+      zerosAreBytes: false,
+    };
+    const buffers = new ReadBuffers();
+    // Before the read, and after it.
+    expect(await readNext(fileOf(next), request, buffers)).toEqual({ kind: 'rewritten' });
+    let content = old;
+    const cutShort: OpenFile = {
+      ...fileOf(next),
+      read: async (...into) => {
+        const got = await fileOf(content).read(...into);
+        content = next;
+        return got;
+      },
+    };
+    expect(await readNext(cutShort, request, buffers)).toMatchObject({ bytes: Buffer.from('old one\n') });
+  });
+
   it('cuts the whole lines behind the offset, and anchors the end', async () => {
     const anchor = hashOf(Buffer.from('one\ntwo\n'));
     expect(await read('one\ntwo\nthr', { offset: 4, anchor: hashOf(Buffer.from('one\n')) })).toEqual({

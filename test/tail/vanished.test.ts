@@ -1,4 +1,15 @@
-import { appendFile, mkdir, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { silentLogger } from '../../src/core/logger.ts';
@@ -73,6 +84,30 @@ describe('a file that is deleted while nothing is acknowledged', () => {
     expect(t.publisher.text('big.log')).toBe(kilobyte.repeat(9000));
     expect(await spoolFiles(t)).toEqual([]);
     expect(t.warnings).toEqual([]);
+  });
+
+  it.each([
+    ['it is deleted, and its writer goes on, while the agent stops', true],
+    ['it is deleted before the agent stops, and its writer goes on', false],
+  ])('is spooled whole when %s', async (_, goesLater) => {
+    await using t = await TailHarness.create();
+    await write(t.path('a.log'), 'one\n');
+    t.publisher.acks = false;
+    const tail = await t.start();
+    await t.pass(1000);
+    await using writer = await open(t.path('a.log'), 'a');
+    if (!goesLater) await unlink(t.path('a.log'));
+    const deadline = new AbortController();
+    const stopped = tail.drain(deadline.signal);
+    await t.settle();
+    if (goesLater) await unlink(t.path('a.log'));
+    await writer.write('two\n');
+    deadline.abort();
+    await stopped;
+    await restart(t);
+    await t.pass(8000);
+    expect(t.publisher.text()).toBe('one\ntwo\n');
+    expect(t.publisher.of('a.log')[0]).toMatchObject({ final: true, gaps: [] });
   });
 
   it('survives kill after kill', async () => {
