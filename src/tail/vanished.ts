@@ -172,8 +172,9 @@ export class Vanished {
     const { handle } = file;
     if (!handle) return file.stream !== null && (await this.#copyHeld(file.stream, file, file.size));
     const stat = await handle.stat();
+    // What was seen is told when it is lost; that it was truncated the next look at it finds.
+    if (stat.size >= file.size) noteStat(file, stat, clock.monotonic());
     if (stat.links > 0 && !isLost(file)) return false;
-    noteStat(file, stat, clock.monotonic());
     if (stat.size < offsetOf(file) || this.#isCopied(file)) return false;
     if (!file.stream) {
       const head = Buffer.alloc(headBytesMax);

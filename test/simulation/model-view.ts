@@ -126,8 +126,10 @@ export class ModelView implements FileSystem {
         }),
       realPath: async () =>
         await life.step(() => {
-          const at = this.#fs.pathOf(inode);
-          return at ?? `${path} (deleted)`;
+          const node = this.#fs.nodes.get(path);
+          // Of several names the one that it was opened by.
+          const isThere = node?.kind === 'file' && node.inode === inode;
+          return isThere ? path : (this.#fs.pathOf(inode) ?? `${path} (deleted)`);
         }),
       close: async () =>
         await life.step(() => {
