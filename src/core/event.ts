@@ -20,7 +20,7 @@ export type RecordFormatName = 'tfevents' | 'wandb';
 
 /** One log record. Its bounds, id and content are a function of the stream's bytes and of the cuts' `observed`. */
 export interface LogEvent {
-  /** hash(stream, start of the whole event, part), or of what is in a row of a rewritten file: see core/ids.ts. */
+  /** Of the stream, the start of the whole event and the part, or of what is in a row of a rewritten file: see core/ids.ts. */
   id: string;
   stream: string;
   origin: Origin;

@@ -17,10 +17,12 @@ describe('ids', () => {
     expect({
       stream: streamId(identity),
       event: eventId('a'.repeat(32), 1024, 0),
+      part: eventId('a'.repeat(32), 1024, 1),
       incident: incidentId('run-1', 2, 'silent', 'f-0'),
     }).toEqual({
       stream: '6a472b3fa95e03de40adc04c3d67cb2c',
-      event: 'bb80e64a14b90ac28dc34c916d0174a7',
+      event: 'aaaaaaaaaaaaaaaaaaaa000000000400',
+      part: '176e8480f1d7380d88185af2c081849f',
       incident: '0063f93ec36aa270900d237e4f0cd310',
     });
   });
@@ -48,6 +50,17 @@ describe('ids', () => {
     [incidentId('é', 1, 'x', 'y'), incidentId('e\u0301', 1, 'x', 'y')],
     [eventId('s', 11, 1), eventId('s', 1, 11)],
   ])('do not run parts together', (one, other) => expect(one).not.toBe(other));
+
+  it('of events are in the order of the bytes of their stream', () => {
+    const offset = fc.nat(2 ** 40);
+    fc.assert(
+      fc.property(offset, offset, (one, other) => {
+        const [before, after] = [one, other].map((start) => eventId('f'.repeat(32), start, 0));
+        expect(before).toMatch(/^[0-9a-f]{32}$/);
+        expect(Math.sign(before?.localeCompare(after ?? '') ?? 0)).toBe(Math.sign(one - other));
+      }),
+    );
+  });
 
   it('are 32 hex digits, and as distinct as their parts', () => {
     const parts = fc.tuple(fc.string(), fc.nat(99), fc.string(), fc.string());

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
-import type { StreamRecord } from '../../src/tail/cut-state.ts';
+import type { Cut, StreamRecord } from '../../src/tail/cut-state.ts';
 import type { DirectoryEntry, FileStat, FileSystem, OpenFile } from '../../src/tail/file-system.ts';
-import { hashOf } from '../../src/tail/identity.ts';
+import { anchorLength, hashOf } from '../../src/tail/identity.ts';
 import type { Read } from './ledger.ts';
 import type { Inode, ModelFileSystem, Node } from './model-file-system.ts';
 import type { Life } from './scheduler.ts';
@@ -25,11 +25,15 @@ export class ModelView implements FileSystem {
     return this.#reads[0] ?? null;
   }
 
-  /** Of the last reads the one that has read all of the cut: what came after it may have been a look at the head. */
-  readOf({ start, end }: { start: number; end: number }): Read | null {
+  /** Of the last reads the one that has read all of the cut: what came after it may have been a look at the head, or at what is there now. */
+  readOf({ start, end, anchor }: Cut): Read | null {
     if (this.lastRead === null) return null;
-    const isWhole = (read: Read | null) => read && read.start <= start && read.start + read.bytes >= end;
-    return this.#reads.find(isWhole) ?? this.lastRead;
+    const isOfCut = (read: Read | null) =>
+      read !== null &&
+      read.start <= start &&
+      read.start + read.bytes >= end &&
+      (anchor === null || hashOf(read.epoch.content.subarray(end - anchorLength(end), end)) === anchor);
+    return this.#reads.find(isOfCut) ?? this.lastRead;
   }
 
   /** A spooled file that was truncated before it went holds two epochs. */

@@ -219,11 +219,11 @@ function isThereAlready(epoch: Epoch, { end }: Range, ledger: Ledger, lives: Liv
 
 /**
  * It is in no file any more, or was moved out of the patterns, and nobody holds it open since: because of a restart, after which it was
- * not seen again, or to spare descriptors.
+ * not seen again, to spare descriptors, or because it could not be read.
  */
 function isOutOfReach({ endedAt, reachable, seen }: Epoch, ledger: Ledger, lives: Lives): boolean {
   const last = reachable.at(-1);
-  if (endedAt < Infinity || last?.cause === 'crash') return true;
+  if (endedAt < Infinity || last?.cause === 'crash' || last?.cause === 'refused') return true;
   if (last?.cause !== 'unlinked') return false;
   if (ledger.closesFiles || ledger.descriptorsRanOutAt <= last.to) return true;
   return lives.endOf(seen.life) < last.to || isClosedByStop({ seen }, last.to, lives);
@@ -237,7 +237,7 @@ function isClosedByStop({ seen }: Pick<Epoch, 'seen'>, at: number, lives: Lives)
 function holdsEqual(epoch: Epoch, parts: HeldStream['parts']): boolean {
   return parts.every(
     ({ gap, epoch: other, start, end }) =>
-      gap === null &&
+      (gap === null || gap === 'hole') &&
       other !== null &&
       other.content.subarray(start, end).equals(epoch.content.subarray(start, end)),
   );
