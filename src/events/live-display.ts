@@ -214,7 +214,12 @@ export class LiveDisplay {
   /** The row is drawn over in its place: it is of a display, and what waits above it may be, if that is so high. */
   #redraw(state: DisplayState, piece: Piece): void {
     const { height, screen } = state;
-    this.#decide(state, height === null ? piece.row : Math.min(piece.row, screen.rows.length - height));
+    const isAlone = height === null || isScrolledAway(state);
+    const top = isAlone ? piece.row : Math.min(piece.row, screen.rows.length - height);
+    const line = isErased(state)
+      ? undefined
+      : state.waiting.findLast((row) => !this.#isLikeFrame(state, row));
+    this.#decide(state, Math.max(top, (line?.row ?? -1) + 1));
     state.piece = null;
     if (this.#isLine(piece)) this.#line(state, piece);
     else this.#join(state, piece);
@@ -272,8 +277,8 @@ export class LiveDisplay {
 
   /** No more rows of a display: what waits above `row` are its last ones, or lines. */
   #decideBefore(state: DisplayState, row: number): void {
-    const isFrame = state.frame.every((row) => row === '')
-      ? state.height !== null
+    const isFrame = isErased(state)
+      ? state.height !== null && !isScrolledAway(state)
       : state.waiting.some((piece) => this.#isLikeFrame(state, piece));
     this.#decide(state, isFrame ? row - (state.height ?? heightUnknown) : row);
   }
@@ -382,6 +387,16 @@ export class LiveDisplay {
 
 const raised =
   /^(?:Fatal Python error|[A-Za-z_][\w.]{0,120}(?:Error|Exception|Interrupt|Exit|Warning)(?::|$))/;
+
+/** Nothing of the last frame is there. */
+function isErased({ frame }: DisplayState): boolean {
+  return frame.every((row) => row === '');
+}
+
+/** Lines have taken its place; one that is wiped is drawn again below them. */
+function isScrolledAway(state: DisplayState): boolean {
+  return isErased(state) && !state.wiped && state.lines > 0;
+}
 
 /** The frame with this row as it is now, and without those that were erased, unless all are about to be drawn again. */
 function merged({ screen, frame, wiped }: DisplayState, row: number): string[] {

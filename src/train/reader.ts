@@ -29,8 +29,8 @@ export interface TrainContext {
   pipes?: { columns: string[]; isRuled: boolean };
   /** The rows so far of a table in a frame (box-tables.ts). */
   box?: { kind: '' | 'lightning' | 'ray'; rows: [name: string, value: string][] };
-  /** scikit-learn's SGD: the epoch that has begun. */
-  sgdEpoch?: number;
+  /** scikit-learn: the epoch or iteration that was told last. */
+  sklearnRound?: number;
   /** The rows so far of a table of names and values. */
   table?: { section: string; rows: [name: string, value: string][] };
 }

@@ -150,6 +150,25 @@ describe('lines between frames are events of their own', () => {
   });
 });
 
+describe('lines below a display that was higher than it is now', () => {
+  const bar = (text: string) => `\r${text} 1/2 [00:01<00:01, 1.00it/s]\r${text} 2/2 [00:02<00:00, 1.00it/s]`;
+  const nested = `${bar('Epoch 0: ')}\n${bar('Validation: ')}${up(1)}\rEpoch 0: 2/2 [00:02<00:00, 1.00it/s]\n`;
+
+  test('a line above a bar that is drawn again is none of its rows', () => {
+    const improved = `${nested.trimEnd()}Metric improved\n`;
+    for (const before of [nested, improved])
+      expect(shownIn(`${before}Epoch 0, global step 16: saving\n${bar('Epoch 1: ')}\n`)).toContainEqual([
+        'line',
+        'Epoch 0, global step 16: saving',
+      ]);
+  });
+
+  test('the last rows of the stream are lines', () => {
+    const table = ['one', 'two', 'three', 'four'];
+    expect(shownIn(`${nested}${table.join('\n')}\n`).slice(-4)).toEqual(table.map((row) => ['line', row]));
+  });
+});
+
 describe('bounds', () => {
   test('a display that is higher than any is kept to some rows, and loses no line', () => {
     const rows = Array.from({ length: 300 }, (_, i) => `row ${i}`);
