@@ -28,7 +28,8 @@ const places: readonly RegExp[] = [
 ];
 const batch =
   /\bEpoch:?[ \t]{0,4}\[?(\d{1,9})(?:\/\d{1,9})?\]?[\s,|:;-]{0,6}Batch[: \t]{0,4}\[?(?:\d{1,9}-)?(\d{1,9})\]?(?=[\s,:|;-]|$)|\bTRAIN Batch (\d{1,9})\/(\d{1,9})(?= loss )/di;
-const evaluation = /\[(?:eval|val|valid|test)\]|^(?:val|eval|test)/i;
+const evaluation =
+  /\[(?:eval|val|valid|test)\]|^(?:val|eval|test)|[|:>\]-] (?:val|valid|eval|test)(?:uation|idation|ing)? $/i;
 
 export const epochLineReader: LineReader = {
   format: 'MMEngine, PaddlePaddle, torchvision',

@@ -35,13 +35,16 @@ function findSummary(line: string): Finding | null {
   const isBehind = end === line.length;
   const stated = [...(isBehind ? statedIn(line.slice(0, found.index)) : statedIn(line, end)).values()];
   const isOfLineAlone = isWithinRun(line, end);
+  const isValidation = ofValidation.test(found[0]);
   if (!stated.some(({ name }) => canonicalName(name) !== null || namesMeasure(name)))
     return isOfLineAlone ? nothingAlone : nothingStated;
-  return { counts: [epoch], statements: stated.map((each) => named(each, false)), isOfLineAlone };
+  return { counts: [epoch], statements: stated.map((each) => named(each, isValidation)), isOfLineAlone };
 }
 
+const ofValidation = /(?:eval|val|valid|test)(?:uation|idation|ing)? epoch/i;
+
 const summary =
-  /(?:^|[-\]|:>] ?|\[|,\d{3} |end of |in )epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?:[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/di;
+  /(?:^|[-\]|:>] ?|\[|,\d{3} |end of |in )(?:(?:train|eval|val|valid|test)(?:uation|idation|ing)? )?epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?:[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/di;
 
 const epochBehind = /(?:, |\| ?|- |\(| at )epoch[ :=#]{1,3}(\d{1,9})\)?$/di;
 

@@ -52,7 +52,8 @@ function readBar(line: string, context: TrainContext): FactBody[] {
   return [progress, ...metricsOf(line).map((metric) => printedPoint(step, ...metric))];
 }
 
-function metricsOf(line: string): [name: string, value: number, text: string][] {
+/** What stands between ` - `, as `name: number`. */
+export function metricsOf(line: string): [name: string, value: number, text: string][] {
   return line
     .split(' - ')
     .slice(0, metricsMax)

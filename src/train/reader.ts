@@ -17,8 +17,10 @@ export interface TrainContext {
   /** The progress bars seen, by their total: steps done. At most `barsMax`. */
   bars?: Record<string, number>;
   restarts?: RestartMemory | undefined;
-  /** Keras: the epoch that has begun and not ended, from 1 on. */
+  /** Keras, PaddlePaddle: the epoch that has begun and not ended, from 1 on. */
   epoch?: number;
+  /** PaddlePaddle: an evaluation has begun. */
+  evaluates?: true;
   /** The last line that counted iterations within epochs: see epoch-lines.ts. */
   epochs?: { first: number; epoch: number; done: number; total: number; goesOn: boolean | null };
   /** The header of a table by columns, its last row's number, and the columns of Ultralytics' validation. */
@@ -29,8 +31,10 @@ export interface TrainContext {
   pipes?: { columns: string[]; isRuled: boolean };
   /** The rows so far of a table in a frame (box-tables.ts). */
   box?: { kind: '' | 'lightning' | 'ray'; rows: [name: string, value: string][] };
-  /** scikit-learn: the epoch or iteration that was told last. */
-  sklearnRound?: number;
+  /** scikit-learn, nnU-Net, PaddlePaddle: the epoch or iteration that was told last. */
+  round?: number;
+  /** RSL-RL: the iteration whose rows come. */
+  iteration?: number;
   /** The rows so far of a table of names and values. */
   table?: { section: string; rows: [name: string, value: string][] };
 }

@@ -17,12 +17,15 @@ import { loggedDictReader } from './logged-dict.ts';
 import { marianReader } from './marian.ts';
 import { megatronReader } from './megatron.ts';
 import { mlflowReader } from './mlflow.ts';
+import { nnunetReader } from './nnunet.ts';
+import { paddleHapiReader } from './paddle-hapi.ts';
 import { pipeTableReader } from './pipe-tables.ts';
 import { printedDictBlockReader, printedDictReader } from './printed-dict.ts';
 import { progressBarReader, progressLineReader } from './progress-bar.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
 import { separatedStatementReader } from './separated-statements.ts';
+import { rslReader } from './rsl-rl.ts';
 import { sklearnReader } from './sklearn.ts';
 import { statementBlockReader } from './statement-blocks.ts';
 import { statementReader } from './statements.ts';
@@ -36,6 +39,7 @@ const originReaders: readonly OriginReader[] = [resourceReader, mlflowReader, wa
 /** More specific ones first. */
 const readers: readonly (FactReader | LineReader)[] = [
   kerasReader,
+  paddleHapiReader,
   columnTableReader,
   progressBarReader,
   progressLineReader,
@@ -53,7 +57,9 @@ const readers: readonly (FactReader | LineReader)[] = [
   boxTableReader,
   indexedLineReader,
   catboostReader,
+  rslReader,
   sklearnReader,
+  nnunetReader,
   espnetReader,
   icefallReader,
   marianReader,

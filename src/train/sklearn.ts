@@ -26,7 +26,7 @@ export const sklearnReader: FactReader = {
   read({ line }, context) {
     const begun = epoch.exec(line)?.[1];
     if (begun !== undefined) {
-      context.sklearnRound = Number(begun);
+      context.round = Number(begun);
       return [];
     }
     const stated = iteration.exec(line);
@@ -35,11 +35,11 @@ export const sklearnReader: FactReader = {
       const text = loss === undefined ? inertiaText : lossText;
       const value = readNumber(text);
       if (value === null) return null;
-      context.sklearnRound = Number(count);
-      return [printedPoint(context.sklearnRound, loss ?? inertia, value, text)];
+      context.round = Number(count);
+      return [printedPoint(context.round, loss ?? inertia, value, text)];
     }
     const round = rounds.exec(line)?.[1];
-    const step = round === undefined ? context.sklearnRound : Number(round);
+    const step = round === undefined ? context.round : Number(round);
     return step === undefined ? null : pointsOf(statementsIn(line), step, false);
   },
 };
