@@ -1,26 +1,19 @@
 import type { Logger } from '../core/logger.ts';
 import { familyOf } from './compressed-files.ts';
 import type { CompressedFiles } from './compressed-files.ts';
-import { Comparison, holdsStream } from './comparison.ts';
+import { Comparison } from './comparison.ts';
 import { Copies } from './copies.ts';
 import type { CutLog } from './cut-log.ts';
-import type { StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
 import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
-import type { FileStat, FileSystem, OpenFile } from './file-system.ts';
-import {
-  canBeRead,
-  followedFile,
-  hasUnread,
-  isToBeginAnew,
-  mayBeCopiedOver,
-  noteStat,
-} from './followed-file.ts';
+import type { FileStat, FileSystem } from './file-system.ts';
+import { canBeRead, hasUnread, isToBeginAnew, mayBeCopiedOver, noteStat } from './followed-file.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
-import { unsentOf } from './resend.ts';
+import { Returning } from './returning.ts';
+import { fileOf, nothingUnsent, Succession } from './succession.ts';
 
 /**
  * Says which of the files on disk is which of the streams. After each walk of the directories a candidate is one of:
@@ -37,7 +30,7 @@ import { unsentOf } from './resend.ts';
  *
  * One of which it cannot be told now (`null`, `unknown`) is left to the next walk.
  *
- * A stream that has lost its place and finds no copy in some whole walks is given up: tail.ts publishes a gap.
+ * A stream that has lost its place and finds no copy in some whole walks is given up: endings.ts makes a gap of it.
  */
 export interface CatalogOptions {
   fs: FileSystem;
@@ -47,16 +40,14 @@ export interface CatalogOptions {
   logger: Logger;
 }
 
-type Known = Pick<FollowedFile, 'unsent' | 'unwatched'>;
-
-const nothingUnsent: Known = { unsent: [], unwatched: false };
-
 export class Catalog {
   readonly files = new FollowedFiles();
   readonly #options: CatalogOptions;
   readonly #comparison: Comparison;
   readonly #orphans: Orphans;
   readonly #copies: Copies;
+  readonly #succession: Succession;
+  readonly #returning: Returning;
   /** What the last walk has found, by every path. */
   #present: ReadonlyMap<string, Candidate> = new Map();
   /** Files whose inode is another file's now, and of which nothing was ever read. */
@@ -64,17 +55,24 @@ export class Catalog {
 
   constructor(options: CatalogOptions) {
     this.#options = options;
-    const { fs, logger, cutLog, compressed } = options;
+    const { fs, logger, cutLog, compressed, descriptors } = options;
     const { files } = this;
     const comparison = (this.#comparison = new Comparison(fs, logger));
     const earlier = [...cutLog.streams.values()].filter(({ record }) => record.snapshot !== true);
     const orphans = (this.#orphans = new Orphans(earlier, { compressed, comparison }));
     this.#copies = new Copies(earlier, { files, orphans, cutLog, compressed, comparison });
+    const succession = (this.#succession = new Succession({ files, cutLog, descriptors }));
+    this.#returning = new Returning({ files, orphans, comparison, succession });
   }
 
   /** From now on nothing is waited for: what a few walks do not find is gone. */
   hurry(): void {
     this.#orphans.hurry();
+  }
+
+  /** How long a file may be away before what it held is given up. */
+  get missingWaitMs(): number {
+    return this.#orphans.missingWaitMs;
   }
 
   /** To be called before a walk begins, so that what is lost during it waits for the next one. */
@@ -111,11 +109,11 @@ export class Catalog {
       file.missedScans += 1;
     }
     unknown.sort((a, b) => a.stat.birthtimeMs - b.stat.birthtimeMs || pathOf(b).localeCompare(pathOf(a)));
-    let rest = await unlessTaken(unknown, (candidate) => this.#takeBack(candidate, now));
-    rest = await unlessTaken(rest, (candidate) => this.#continue(candidate, now));
+    let rest = await unlessTaken(unknown, (candidate) => this.#returning.takeBack(candidate, now));
+    rest = await unlessTaken(rest, (candidate) => this.#returning.continue(candidate, now));
     this.#orphans.addMissing();
     for (const candidate of candidates) await this.#adoptRewritten(candidate, now);
-    rest = await unlessTaken(rest, (candidate) => this.#moveTo(candidate, now));
+    rest = await unlessTaken(rest, (candidate) => this.#returning.takeCopiedUp(candidate, now));
     rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
     // One by one, oldest first: a copy may be found in the same walk as its original.
     for (const candidate of rest) await this.#begin(candidate, now);
@@ -257,88 +255,13 @@ export class Catalog {
     if (changed || hasUnread(file)) file.nextPollAt = Math.min(file.nextPollAt, now);
   }
 
-  /** A file that was let go when no path led to it (vanished.ts) is back: it had been moved out of the patterns. */
-  async #takeBack(candidate: Candidate, now: number): Promise<boolean> {
-    const { key, size, birthtimeMs } = candidate.stat;
-    for (const before of this.files.gone) {
-      const { spooled, stream, dev, ino } = before;
-      const wasLetGo = before.key !== key && `${dev}:${ino}` === key;
-      if (!wasLetGo || !stream || size < (spooled ?? before).size) continue;
-      const isSame = birthtimeMs <= before.birthtimeMs && (await this.#comparison.holds(candidate, stream));
-      if (isSame === false) continue;
-      if (isSame) await this.#replace(before, this.#attach(candidate, stream, before, now));
-      else before.mayBeBack = true;
-      return true;
-    }
-    return false;
-  }
-
-  /** A file of an earlier process. Of several streams that had its inode the last one has it. Whether its bytes are still the same is seen at the first read. */
-  async #continue(candidate: Candidate, now: number): Promise<boolean> {
-    const known = this.#orphans.missingAt(candidate.stat.key);
-    const stream = known.findLast((state) => isItsPlace(candidate, state));
-    if (!stream) return false;
-    const { paths, stat, compressed } = candidate;
-    const { path, created } = stream.record;
-    // One that was made after the stream began is a copy that has taken it over, or another file by now: its bytes tell.
-    const isInPlace = compressed !== undefined || (paths.includes(path) && stat.birthtimeMs <= created);
-    if (!isInPlace && (await this.#comparison.holds(candidate, stream)) === false) return false;
-    this.#orphans.found(stream);
-    this.#attach(candidate, stream, { unsent: unsentOf(stream), unwatched: true }, now);
-    return true;
-  }
-
-  /** `known`: what is known of the stream from where it was before. */
-  #attach(candidate: Candidate, stream: StreamState, known: Known, now: number): FollowedFile {
-    const file = fileOf(candidate, now);
-    file.stream = stream;
-    file.unsent = known.unsent;
-    file.unwatched = known.unwatched;
-    const { record } = stream;
-    if (candidate.paths.includes(record.path)) file.path = record.path;
-    const isThere = file.path === record.path && record.ino === file.ino && record.dev === file.dev;
-    if (!isThere || file.compressed !== (record.compressed ?? null)) {
-      this.#options.cutLog.setPlace(stream, file);
-    }
-    this.files.add(file);
-    return file;
-  }
-
-  /**
-   * The same file under another inode: overlayfs copies a file of a lower layer up when it is first written to. The descriptor
-   * still leads to the lower one, by the same path: a file that was moved away or deleted has another one.
-   */
-  async #moveTo(candidate: Candidate, now: number): Promise<boolean> {
-    const path = pathOf(candidate);
-    const before = this.files.at(path);
-    const { stream, handle } = before ?? {};
-    if (!before?.gone || !handle || before.waitsFor) return false;
-    const isSame = async (file: OpenFile) =>
-      (!stream || (await holdsStream(file, stream))) && (await haveSamePath(handle, file));
-    if (stream?.anchor === null) return false;
-    const found = await this.#comparison.look(path, candidate.stat.key, isSame);
-    if (found !== true) return found === null;
-    const file = stream
-      ? this.#attach(candidate, stream, before, now)
-      : this.#attachUncut(candidate, before, now);
-    await this.#replace(before, file);
-    return true;
-  }
-
-  /** Nothing was cut yet: all is read from the copy. */
-  #attachUncut(candidate: Candidate, { predecessor, previous }: FollowedFile, now: number): FollowedFile {
-    const file = Object.assign(fileOf(candidate, now), { predecessor, previous });
-    this.files.add(file);
-    return file;
-  }
-
   /** Whether it has, or may have, the bytes of a stream without a place: then it takes the stream over, now or in a later walk. */
   async #adopt(candidate: Candidate, now: number): Promise<boolean> {
     const orphan = await this.#orphans.in(candidate);
     if (orphan === 'unknown') return true;
     if (orphan && this.#orphans.mayGoTo(candidate, orphan)) {
       const isInItsPlace = candidate.paths.includes(orphan.stream.record.path);
-      const file = this.#attach(candidate, orphan.stream, orphan, now);
+      const file = this.#succession.attach(candidate, orphan.stream, orphan, now);
       file.leaving = !isInItsPlace;
       this.#orphans.placed(orphan, file);
     }
@@ -360,18 +283,9 @@ export class Catalog {
       return;
     }
     if (!this.#orphans.mayGoTo(candidate, orphan)) return;
-    const { stream, unsent, unwatched } = orphan;
     // What it held before is no measure of what it holds now.
     noteStat(file, candidate.stat, now);
-    file.stream = stream;
-    file.previous = null;
-    file.predecessor = null;
-    file.waitsFor = null;
-    file.isHeld = false;
-    file.unsent = unsent;
-    file.unwatched = unwatched;
-    this.#options.cutLog.setPlace(stream, file);
-    file.leaving = true;
+    this.#succession.give(file, orphan);
     this.#orphans.placed(orphan, file);
   }
 
@@ -382,22 +296,14 @@ export class Catalog {
     return (await this.#comparison.holds(candidate, stream)) === false;
   }
 
-  /** The stream is another file's now. */
-  async #replace(original: FollowedFile, by: FollowedFile): Promise<void> {
-    for (const file of this.files) if (file.predecessor === original) file.predecessor = by;
-    this.files.remove(original);
-    original.stream = null;
-    await this.#options.descriptors.close(original);
-  }
-
   /** A new file, unless it may be a copy. */
   async #begin(candidate: Candidate, now: number): Promise<void> {
     const verdict = await this.#copies.judge(candidate, now);
     if (verdict === 'held') return;
     if (verdict !== 'own') {
       const { stream, original } = verdict;
-      const file = this.#attach(candidate, stream, original ?? nothingUnsent, now);
-      if (original) await this.#replace(original, file);
+      const file = this.#succession.attach(candidate, stream, original ?? nothingUnsent, now);
+      if (original) await this.#succession.replace(original, file);
       return;
     }
     const file = fileOf(candidate, now);
@@ -443,10 +349,6 @@ export class Catalog {
   }
 }
 
-function fileOf(candidate: Candidate, now: number): FollowedFile {
-  return followedFile(pathOf(candidate), candidate.stat, now, candidate.compressed?.place);
-}
-
 /** Wall ms, when a file got what it holds: of one that was rewritten that is not known. */
 function bornAt({ previous, birthtimeMs }: FollowedFile): number {
   return previous === null ? birthtimeMs : Infinity;
@@ -462,13 +364,6 @@ async function unlessTaken<T>(items: readonly T[], take: (item: T) => Promise<bo
   return rest;
 }
 
-/** Whether what was found under a stream's dev and ino is still what it was: an inode may be another file's now. */
-function isItsPlace({ compressed }: Candidate, stream: StreamState): boolean {
-  const was = stream.record.compressed ?? null;
-  if (!compressed) return was === null;
-  return was !== null && (compressed.holds.has(stream) || compressed.beginsAs.has(stream));
-}
-
 /**
  * Whether the inode was handed out again to a file that was made later. Told by the birth time, where there is one, and only while
  * nothing was read of the file: then there is no anchor that would tell.
@@ -481,9 +376,4 @@ function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
 /** Found since the restart, and gone before a byte of it could be compared with what is known of it. */
 function isMissingAgain({ stream, unwatched, handle, spooled, compressed }: FollowedFile): boolean {
   return unwatched && stream?.anchor != null && handle === null && spooled === null && compressed === null;
-}
-
-async function haveSamePath(file: OpenFile, other: OpenFile): Promise<boolean> {
-  const path = await file.realPath();
-  return path !== null && path === (await other.realPath());
 }

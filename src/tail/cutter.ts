@@ -22,7 +22,7 @@ import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
 import type { Reading } from './reading.ts';
 import type { Redactor } from './redactor.ts';
-import { resend } from './resend.ts';
+import { resend, unsentOfSpool } from './resend.ts';
 import type { Lack } from './spooled-file.ts';
 
 /** Looks at one file at a time, and decides its next cut. The cuts are in the cut log but not durable yet. */
@@ -150,7 +150,7 @@ export class Cutter {
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
     if (file.unsent.length > 0) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
-    if (lack) return { made: this.#cutGap(file, lack), more: true };
+    if (lack) return this.#mayComeBack(file) ? nothing : { made: this.#cutGap(file, lack), more: true };
     if (!hasUnread(file) || (await this.#catalog.holdsCopy(file, stat, now))) return nothing;
     if (file.zeros.seenTo > offsetOf(file) && stat.size >= file.zeros.seenTo)
       return await this.#zeros(file, lastSize, ending);
@@ -377,17 +377,29 @@ export class Cutter {
   /** The next cut of an earlier process. If the bytes are others now, a copy may have those that were cut. */
   async #resend(file: FollowedFile, lastSize: number): Promise<Polled> {
     const { stream, handle, spooled, compressed, lastPolledAt: now } = file;
-    const [next, ...rest] = file.unsent;
+    let [next, ...rest] = file.unsent;
     if (!stream || !handle || !next) return nothing;
+    if (spooled?.covers(next.start, next.end) === false && next.gap === null) {
+      if (this.#mayComeBack(file)) return nothing;
+      [next = next, ...rest] = unsentOfSpool(stream, spooled, next.start);
+    }
     if (!spooled && !compressed && stream.anchor !== null) {
       if (!(await hasAnchor(handle, stream.end, stream.anchor))) return this.#rewritten(file, lastSize);
       file.unwatched = false;
     }
-    const made = await resend(stream, next, handle);
+    const made = await resend(stream, next, handle, spooled?.showsBefore(next.end));
     file.unsent = rest;
     file.nextPollAt = now;
     this.#tellGaps(file, [made.cut]);
     return { made: [made], more: true };
+  }
+
+  /** What the spool lacks of a file is in the file, which may be away for a time: then it is looked at again when it would be back. */
+  #mayComeBack(file: FollowedFile): boolean {
+    const until = file.goneSince + this.#catalog.missingWaitMs;
+    if (file.lastPolledAt >= until) return false;
+    file.nextPollAt = until;
+    return true;
   }
 
   #tellGaps({ path }: FollowedFile, cuts: readonly Cut[]): void {

@@ -3,7 +3,7 @@ import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Catalog } from './catalog.ts';
 import type { CutLog } from './cut-log.ts';
-import type { Cut, StreamState } from './cut-state.ts';
+import type { StreamState } from './cut-state.ts';
 import type { Cutter } from './cutter.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { FileSystem } from './file-system.ts';
@@ -297,10 +297,6 @@ export class Vanished {
   #park(file: FollowedFile, state: StreamState): void {
     const { spooled } = file;
     if (!spooled) return;
-    // What the spool cannot show whole is not to be compared: each piece of it has a checksum.
-    state.pending = state.pending
-      .flatMap((cut) => splitAtLacks(cut, spooled))
-      .map((cut) => (spooled.showsBefore(cut.end) ? cut : { ...cut, anchor: null }));
     file.unsent = unsentOf(state);
     this.#copies.set(state, { spooled, file });
     this.#options.catalog.takeParked(file);
@@ -312,26 +308,6 @@ function isDone(state: StreamState, { spooled, file }: Copy): boolean {
   if (file?.stream !== state) return state.pending.length === 0;
   if (!file.spooled) return !file.gone || state.acked >= spooled.size;
   return state.final && state.pending.length === 0 && !hasUnread(file);
-}
-
-/** The cut in pieces: what the spool has of it, and gaps for what it has not. */
-function splitAtLacks(cut: Cut, spooled: SpooledFile): Cut[] {
-  if (cut.gap !== null || spooled.covers(cut.start, cut.end)) return [cut];
-  const pieces: Cut[] = [];
-  for (let start = cut.start; start < cut.end;) {
-    const lack = spooled.lackAt(start);
-    const end = Math.min(cut.end, lack?.end ?? spooled.runEnd(start));
-    pieces.push({
-      ...cut,
-      start,
-      end,
-      gap: lack?.reason ?? null,
-      anchor: null,
-      final: cut.final && end === cut.end,
-    });
-    start = end;
-  }
-  return pieces;
 }
 
 /** What is not acknowledged and not copied, and before it what an anchor needs. */

@@ -327,7 +327,7 @@ describe('a spool that is full', () => {
     await t.pass(3000);
     expect(t.warnings.map(({ message }) => message)).toEqual(['the spool is full']);
     await restart(t);
-    await t.pass(8000);
+    await t.pass(18_000);
     expect(t.publisher.text('a.log')).toBe(kilobyte.repeat(600));
     const [b] = t.publisher.of('b.log');
     expect(b?.gaps).toMatchObject([{ end: 600 * 1024, reason: 'spool-full' }]);
@@ -405,7 +405,7 @@ describe('a damaged spool', () => {
     bytes[400_000] = (bytes[400_000] ?? 0) ^ 1;
     await writeFile(file, bytes);
     await t.start();
-    await t.pass(8000);
+    await t.pass(18_000);
     const segments = t.publisher.published.map(({ segment }) => segment);
     const gaps = segments.filter(({ gap }) => gap !== null);
     expect(gaps).toHaveLength(1);
@@ -420,7 +420,7 @@ describe('a damaged spool', () => {
     await using t = await TailHarness.create();
     await rm(await spooled(t));
     await t.start();
-    await t.pass(8000);
+    await t.pass(18_000);
     const gaps = t.publisher.published.flatMap(({ segment }) => (segment.gap === null ? [] : [segment]));
     expect(gaps.map(({ start, end, gap }) => ({ start, end, gap }))).toEqual([
       { start: 13, end: expect.any(Number), gap: 'gone' },
@@ -446,7 +446,7 @@ describe('a damaged spool', () => {
     await using t = await TailHarness.create();
     await writeFile(await spooled(t), 'no frame of it is whole');
     await t.start();
-    await t.pass(8000);
+    await t.pass(18_000);
     expect(t.publisher.published.every(({ segment }) => segment.bytes.length === 0)).toBe(true);
     expect(t.publisher.published.at(-1)?.segment.final).toBe(true);
     expect(await spoolFiles(t)).toEqual([]);
