@@ -1,11 +1,10 @@
 /** The agent as a process of its own, and what it uses. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { silentLogger } from '../src/core/logger.ts';
 import { readCutState } from '../src/tail/cut-log.ts';
 import { nodeJournalStore } from '../src/tail/journal-store.ts';
@@ -15,12 +14,6 @@ export const projectRoot = join(import.meta.dirname, '..');
 const reporter = join(import.meta.dirname, 'report-usage.ts');
 const usageFile = 'usage.json';
 const source = 'bench';
-
-/** Builds the program as it is deployed; the path of its entry, from the project's root. */
-export async function build(): Promise<string> {
-  await promisify(execFile)('npm', ['run', 'build'], { cwd: projectRoot });
-  return 'dist/main.js';
-}
 
 export interface AgentPlan {
   /** Where its config, state and report go. */

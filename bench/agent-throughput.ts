@@ -1,7 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
-import { AgentProcess, build } from './agent-process.ts';
+import { build } from '../test/scenario/caboose-process.ts';
+import { AgentProcess } from './agent-process.ts';
 import type { Usage } from './agent-process.ts';
 import type { Bench, BenchContext, Figure } from './bench.ts';
 import { withTopicPrefix } from './kafka-topics.ts';

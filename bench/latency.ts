@@ -1,8 +1,8 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CabooseProcess } from '../test/scenario/caboose-process.ts';
-import { AgentProcess, build, usedBy } from './agent-process.ts';
+import { build, CabooseProcess } from '../test/scenario/caboose-process.ts';
+import { AgentProcess, usedBy } from './agent-process.ts';
 import { quantile } from './bench.ts';
 import type { Bench, BenchContext, Figure } from './bench.ts';
 import { indexedBy, loadBare } from './bare-loader.ts';

@@ -1,11 +1,18 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { metricIn } from './exposition.ts';
 
 const projectRoot = resolve(import.meta.dirname, '../..');
 const mainOfSource = 'src/main.ts';
+
+/** Builds the program as it is deployed; its entry, from the project's root. A build starts in three quarters of the CPU that the sources take. */
+export async function build(): Promise<string> {
+  await promisify(execFile)('npm', ['run', 'build'], { cwd: projectRoot });
+  return 'dist/main.js';
+}
 
 interface ProcessOptions {
   main?: string;

@@ -7,6 +7,7 @@
  * be three times as long as a scenario allows, on a machine that does other work as well.
  */
 import { parseArgs } from 'node:util';
+import { build } from '../scenario/caboose-process.ts';
 import { play } from './faults/play.ts';
 import type { Report } from './faults/play.ts';
 import { paragraph, table } from './faults/report.ts';
@@ -91,13 +92,14 @@ function positive(name: string, text: string | undefined): number | null {
 }
 
 async function playAll({ chosen, minutes, kills, rate, slack, seed }: Options): Promise<Report[]> {
+  const main = await build();
   const servers = await FaultServers.start({ brokers: 3, zookeepers: 3 });
   const reports: Report[] = [];
   try {
     for (const scenario of chosen) {
       const durationMs = (minutes ?? scenario.minutes) * minuteMs;
       console.error(`${new Date().toISOString()} ${scenario.name}, ${durationMs / 1000} s, seed ${seed}`);
-      const shape = rate === null ? {} : { linesPerSecond: rate };
+      const shape = { main, ...(rate !== null && { linesPerSecond: rate }) };
       const report = await play(servers, scenario, { seed, durationMs, kills, shape, slack });
       console.error(paragraph(report));
       reports.push(report);

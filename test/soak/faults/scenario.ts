@@ -29,6 +29,8 @@ export interface StageShape {
   shiftsClock: boolean;
   /** More of the agent's and of the indexer's config, as YAML. */
   config: string;
+  /** The program, from the project's root. */
+  main: string;
 }
 
 /** Of Kafka: the least that it grants. */

@@ -31,6 +31,7 @@ export const usualShape: StageShape = {
   stateBytesMax: null,
   shiftsClock: false,
   config: '',
+  main: 'src/main.ts',
 };
 
 const startTimeoutMs = 120_000;
@@ -74,7 +75,7 @@ export class Stage {
       for (let i = 0; i < agents; i += 1) {
         if (stateBytesMax !== null) await mountSmall(stage.stateDir(i), stateBytesMax);
         const config = agentConfig(stage, i);
-        stage.agents.push(new CabooseProcess(`agent-${i}`, 'agent', config, dir, stage.#clock));
+        stage.agents.push(new CabooseProcess(`agent-${i}`, 'agent', config, dir, stage.#program));
       }
       for (let i = 0; i < indexers; i += 1) await stage.addIndexer();
       return stage;
@@ -106,8 +107,9 @@ export class Stage {
     return this.#load;
   }
 
-  get #clock(): { preload?: string; env?: Record<string, string> } {
-    return this.shape.shiftsClock ? shiftedClock(this.dir) : {};
+  get #program(): { main: string; preload?: string; env?: Record<string, string> } {
+    const { main, shiftsClock } = this.shape;
+    return { main, ...(shiftsClock && shiftedClock(this.dir)) };
   }
 
   /** Another indexer, with links of its own to ZooKeeper; not started. */
@@ -121,7 +123,7 @@ export class Stage {
       this,
       links.map(({ address }) => address),
     );
-    const indexer = new CabooseProcess(`indexer-${i}`, 'indexer', config, this.dir, this.#clock);
+    const indexer = new CabooseProcess(`indexer-${i}`, 'indexer', config, this.dir, this.#program);
     this.indexers.push(indexer);
     return indexer;
   }
