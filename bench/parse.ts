@@ -19,7 +19,7 @@ const fixtures = join(projectRoot, 'test/fixtures/logs');
  * Splitting the same bytes at their line ends, as text, sets the pace of the machine: what parsing costs more than that is ours. Bars
  * stop a change that makes parsing several times slower, whatever the machine.
  */
-const timesPlainSplitMax = 60;
+const timesPlainSplitMax = 45;
 
 interface LogFile {
   name: string;

@@ -84,7 +84,9 @@ export function progressBarEnd(text: string): number {
   for (let at = text.indexOf('['), tries = 0; at >= 0 && tries < 16; at = text.indexOf('[', at + 1)) {
     if (text.charCodeAt(at - 1) !== 32) continue;
     tries += 1;
-    if (isClockStart(text, at + 1) && counterBefore.test(text.slice(Math.max(0, at - 33), at - 1)))
+    if (!isClockStart(text, at + 1)) continue;
+    const before = text.slice(Math.max(0, at - 640), at);
+    if (counterBefore.test(before.slice(-33, -1)) || shareBefore.test(before))
       return closingBracket(text, at);
   }
   return mayStartCount(text.charCodeAt(0)) && kerasBar.test(text) ? text.length : -1;
@@ -97,6 +99,8 @@ function mayStartCount(code: number): boolean {
 
 const counterBefore =
   /(?:^|[\s|:])\d[\d.,]{0,12}(?:[kMGTP]?(?:\/(?:\d[\d.,]{0,12}[kMGTP]?|\?))?|[A-Za-z]{1,12})$/;
+/** Ignite's bars: `Epoch [1/3]: [4/8]  50%|█████     , loss=0.86 [00:00<00:00]` (handlers/tqdm_logger.py). */
+const shareBefore = /\[\d{1,12}\/\d{1,12}\] {1,4}\d{1,3}%\|[^[\]]{0,512}$/;
 const clock = /(?:\d{1,4}:)?\d{1,2}:\d{2}(?:<|, |\])/y;
 /** The bar's characters are `=`, `>`, `.` in version 2 and U+2501 in version 3, three bytes in latin1. */
 const kerasBar = /^\s{0,8}\d{1,9}\/(?:\d{1,9}|Unknown) (?:\[[=>.]{5}|[\u2501\u00e2]| ?- ?\d)/;

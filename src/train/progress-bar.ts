@@ -3,7 +3,7 @@
  * alike, and rich's with a count, `Epoch 0/2 ━━━━━ 20/60 0:00:01 • 0:00:02 34.20it/s …` (rich/progress.py; the columns of Lightning's). The numbers
  * behind the rate are running means, not points. Also progressbar2's ` 45% (450 of 1000) |####   | … ETA: 0:00:12` (widgets.py), bars of which only the
  * share is told, where their label names the training, and the lines of tqdm-loggable, which Levanter has: `Progress on:train 1.00kit/10.0kit rate:2.0it/s
- * remaining:01:00 …` (tqdm_logging.py).
+ * remaining:01:00 …` (tqdm_logging.py), and Ignite's `Epoch [1/3]: [4/8]  50%|█████     , loss=0.86 [00:00<00:00]` (handlers/tqdm_logger.py).
  */
 import type { FactBody } from '../core/fact.ts';
 import type { FactReader, TrainContext } from './reader.ts';
@@ -25,6 +25,8 @@ const richBar =
   /^(.{0,120}?) {0,4}[━╸╺]{2,400} {1,8}(\d{1,12})\/(\d{1,12})(?: {1,4}[\d:]{4,12} • ([\d:]{4,12}|[-:]{4,12}))?(?: {1,4}([\d.]{1,12})it\/s)?/;
 const rowMax = 2048;
 
+const ignite =
+  /^(?:(.{0,120}?): )?\[(\d{1,12})\/(\d{1,12})\] {1,4}\d{1,3}%\|[^[\]]{0,512} \[[\d:]{4,12}<([\d:?]{1,12})\]/;
 const counted =
   /^(?:(.{0,80}?):? {1,4})?\s{0,4}\d{1,3}% \((\d{1,12}) of (\d{1,12})\) \|.{0,200}?\|(?:.{0,80}?ETA: {1,4}([\d:]{4,12}))?/;
 const shareOnly =
@@ -44,7 +46,7 @@ export function readBar(text: string): Bar | null {
     };
   if (!text.includes(' [')) return null;
   const found = counter.exec(text.slice(0, rowMax));
-  if (found === null) return null;
+  if (found === null) return readIgnite(text.slice(0, rowMax));
   const [, done, total, left = '', rate, unit] = found;
   const speed = rate === undefined || rate === '?' ? null : Number(rate);
   return {
@@ -53,6 +55,18 @@ export function readBar(text: string): Bar | null {
     total: total === undefined || total === '?' ? null : Number(total),
     rate:
       speed === null || Number.isNaN(speed) ? null : unit === 's' ? (speed === 0 ? null : 1 / speed) : speed,
+    etaMs: durationMs(left),
+  };
+}
+
+function readIgnite(text: string): Bar | null {
+  const [, label = '', done, total, left = ''] = ignite.exec(text) ?? [];
+  if (done === undefined) return null;
+  return {
+    label: label.trim() || null,
+    done: Number(done),
+    total: Number(total),
+    rate: null,
     etaMs: durationMs(left),
   };
 }
