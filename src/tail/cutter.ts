@@ -186,9 +186,11 @@ export class Cutter {
     }
     if (reading.kind === 'zeros') return await this.#zeros(file, lastSize, ending);
     metrics.readBytes.inc(reading.bytes.length);
+    // What was seen is told when it is lost.
+    file.size = Math.max(file.size, reading.size ?? 0);
     const made = this.#cut(file, reading);
     file.unterminatedSince = null;
-    const rest = size - made.cut.end;
+    const rest = file.size - made.cut.end;
     if (rest === 0) await this.#done(file);
     else {
       const dueAt = reading.more ? now : now + this.#options.pollIntervalMs;

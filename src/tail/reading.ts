@@ -19,7 +19,8 @@ export type Reading =
   /** The new bytes begin with zeros that may be a hole. */
   | { kind: 'zeros' }
   /** `more`: a segment was filled, so more may be there at once. */
-  | { kind: 'cut'; bytes: Buffer; before: Buffer; anchor: string; more: boolean };
+  /** `size`: of the file, where it was seen after the read. */
+  | { kind: 'cut'; bytes: Buffer; before: Buffer; anchor: string; more: boolean; size?: number };
 
 /** How a line is cut that has no end. */
 export interface TornLine {
@@ -71,7 +72,8 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     return { kind: 'rewritten' };
   }
   const isFull = fresh.length >= bytesMax;
-  if (isFull && (await isOfNextContent(file, request, buffer))) {
+  const size = isFull ? (await file.stat()).size : undefined;
+  if (size !== undefined && (await isOfNextContent(file, request, buffer, size))) {
     buffers.giveBack(buffer);
     return { kind: 'rewritten' };
   }
@@ -96,6 +98,7 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     before: buffer.subarray(0, before),
     anchor: hashOf(buffer.subarray(end - anchorLength(offset + length), end)),
     more,
+    ...(size !== undefined && { size }),
   };
 }
 
@@ -107,8 +110,8 @@ async function isOfNextContent(
   file: OpenFile,
   { offset, available }: ReadRequest,
   read: Buffer,
+  size: number,
 ): Promise<boolean> {
-  const { size } = await file.stat();
   if (size >= offset + available) return false;
   const end = offset - anchorLength(offset) + read.length;
   return await hasAnchor(file, end, hashOf(read.subarray(-anchorLength(end))));

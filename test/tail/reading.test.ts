@@ -92,6 +92,8 @@ describe('readNext', () => {
     const buffers = new ReadBuffers();
     // Before the read, and after it.
     expect(await readNext(fileOf(next), request, buffers)).toEqual({ kind: 'rewritten' });
+    // What it was by then is told, lest it be lost in silence.
+    expect(await readNext(fileOf(old, 99), request, buffers)).toMatchObject({ kind: 'cut', size: 99 });
     let content = old;
     const cutShort: OpenFile = {
       ...fileOf(next),
