@@ -33,8 +33,8 @@ const shareOnly =
   /^\s{0,4}((?:\w{1,20} )?(?:train|training|epoch|fit|fitting)\b[^[\]|%]{0,40}?):? {1,4}(?:\[[=#>.\- ]{2,200}\] {1,4}(\d{1,3})%|(\d{1,3})% {1,4}\[[=#>.\- ]{2,200}\])/i;
 
 export function readBar(text: string): Bar | null {
-  if (text.includes('━')) return readRichBar(text.slice(0, rowMax));
-  if (text.includes('% (')) return readCounted(text.slice(0, rowMax));
+  if (text.includes('━')) return barIn(text.slice(0, rowMax), richBar);
+  if (text.includes('% (')) return barIn(text.slice(0, rowMax), counted);
   const share = text.includes('%') ? shareOnly.exec(text.slice(0, rowMax)) : null;
   if (share !== null)
     return {
@@ -46,7 +46,7 @@ export function readBar(text: string): Bar | null {
     };
   if (!text.includes(' [')) return null;
   const found = counter.exec(text.slice(0, rowMax));
-  if (found === null) return readIgnite(text.slice(0, rowMax));
+  if (found === null) return barIn(text.slice(0, rowMax), ignite);
   const [, done, total, left = '', rate, unit] = found;
   const speed = rate === undefined || rate === '?' ? null : Number(rate);
   return {
@@ -59,32 +59,9 @@ export function readBar(text: string): Bar | null {
   };
 }
 
-function readIgnite(text: string): Bar | null {
-  const [, label = '', done, total, left = ''] = ignite.exec(text) ?? [];
-  if (done === undefined) return null;
-  return {
-    label: label.trim() || null,
-    done: Number(done),
-    total: Number(total),
-    rate: null,
-    etaMs: durationMs(left),
-  };
-}
-
-function readCounted(text: string): Bar | null {
-  const [, label = '', done, total, left = ''] = counted.exec(text) ?? [];
-  if (done === undefined) return null;
-  return {
-    label: label.trim() || null,
-    done: Number(done),
-    total: Number(total),
-    rate: null,
-    etaMs: durationMs(left),
-  };
-}
-
-function readRichBar(text: string): Bar | null {
-  const [, label = '', done, total, left = '', rate] = richBar.exec(text) ?? [];
+/** What a pattern of label, steps done, steps in all, time left and steps per second finds; the last two may be absent. */
+function barIn(text: string, pattern: RegExp): Bar | null {
+  const [, label = '', done, total, left = '', rate] = pattern.exec(text) ?? [];
   if (done === undefined) return null;
   const speed = Number(rate ?? NaN);
   return {

@@ -2,19 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { finalMarker, lostEnding } from '../../src/tail/endings.ts';
 import type { Orphan } from '../../src/tail/followed-file.ts';
 import { followedFile } from '../../src/tail/followed-file.ts';
-import { cutOf, stateOf } from './stream-state.ts';
+import { cutOf, emptyFile, stateOf } from './stream-state.ts';
 
-const stat = {
-  key: '1:2',
-  dev: '1',
-  ino: '2',
-  size: 0,
-  mtimeMs: 0,
-  birthtimeMs: 0,
-  links: 1,
-  kind: 'file' as const,
-};
-const successor = followedFile('/logs/a.log', stat, 0);
+const successor = followedFile('/logs/a.log', emptyFile, 0);
 
 function orphan(more: Partial<Orphan> = {}): Orphan {
   const stream = stateOf([cutOf(0, 10), cutOf(10, 30)]);

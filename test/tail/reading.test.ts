@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FileStat, OpenFile } from '../../src/tail/file-system.ts';
+import type { OpenFile } from '../../src/tail/file-system.ts';
 import { hashOf } from '../../src/tail/identity.ts';
 import type { CutBytes } from '../../src/core/redaction/mask.ts';
 import { ReadBuffers } from '../../src/tail/read-buffers.ts';
 import { cutLength, readNext } from '../../src/tail/reading.ts';
 import type { ReadRequest } from '../../src/tail/reading.ts';
+import { emptyFile } from './stream-state.ts';
 
 describe('cutLength', () => {
   it.each([
@@ -40,21 +41,10 @@ describe('cutLength', () => {
   });
 });
 
-const anyStat: FileStat = {
-  key: '1:2',
-  dev: '1',
-  ino: '2',
-  size: 0,
-  mtimeMs: 0,
-  birthtimeMs: 0,
-  links: 1,
-  kind: 'file',
-};
-
 /** A file of these bytes. `size`: as it is after the read. */
 function fileOf(content: Buffer, size = content.length): OpenFile {
   return {
-    stat: async () => await Promise.resolve({ ...anyStat, size }),
+    stat: async () => await Promise.resolve({ ...emptyFile, size }),
     realPath: async () => await Promise.resolve(null),
     close: async () => await Promise.resolve(),
     read: async (buffer, at, length, position) =>

@@ -1,4 +1,5 @@
 import type { Cut, StreamRecord, StreamState } from '../../src/tail/cut-state.ts';
+import type { FileStat } from '../../src/tail/file-system.ts';
 
 export function recordOf(id = 'a'.repeat(32), more: Partial<StreamRecord> = {}): StreamRecord {
   return {
@@ -32,3 +33,15 @@ export function stateOf(pending: Cut[], more: Partial<StreamState> = {}): Stream
   const end = pending.at(-1)?.end ?? 0;
   return { record: recordOf(), end, anchor: 'x', acked: 0, observed: 1000, pending, final: false, ...more };
 }
+
+/** Of a file of which only the size counts, if at all. */
+export const emptyFile: FileStat = {
+  key: '1:2',
+  dev: '1',
+  ino: '2',
+  size: 0,
+  mtimeMs: 0,
+  birthtimeMs: 0,
+  links: 1,
+  kind: 'file',
+};
