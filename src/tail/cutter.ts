@@ -8,9 +8,11 @@ import { segmentBytesMax } from '../core/segment.ts';
 import type { Lane } from '../core/segment.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Catalog } from './catalog.ts';
+import { holdsStream } from './comparison.ts';
 import type { CutLog } from './cut-log.ts';
 import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { Descriptors } from './descriptors.ts';
+import { coarsestTickMs, mayHideChange } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { hasUnread, isQuiet, noteStat, offsetOf } from './followed-file.ts';
 import { judgeZeros, noZeros, standsBehind } from './holes.ts';
@@ -130,7 +132,7 @@ export class Cutter {
     // A file that was quiet for long when it was found is not polled as if it had just changed.
     if (file.lastPolledAt === -Infinity && clock.now() - file.mtimeMs > coldMs) file.changedAt -= hotMs;
     file.lastPolledAt = now;
-    file.nextPollAt = Infinity;
+    file.nextPollAt = file.verifyAt > now ? file.verifyAt : Infinity;
     file.isMidway = false;
     if (file.compressed && file.unsent.length === 0 && file.size <= offsetOf(file))
       return await this.#done(file);
@@ -147,6 +149,7 @@ export class Cutter {
     else if (this.#isHot(file, now)) file.nextPollAt = this.#pollAgainAt(now);
     else if (file.gone) file.nextPollAt = now + slowPollMs;
     if (stat.size < offsetOf(file) || hasShrunk(file, lastSize)) return this.#rewritten(file, lastSize);
+    if (file.verifyAt <= now && !(await this.#isVerified(file))) return this.#rewritten(file, lastSize);
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
     if (file.unsent.length > 0) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
@@ -277,7 +280,22 @@ export class Cutter {
     file.doneMtimeMs = file.mtimeMs;
     if (file.compressed) await this.#descriptors.close(file);
     if (file.spooled) file.nextPollAt = Infinity;
+    else if (!file.compressed && mayHideChange(file)) this.#verifyLater(file);
     return nothing;
+  }
+
+  #verifyLater(file: FollowedFile): void {
+    file.verifyAt = file.lastPolledAt + coarsestTickMs;
+    file.nextPollAt = Math.min(file.nextPollAt, file.verifyAt);
+  }
+
+  /** Whether the file, whose stat may not tell, holds its stream's bytes still. */
+  async #isVerified(file: FollowedFile): Promise<boolean> {
+    const { handle, stream, spooled } = file;
+    file.verifyAt = Infinity;
+    return (
+      !handle || spooled !== null || !stream || stream.anchor === null || (await holdsStream(handle, stream))
+    );
   }
 
   /** A slice is done, and others have their turn. */
@@ -432,7 +450,7 @@ export class Cutter {
   /** Of a file that nobody holds open and that was read to its end: its path tells, for a fraction of what opening it anew costs. */
   async #isAsItWas(file: FollowedFile): Promise<boolean> {
     if (file.handle || file.spooled || file.compressed || file.gone) return false;
-    if (hasUnread(file) || file.unsent.length > 0) return false;
+    if (hasUnread(file) || file.unsent.length > 0 || file.verifyAt <= file.lastPolledAt) return false;
     const stat = await this.#options.fs.stat(file.path);
     return stat?.key === file.key && stat.size === file.size && stat.mtimeMs === file.mtimeMs;
   }

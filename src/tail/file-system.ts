@@ -44,6 +44,14 @@ export interface FileStat {
   kind: 'file' | 'directory' | 'other';
 }
 
+/** File systems that keep no finer times keep whole seconds, some of them every second one. */
+export const coarsestTickMs = 2000;
+
+/** Whether a file may be written anew, to the same length, within `coarsestTickMs` and have the same stat: its time may be rounded. */
+export function mayHideChange({ mtimeMs }: Pick<FileStat, 'mtimeMs'>): boolean {
+  return mtimeMs % 1000 === 0;
+}
+
 export interface DirectoryEntry {
   name: string;
   kind: 'file' | 'directory' | 'link' | 'other';

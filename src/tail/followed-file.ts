@@ -40,6 +40,8 @@ export interface FollowedFile {
   /** Size and mtime of the last time that everything was read: while they stand, there is nothing to do. */
   doneSize: number;
   doneMtimeMs: number;
+  /** Monotonic ms: when its bytes are to be looked at although its stat is as it was; Infinity when they need not. */
+  verifyAt: number;
   /** Monotonic ms: when bytes without a line end were first seen behind the last cut; null if there are none. */
   unterminatedSince: number | null;
   zeros: Zeros;
@@ -117,6 +119,7 @@ export function followedFile(
     mtimeMs: stat.mtimeMs,
     doneSize: 0,
     doneMtimeMs: 0,
+    verifyAt: Infinity,
     unterminatedSince: null,
     zeros: noZeros(),
     changedAt: now,

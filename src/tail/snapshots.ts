@@ -23,6 +23,7 @@ import type { Lane } from '../core/segment.ts';
 import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { CutterOptions } from './cutter.ts';
 import type { Candidate, Discovery } from './discovery.ts';
+import { coarsestTickMs, mayHideChange } from './file-system.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
 import { hashOf, holds } from './identity.ts';
 import { planCuts, readAt, sumOf } from './snapshot-reading.ts';
@@ -248,7 +249,8 @@ export class Snapshots {
     const look = this.#note(file, stat, now);
     if (look === 'changed') file.nextPollAt = now + pollIntervalMs;
     if (look === 'changed' || signatureOf(stat) === file.done) return;
-    const dueAt = Math.max(file.seenSince + pollIntervalMs, atOnce ? 0 : file.restUntil);
+    const standsMs = mayHideChange(stat) && !atOnce ? coarsestTickMs : pollIntervalMs;
+    const dueAt = Math.max(file.seenSince + standsMs, atOnce ? 0 : file.restUntil);
     if (look === 'stands' && now < dueAt) file.nextPollAt = dueAt;
     else await this.#take(file, stat, now, { grows: look === 'grows', atOnce });
   }
