@@ -1,55 +1,38 @@
 import { DecompressedFile } from './decompressed-file.ts';
 import { errorText } from '../core/errors.ts';
-import type { Clock } from '../core/clock.ts';
-import { streamId } from '../core/ids.ts';
-import type { Logger } from '../core/logger.ts';
 import type { CutBytes } from '../core/redaction/mask.ts';
 import { segmentBytesMax } from '../core/segment.ts';
-import type { Lane } from '../core/segment.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 import type { Catalog } from './catalog.ts';
 import { holdsStream } from './comparison.ts';
-import type { CutLog } from './cut-log.ts';
-import type { Cut, MadeCut, StreamState } from './cut-state.ts';
+import type { MadeCut } from './cut-state.ts';
+import { Cuts } from './cuts.ts';
+import type { CutsOptions } from './cuts.ts';
 import type { Descriptors } from './descriptors.ts';
 import { coarsestTickMs, mayHideChange } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { hasUnread, isQuiet, noteStat, offsetOf } from './followed-file.ts';
 import { judgeZeros, noZeros, standsBehind } from './holes.ts';
-import type { HoleVerdict } from './holes.ts';
 import type { FollowedFile } from './followed-file.ts';
-import { anchorLength, hasAnchor, hashOf, headOf } from './identity.ts';
+import { anchorLength, hasAnchor } from './identity.ts';
 import type { Opener } from './opener.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
-import type { Reading } from './reading.ts';
-import type { Redactor } from './redactor.ts';
 import { resend, unsentOfSpool } from './resend.ts';
-import type { Lack } from './spooled-file.ts';
 
 /** Looks at one file at a time, and decides its next cut. The cuts are in the cut log but not durable yet. */
-export interface CutterOptions {
-  /** `source.id` */
-  source: string;
-  laneOf: (path: string) => Lane;
-  originOf: (path: string) => StreamOrigin;
-  cutLog: CutLog;
-  redactor: Redactor;
+export interface CutterOptions extends CutsOptions {
   fs: FileSystem;
-  clock: Clock;
-  logger: Logger;
-  metrics: Metrics;
   pollIntervalMs: number;
   /** Whether whoever writes the file tells of each write (`Tail.wake`): it is not polled in between, only walked. */
   isTold?: (path: string) => boolean;
 }
 
-export interface StreamOrigin {
-  run: string;
-  attempt: number;
-  rank: number | null;
-  labels: Readonly<Record<string, string>>;
-  topicPrefix?: string;
+export interface CutterParts {
+  catalog: Catalog;
+  buffers: ReadBuffers;
+  descriptors: Descriptors;
+  opener: Opener;
+  cuts: Cuts;
 }
 
 /** What one look at a file gave. `more`: look again at once. */
@@ -86,19 +69,15 @@ export class Cutter {
   readonly #buffers: ReadBuffers;
   readonly #descriptors: Descriptors;
   readonly #opener: Opener;
+  readonly #cuts: Cuts;
 
-  constructor(
-    options: CutterOptions,
-    catalog: Catalog,
-    buffers: ReadBuffers,
-    descriptors: Descriptors,
-    opener: Opener,
-  ) {
+  constructor(options: CutterOptions, { catalog, buffers, descriptors, opener, cuts }: CutterParts) {
     this.#options = options;
     this.#catalog = catalog;
     this.#buffers = buffers;
     this.#descriptors = descriptors;
     this.#opener = opener;
+    this.#cuts = cuts;
   }
 
   /** `bytesMax`: of a cut. Does not reject: a file that fails is told once. */
@@ -153,7 +132,7 @@ export class Cutter {
     if (file.compressed && !(await comesNear(file))) return this.#midway(file);
     if (file.unsent.length > 0) return await this.#resend(file, lastSize);
     const lack = file.spooled?.lackAt(offsetOf(file));
-    if (lack) return this.#mayComeBack(file) ? nothing : { made: this.#cutGap(file, lack), more: true };
+    if (lack) return this.#mayComeBack(file) ? nothing : { made: this.#cuts.ofLack(file, lack), more: true };
     if (!hasUnread(file) || (await this.#catalog.holdsCopy(file, stat, now))) return nothing;
     if (file.zeros.seenTo > offsetOf(file) && stat.size >= file.zeros.seenTo)
       return await this.#zeros(file, lastSize, ending);
@@ -191,7 +170,7 @@ export class Cutter {
     metrics.readBytes.inc(reading.bytes.length);
     // What was seen is told when it is lost.
     file.size = Math.max(file.size, reading.size ?? 0);
-    const made = this.#cut(file, reading);
+    const made = this.#cuts.ofBytes(file, reading);
     file.unterminatedSince = null;
     const rest = file.size - made.cut.end;
     if (rest === 0) await this.#done(file);
@@ -233,32 +212,8 @@ export class Cutter {
         await this.#noteRest(file, verdict.behind.length, now);
         return nothing;
       case 'hole':
-        return { made: [this.#cutHole(file, verdict)], more: true };
+        return { made: [this.#cuts.ofHole(file, verdict)], more: true };
     }
-  }
-
-  #cutHole(file: FollowedFile, hole: Extract<HoleVerdict, { kind: 'hole' }>): MadeCut {
-    const { clock, cutLog, logger, metrics } = this.#options;
-    const state = this.begin(file, hole.head);
-    file.predecessor = null;
-    const { end: start } = state;
-    const { end, anchor } = hole;
-    const observed = Math.max(clock.now(), state.observed);
-    const cut: Cut = { start, end, observed, anchor, gap: 'hole', final: false };
-    cutLog.cut(state, cut);
-    // An unterminated line behind it has waited with it and is cut at once, as far as there is room.
-    file.zeros = { ...noZeros(), behind: { at: end, bytes: hole.behind } };
-    metrics.gapBytes.inc({ reason: 'hole' }, end - start);
-    logger.warn(
-      {
-        path: file.path,
-        start,
-        end,
-        hint: 'nobody wrote these bytes: let the writer append (>>, mode "a"), or rotate by rename instead of truncating',
-      },
-      'a hole of zeros in a file: a gap is published in its place',
-    );
-    return { state, cut, bytes: Buffer.alloc(0) };
   }
 
   /** Nothing to cut now. An unterminated rest waits a second for its line end. */
@@ -305,62 +260,6 @@ export class Cutter {
     return nothing;
   }
 
-  #cut(file: FollowedFile, { bytes, before, anchor }: Extract<Reading, { kind: 'cut' }>): MadeCut {
-    const { clock, cutLog, redactor } = this.#options;
-    const state = this.begin(file, bytes);
-    file.predecessor = null;
-    file.zeros.behind = null;
-    const observed = Math.max(clock.now(), state.observed);
-    const cut: Cut = {
-      start: state.end,
-      end: state.end + bytes.length,
-      observed,
-      anchor,
-      gap: null,
-      final: false,
-      ...redactor.stamp(state.record.path),
-    };
-    cutLog.cut(state, cut);
-    return { state, cut, bytes, before };
-  }
-
-  /** The file's stream; a new one at its first cut, or before that when the file is spooled. */
-  begin(file: FollowedFile, firstBytes: Buffer): StreamState {
-    return (file.stream ??= this.#register(file, firstBytes));
-  }
-
-  #register(file: FollowedFile, firstBytes: Buffer): StreamState {
-    const { cutLog, source, clock, laneOf, originOf } = this.#options;
-    const head = headOf(firstBytes);
-    const origin = originOf(file.path);
-    const previous = file.previous ?? file.predecessor?.stream?.record ?? null;
-    const identity = { source, run: origin.run, dev: file.dev, ino: file.ino, head };
-    const base = streamId({ ...identity, generation: 0 });
-    const generation = cutLog.nextGeneration(base);
-    const birth = file.previous === null && file.birthtimeMs > 0 ? file.birthtimeMs : clock.now();
-    const after = previous === null ? 0 : previous.created + 1;
-    return cutLog.register(
-      {
-        ...origin,
-        id: generation === 0 ? base : streamId({ ...identity, generation }),
-        base,
-        generation,
-        path: file.path,
-        firstPath: file.path,
-        dev: file.dev,
-        ino: file.ino,
-        ...(file.compressed ? { compressed: file.compressed } : {}),
-        headBytes: head.length,
-        headHash: hashOf(head),
-        created: Math.max(birth, after),
-        previous: previous?.id ?? null,
-        lane: laneOf(file.path),
-        partition: null,
-      },
-      0,
-    );
-  }
-
   #rewritten(file: FollowedFile, lastSize: number): Polled {
     this.#options.logger.info(
       { path: file.path, offset: offsetOf(file), size: file.size },
@@ -372,26 +271,6 @@ export class Cutter {
     file.doneMtimeMs = 0;
     file.nextPollAt = 0;
     return nothing;
-  }
-
-  /** What the spool cannot give. */
-  #cutGap(file: FollowedFile, lack: Lack): MadeCut[] {
-    const { stream: state, size, mtimeMs } = file;
-    if (!state) return [];
-    const { clock, cutLog } = this.#options;
-    const observed = Math.max(clock.now(), state.observed);
-    const cut: Cut = {
-      start: state.end,
-      end: lack.end,
-      observed,
-      anchor: null,
-      gap: lack.reason,
-      final: false,
-    };
-    cutLog.cut(state, cut);
-    this.#tellGaps(file, [cut]);
-    if (cut.end >= size) Object.assign(file, { doneSize: size, doneMtimeMs: mtimeMs });
-    return [{ state, cut, bytes: Buffer.alloc(0) }];
   }
 
   /** The next cut of an earlier process. If the bytes are others now, a copy may have those that were cut. */
@@ -410,7 +289,7 @@ export class Cutter {
     const made = await resend(stream, next, handle, spooled?.showsBefore(next.end));
     file.unsent = rest;
     file.nextPollAt = now;
-    this.#tellGaps(file, [made.cut]);
+    this.#cuts.tellGaps(file, [made.cut]);
     return { made: [made], more: true };
   }
 
@@ -420,17 +299,6 @@ export class Cutter {
     if (file.lastPolledAt >= until) return false;
     file.nextPollAt = until;
     return true;
-  }
-
-  #tellGaps({ path }: FollowedFile, cuts: readonly Cut[]): void {
-    const { logger, metrics } = this.#options;
-    for (const { start, end, gap } of cuts) {
-      // A hole was told when it was cut.
-      if (gap === null || gap === 'hole') continue;
-      metrics.gapBytes.inc({ reason: gap }, end - start);
-      const hint = 'these bytes cannot be had; a gap is published in their place';
-      logger.warn({ path, start, end, reason: gap, hint }, 'bytes of a file are gone before they were sent');
-    }
   }
 
   #isHot({ path, changedAt }: FollowedFile, now: number): boolean {

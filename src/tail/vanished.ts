@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Catalog } from './catalog.ts';
 import type { CutLog } from './cut-log.ts';
 import type { StreamState } from './cut-state.ts';
-import type { Cutter } from './cutter.ts';
+import type { Cuts } from './cuts.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { FileSystem } from './file-system.ts';
 import { followedFile, hasUnread, isLost, noteStat, offsetOf } from './followed-file.ts';
@@ -36,7 +36,7 @@ export interface VanishedOptions {
   spool: Spool;
   cutLog: CutLog;
   catalog: Catalog;
-  cutter: Cutter;
+  cuts: Cuts;
   sender: Sender;
   descriptors: Descriptors;
   fs: FileSystem;
@@ -168,7 +168,7 @@ export class Vanished {
 
   /** True when the spool holds more than before, or is known to lack something. */
   async #copy(file: FollowedFile): Promise<boolean> {
-    const { clock, cutLog, cutter } = this.#options;
+    const { clock, cutLog, cuts } = this.#options;
     const { handle } = file;
     if (!handle) return file.stream !== null && (await this.#copyHeld(file.stream, file, file.size));
     const stat = await handle.stat();
@@ -178,7 +178,7 @@ export class Vanished {
     if (stat.size < offsetOf(file) || this.#isCopied(file)) return false;
     if (!file.stream) {
       const head = Buffer.alloc(headBytesMax);
-      cutter.begin(file, head.subarray(0, await handle.read(head, 0, headBytesMax, 0)));
+      cuts.begin(file, head.subarray(0, await handle.read(head, 0, headBytesMax, 0)));
       // A spool file's stream is known from before its first byte.
       await cutLog.commit();
     }
