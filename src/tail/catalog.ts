@@ -13,6 +13,7 @@ import type { FollowedFile, Orphan } from './followed-file.ts';
 import { FollowedFiles } from './followed-files.ts';
 import { confirmingScans, Orphans } from './orphans.ts';
 import { Returning } from './returning.ts';
+import type { Spool } from './spool.ts';
 import { fileOf, nothingUnsent, Succession } from './succession.ts';
 
 /**
@@ -37,6 +38,7 @@ export interface CatalogOptions {
   cutLog: CutLog;
   compressed: CompressedFiles;
   descriptors: Descriptors;
+  spool: Spool;
   logger: Logger;
 }
 
@@ -55,14 +57,14 @@ export class Catalog {
 
   constructor(options: CatalogOptions) {
     this.#options = options;
-    const { fs, logger, cutLog, compressed, descriptors } = options;
+    const { fs, logger, cutLog, compressed, descriptors, spool } = options;
     const { files } = this;
     const comparison = (this.#comparison = new Comparison(fs, logger));
     const earlier = [...cutLog.streams.values()].filter(({ record }) => record.snapshot !== true);
     const orphans = (this.#orphans = new Orphans(earlier, { compressed, comparison }));
     this.#copies = new Copies(earlier, { files, orphans, cutLog, compressed, comparison });
     const succession = (this.#succession = new Succession({ files, cutLog, descriptors }));
-    this.#returning = new Returning({ files, orphans, comparison, succession });
+    this.#returning = new Returning({ files, orphans, comparison, succession, spool });
   }
 
   /** From now on nothing is waited for: what a few walks do not find is gone. */

@@ -46,9 +46,14 @@ export class Comparison {
    * nobody who would tell it.
    */
   async holds(candidate: Candidate, stream: StreamState): Promise<boolean | null> {
+    return await this.tells(candidate, (file) => holdsStream(file, stream));
+  }
+
+  /** What a candidate's file tells when it is looked at; null as for `holds`. */
+  async tells(candidate: Candidate, at: (file: OpenFile) => Promise<boolean>): Promise<boolean | null> {
     const path = pathOf(candidate);
     try {
-      return await this.#look(path, candidate.stat.key, (file) => holdsStream(file, stream));
+      return await this.#look(path, candidate.stat.key, at);
     } catch (error) {
       const isNews = !isExhaustion(error) && !this.#told.has(path);
       if (isNews) {

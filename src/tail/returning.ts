@@ -5,8 +5,11 @@ import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
 import type { OpenFile } from './file-system.ts';
 import type { FollowedFiles } from './followed-files.ts';
+import type { FollowedFile } from './followed-file.ts';
+import { beginsWith } from './identity.ts';
 import type { Orphans } from './orphans.ts';
 import { unsentOf } from './resend.ts';
+import type { Spool } from './spool.ts';
 import type { Succession } from './succession.ts';
 
 /** Files that were known before, and are found again: each question is answered with true where the candidate is one, or may be. */
@@ -15,6 +18,7 @@ export interface ReturningOptions {
   orphans: Orphans;
   comparison: Comparison;
   succession: Succession;
+  spool: Spool;
 }
 
 export class Returning {
@@ -26,19 +30,36 @@ export class Returning {
 
   /** A file that was let go when no path led to it (vanished.ts) is back: it had been moved out of the patterns. */
   async takeBack(candidate: Candidate, now: number): Promise<boolean> {
-    const { files, comparison, succession } = this.#options;
+    const { files, succession } = this.#options;
     const { key, size, birthtimeMs } = candidate.stat;
     for (const before of files.gone) {
       const { spooled, stream, dev, ino } = before;
       const wasLetGo = before.key !== key && `${dev}:${ino}` === key;
       if (!wasLetGo || !stream || size < (spooled ?? before).size) continue;
-      const isSame = birthtimeMs <= before.birthtimeMs && (await comparison.holds(candidate, stream));
+      const isSame = birthtimeMs <= before.birthtimeMs && (await this.#holds(candidate, before));
       if (isSame === false) continue;
       if (isSame) await succession.replace(before, succession.attach(candidate, stream, before, now));
       else before.mayBeBack = true;
       return true;
     }
     return false;
+  }
+
+  /** Of a stream of which nothing was cut, what was copied of its file tells. */
+  async #holds(candidate: Candidate, { stream, spooled }: FollowedFile): Promise<boolean | null> {
+    const { comparison, spool } = this.#options;
+    if (!stream) return false;
+    if (stream.end > 0 || !spooled) return await comparison.holds(candidate, stream);
+    return await comparison.tells(candidate, async (file) => {
+      if (spooled.isEmpty || !spooled.covers(0, spooled.end)) return false;
+      const copy = await spool.open(spooled, { ...candidate.stat, links: 0 });
+      if (!copy) return false;
+      try {
+        return await beginsWith(file, copy, spooled.end);
+      } finally {
+        await copy.close();
+      }
+    });
   }
 
   /** A file of an earlier process. Of several streams that had its inode the last one has it. Whether its bytes are still the same is seen at the first read. */

@@ -100,12 +100,12 @@ export class Tail {
 
   constructor(options: TailOptions) {
     this.#options = options;
-    const { fs, patterns, logger, cutLog } = options;
+    const { fs, patterns, logger } = options;
     this.#discovery = new Discovery(fs, patterns, logger);
     this.#compressed = new CompressedFiles(options);
     this.#snapshots = new Snapshots(options, this.#discovery);
     const descriptors = new Descriptors(options.openFilesMax, logger);
-    this.#catalog = new Catalog({ fs, cutLog, logger, compressed: this.#compressed, descriptors });
+    this.#catalog = new Catalog({ ...options, compressed: this.#compressed, descriptors });
     const buffers = new ReadBuffers();
     const catalog = this.#catalog;
     const opener = (this.#opener = new Opener(options, this.#discovery, descriptors));

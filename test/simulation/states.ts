@@ -18,6 +18,8 @@ interface StateStream {
   bytes: Buffer;
   hasGap: boolean;
   final: boolean;
+  /** Its bytes came again as others. */
+  isMixed: boolean;
 }
 
 /**
@@ -80,6 +82,9 @@ export class States {
     const held = this.#streams.get(stream) ?? this.#begin(segment);
     if (start > held.end)
       this.#ledger.violate('hole', `${about(segment)} comes when it is held to ${held.end}`);
+    const again = bytes.subarray(0, Math.max(0, held.end - start));
+    if (!held.hasGap && !held.bytes.subarray(start, start + again.length).equals(again))
+      this.#noteOthers(held, segment);
     if (end < held.end || (end === held.end && start !== end)) return;
     if (gap !== null) held.hasGap = true;
     held.bytes = Buffer.concat([held.bytes, bytes.subarray(Math.max(0, held.end - start))]);
@@ -94,10 +99,10 @@ export class States {
         .filter(({ first }) => first.path === path)
         .sort((a, b) => a.first.created - b.first.created);
       for (const [i, stream] of streams.entries()) this.#judgeStream(stream, streams[i - 1], contents);
-      // A lost decision, and a clock that was set back, may give a later state an earlier time.
+      if (streams.some(({ isMixed }) => isMixed)) continue;
+      // When a decision was lost, an earlier state may go on, or a later one have an earlier time.
       const isLast = ({ bytes }: StateStream) => contents.at(-1)?.equals(bytes) === true;
-      const mayBeEarlier = this.#ledger.atLeastOnce && this.#ledger.clockWentBack;
-      const last = mayBeEarlier ? streams.findLast(isLast) : streams.at(-1);
+      const last = this.#ledger.atLeastOnce ? streams.findLast(isLast) : streams.at(-1);
       this.#judgeLast(path, last, contents.at(-1));
     }
   }
@@ -117,6 +122,13 @@ export class States {
       this.#ledger.violate('state', `${about(first)} does not say which state was before it`);
   }
 
+  /** The same range with other bytes: only a lost decision excuses that. They are skipped, and the state is of either. */
+  #noteOthers(held: StateStream, segment: Segment): void {
+    held.isMixed = true;
+    if (!this.#ledger.atLeastOnce)
+      this.#ledger.violate('state', `${about(segment)} has other bytes than were sent before`);
+  }
+
   #judgeLast(path: string, last: StateStream | undefined, content: Buffer | undefined): void {
     if (!content || content.length === 0 || this.#fs.fileAt(path) === null) return;
     if (!last?.final || last.hasGap || !last.bytes.equals(content))
@@ -127,7 +139,7 @@ export class States {
   }
 
   #begin(first: Segment): StateStream {
-    const held = { first, end: 0, bytes: Buffer.alloc(0), hasGap: false, final: false };
+    const held = { first, end: 0, bytes: Buffer.alloc(0), hasGap: false, final: false, isMixed: false };
     this.#streams.set(first.stream, held);
     return held;
   }

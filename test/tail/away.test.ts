@@ -49,6 +49,29 @@ describe('files that are away for a time', () => {
     expect(await readdir(join(t.state, 'spool'))).toEqual([]);
   });
 
+  it.each([
+    ['come back', 'one\n', 'one\ntwo\n'],
+    ['are others by now, which have their inode', 'one\ntwo\n', 'one\nthree\nfour\n'],
+  ])('of which nothing could be cut before they were spooled: %s', async (_, was, is) => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('big.log'), `${'.'.repeat(1023)}\n`.repeat(9000));
+    t.publisher.acks = false;
+    await t.start();
+    await writeFile(t.path('a.log'), was);
+    await t.pass(2000);
+    await rename(t.path('a.log'), t.path('a.txt'));
+    await t.pass(4000);
+    t.crash();
+    await writeFile(t.path('a.txt'), is);
+    await rename(t.path('a.txt'), t.path('a.log'));
+    await t.start();
+    await t.pass(30_000);
+    const texts = t.publisher.of('a.log').map(({ bytes }) => bytes.toString());
+    expect(texts).toEqual(is.startsWith(was) ? [is] : [was, is]);
+    expect(await readdir(join(t.state, 'spool'))).toEqual([]);
+  });
+
   it('are the same ones when they could not be read since the agent was restarted', async () => {
     await using t = await TailHarness.following('one\n');
     t.crash();
