@@ -18,8 +18,7 @@ export type Reading =
   | { kind: 'rewritten' }
   /** The new bytes begin with zeros that may be a hole. */
   | { kind: 'zeros' }
-  /** `more`: a segment was filled, so more may be there at once. */
-  /** `size`: of the file, where it was seen after the read. */
+  /** `more`: a segment was filled, so more may be there at once. `size`: of the file, where it was seen after the read. */
   | { kind: 'cut'; bytes: Buffer; before: Buffer; anchor: string; more: boolean; size?: number };
 
 /** How a line is cut that has no end. */
@@ -72,8 +71,8 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     return { kind: 'rewritten' };
   }
   const isFull = fresh.length >= bytesMax;
-  const size = isFull ? (await file.stat()).size : undefined;
-  if (size !== undefined && (await isOfNextContent(file, request, buffer, size))) {
+  const after = isFull ? await lookAfter(file, request, buffer) : null;
+  if (after?.isOfNext) {
     buffers.giveBack(buffer);
     return { kind: 'rewritten' };
   }
@@ -98,23 +97,24 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     before: buffer.subarray(0, before),
     anchor: hashOf(buffer.subarray(end - anchorLength(offset + length), end)),
     more,
-    ...(size !== undefined && { size }),
+    ...(after && after.size !== null && { size: after.size }),
   };
 }
 
 /**
- * Whether the file was truncated, and written anew so far that the read did not meet its end, between the look at its size and the read: then
- * these bytes begin a stream of their own.
+ * Between the look at its size and the read the file may have been truncated, and written anew so far that the read did not meet its end: then these
+ * bytes begin a stream of their own. `size`: of the file that has these bytes; null where they are not there any more.
  */
-async function isOfNextContent(
+async function lookAfter(
   file: OpenFile,
   { offset, available }: ReadRequest,
   read: Buffer,
-  size: number,
-): Promise<boolean> {
-  if (size >= offset + available) return false;
+): Promise<{ isOfNext: boolean; size: number | null }> {
+  const { size } = await file.stat();
+  if (size === offset + available) return { isOfNext: false, size };
   const end = offset - anchorLength(offset) + read.length;
-  return await hasAnchor(file, end, hashOf(read.subarray(-anchorLength(end))));
+  const isThere = await hasAnchor(file, end, hashOf(read.subarray(-anchorLength(end))));
+  return { isOfNext: isThere && size < offset + available, size: isThere ? size : null };
 }
 
 /** The length of the cut, shortened where it has no line end and goes through what may be a secret. */

@@ -84,7 +84,21 @@ describe('readNext', () => {
     expect(await readNext(fileOf(next), request, buffers)).toEqual({ kind: 'rewritten' });
     // What it was by then is told, lest it be lost in silence.
     expect(await readNext(fileOf(old, 99), request, buffers)).toMatchObject({ kind: 'cut', size: 99 });
-    let content = old;
+    // Of a file that holds others by then, which are more, it is not the size.
+    let [content, size] = [old, 26];
+    const writtenOver: OpenFile = {
+      ...fileOf(old),
+      stat: async () => await Promise.resolve({ ...emptyFile, size }),
+      read: async (...into) => {
+        const got = await fileOf(content).read(...into);
+        [content, size] = [Buffer.alloc(99), 99];
+        return got;
+      },
+    };
+    const reading = await readNext(writtenOver, request, buffers);
+    expect(reading).toMatchObject({ bytes: Buffer.from('old one\n') });
+    expect(reading).not.toHaveProperty('size');
+    content = old;
     const cutShort: OpenFile = {
       ...fileOf(next),
       read: async (...into) => {
