@@ -14,20 +14,18 @@
  * Failure rule: a state that changes under the reading is left for the next look. If it changes, or the process dies, between the
  * decision and the sending, what cannot be had any more is published as a gap, as of any stream.
  */
-import { crc32 } from 'node:zlib';
 import { errorText } from '../core/errors.ts';
-import { streamId } from '../core/ids.ts';
-import { lookBackBytes } from '../core/redaction/mask.ts';
-import { segmentBytesMax } from '../core/segment.ts';
 import type { Lane } from '../core/segment.ts';
-import type { Cut, MadeCut, StreamState } from './cut-state.ts';
+import type { MadeCut, StreamState } from './cut-state.ts';
 import type { CutterOptions } from './cutter.ts';
 import type { Candidate, Discovery } from './discovery.ts';
 import { coarsestTickMs, mayHideChange } from './file-system.ts';
 import type { FileStat, OpenFile } from './file-system.ts';
-import { hashOf, holds } from './identity.ts';
-import { planCuts, readAt, sumOf } from './snapshot-reading.ts';
+import { holds } from './identity.ts';
+import { planCuts, readAt } from './snapshot-reading.ts';
 import type { PlannedCuts } from './snapshot-reading.ts';
+import { SnapshotSending } from './snapshot-sending.ts';
+import type { Sending } from './snapshot-sending.ts';
 
 export interface SnapshotOptions extends CutterOptions {
   /** Whether a file is one that is written anew as a whole. */
@@ -71,24 +69,16 @@ interface SnapshotFile {
   foundAt: number;
 }
 
-/** Cuts that are in the cut log and whose bytes are to be read and sent. */
-interface Sending {
-  stream: StreamState;
-  cuts: Cut[];
-  /** Null: decided by an earlier process, and not opened yet. */
-  file: OpenFile | null;
-  /** crc32 of the bytes before the next cut: whether the file holds the state still is seen by this alone. */
-  sum: number | null;
-}
-
 export class Snapshots {
   readonly #options: SnapshotOptions;
   readonly #discovery: Discovery;
+  readonly #sending: SnapshotSending;
   readonly #files = new Map<string, SnapshotFile>();
 
   constructor(options: SnapshotOptions, discovery: Discovery) {
     this.#options = options;
     this.#discovery = discovery;
+    this.#sending = new SnapshotSending(options, discovery);
     const states = [...options.cutLog.streams.values()].filter(({ record }) => record.snapshot === true);
     for (const stream of states.sort((a, b) => a.record.created - b.record.created)) {
       const file = this.#add(stream.record.firstPath);
@@ -209,7 +199,7 @@ export class Snapshots {
       const left = this.#takeUp(file);
       if (left.length > 0) return left;
       if (file.sending === null) await this.#decide(file, now, atOnce);
-      const made = file.sending === null ? [] : await this.#send(file, file.sending, room);
+      const made = await this.#send(file, room);
       if (file.sending !== null) file.nextPollAt = now;
       file.complaint = null;
       return made;
@@ -232,7 +222,7 @@ export class Snapshots {
     file.done = ' ';
     const gaps: MadeCut[] = [];
     for (const older of this.#statesOf(file))
-      if (older !== stream) gaps.push(...older.pending.map((cut) => this.#gap(older, cut)));
+      if (older !== stream) gaps.push(...older.pending.map((cut) => this.#sending.gap(older, cut)));
     if (stream.pending.length > 0)
       file.sending = { stream, cuts: [...stream.pending], file: null, sum: null };
     return gaps;
@@ -291,7 +281,8 @@ export class Snapshots {
       // A rest without line end is looked at again.
       file.done = end === stat.size ? signatureOf(stat) : ' ';
       if (plan === 'same' || plan.cuts.length === 0) return;
-      this.#commit(file, stat, plan, more !== null);
+      file.sending = this.#sending.decide(file.path, file.stream, { stat, plan, goesOn: more !== null });
+      file.stream = file.sending.stream;
       if (more === null) file.restUntil = now + Math.max(stateIntervalMs, end / bytesPerMs);
     } finally {
       if (file.sending !== null && file.sending.file === null) file.sending.file = handle;
@@ -329,102 +320,12 @@ export class Snapshots {
     return isSame ? 'same' : plan;
   }
 
-  #commit(file: SnapshotFile, stat: FileStat, plan: PlannedCuts, goesOn: boolean): void {
-    const { cutLog, metrics, redactor } = this.#options;
-    const stream = goesOn && file.stream !== null ? file.stream : this.#begin(file, stat, plan);
-    file.stream = stream;
-    const sum = stream.sum ?? 0;
-    const cuts = plan.cuts.map((cut) => ({ ...cut, ...redactor.stamp(file.path) }));
-    for (const cut of cuts) cutLog.cut(stream, cut);
-    metrics.readBytes.inc(plan.cuts.reduce((sum, { start, end }) => sum + end - start, 0));
-    file.sending = { stream, cuts, file: null, sum };
-  }
-
-  /** The id hangs on the path and on what the state is; the generation tells apart a state that comes back. */
-  #begin({ path, stream: before }: SnapshotFile, stat: FileStat, plan: PlannedCuts): StreamState {
-    const { source, originOf, laneOf, cutLog, clock } = this.#options;
-    const { topicPrefix: routed, ...origin } = originOf(path);
-    // Where the states before it are, whatever the routes say now: its partition is theirs, too.
-    const topicPrefix = before ? before.record.topicPrefix : routed;
-    const content = Buffer.from(
-      `${stat.size} ${plan.sum} ${plan.cuts.map(({ anchor }) => anchor).join(' ')}`,
-    );
-    const identity = { source, run: origin.run, dev: 'snapshot', ino: path, head: content };
-    const base = streamId({ ...identity, generation: 0 });
-    const generation = cutLog.nextGeneration(base);
-    return cutLog.register(
-      {
-        ...origin,
-        ...(topicPrefix !== undefined && { topicPrefix }),
-        id: generation === 0 ? base : streamId({ ...identity, generation }),
-        base,
-        generation,
-        path,
-        firstPath: path,
-        dev: stat.dev,
-        ino: stat.ino,
-        headBytes: plan.head.length,
-        headHash: hashOf(plan.head),
-        created: Math.max(clock.now(), (before?.record.created ?? 0) + 1),
-        previous: before?.record.id ?? null,
-        lane: laneOf(path),
-        partition: before?.record.partition ?? null,
-        snapshot: true,
-      },
-      0,
-    );
-  }
-
-  /** Reads and hands out the next cuts, within the room but for one. */
-  async #send(file: SnapshotFile, sending: Sending, room: number): Promise<MadeCut[]> {
-    const made: MadeCut[] = [];
-    if (sending.file === null) await this.#openAgain(file, sending);
-    let bytes = 0;
-    while (sending.cuts.length > 0 && bytes + (bytes > 0 ? segmentBytesMax : 0) <= room) {
-      const cut = sending.cuts.shift();
-      if (cut === undefined) break;
-      const read = cut.gap === null ? await this.#read(sending, cut) : null;
-      made.push(read ?? this.#gap(sending.stream, cut));
-      bytes += read?.bytes.length ?? 0;
-    }
-    if (sending.cuts.length === 0) {
-      await sending.file?.close();
-      file.sending = null;
-    }
+  async #send(file: SnapshotFile, room: number): Promise<MadeCut[]> {
+    const { path, sending } = file;
+    if (sending === null) return [];
+    const made = await this.#sending.send(path, sending, room);
+    if (sending.cuts.length === 0) file.sending = null;
     return made;
-  }
-
-  /** Null: the file holds other bytes now. */
-  async #read(sending: Sending, cut: Cut): Promise<MadeCut | null> {
-    const { file, sum, stream } = sending;
-    sending.sum = cut.sum ?? null;
-    if (file === null || sum === null) return null;
-    const lookBack = Math.min(cut.start, lookBackBytes);
-    const read = await readAt(file, cut.start - lookBack, lookBack + cut.end - cut.start);
-    const bytes = read?.subarray(lookBack);
-    if (!read || !bytes || crc32(bytes, sum) !== cut.sum) return null;
-    return { state: stream, cut, bytes, before: read.subarray(0, lookBack) };
-  }
-
-  /** For what an earlier process decided. */
-  async #openAgain(file: SnapshotFile, sending: Sending): Promise<void> {
-    const handle = await this.#options.fs.open(file.path);
-    if (handle === null) return;
-    sending.file = handle;
-    const { kind } = await handle.stat();
-    const isAllowed = await this.#discovery.allows(file.path, await handle.realPath());
-    if (kind === 'file' && isAllowed) sending.sum = await sumOf(handle, sending.cuts[0]?.start ?? 0);
-  }
-
-  #gap(state: StreamState, cut: Cut): MadeCut {
-    const { metrics, logger } = this.#options;
-    const { start, end } = cut;
-    if (cut.gap === null && end > start) {
-      metrics.gapBytes.inc({ reason: 'gone' }, end - start);
-      const hint = 'a gap is published in the place of this state; the next one is sent as a whole';
-      logger.warn({ path: state.record.path, start, end, hint }, 'rewritten before its last state was sent');
-    }
-    return { state, cut: { ...cut, gap: cut.gap ?? 'gone' }, bytes: Buffer.alloc(0) };
   }
 
   #statesOf({ path }: SnapshotFile): StreamState[] {
