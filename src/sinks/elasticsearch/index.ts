@@ -31,7 +31,8 @@ import type { SearchQuery } from '../../core/search-query.ts';
 import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
 import type { ConnectionState } from '../../core/transport.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { isExpired, newestPoints, startOfDay, summarizeRuns, summaryFields } from '../documents.ts';
+import { isExpired, newestPoints, summarizeRuns, summaryFields } from '../documents.ts';
+import { AuditQuestions } from './audit-questions.ts';
 import type { BulkAction, BulkContext } from './bulk.ts';
 import { pause, sendBulk } from './bulk.ts';
 import type { ElasticsearchAddress, ElasticsearchClient } from './client.ts';
@@ -42,18 +43,16 @@ import {
   incidentSource,
   itemActions,
   pointFields,
-  rangeFields,
-  auditFields,
-  scopeQuery,
   timestamp,
   toSearchHit,
   toStoredPoints,
-  toStoredRange,
   toStreamDocument,
-  toStreamSummary,
 } from './documents.ts';
 import { Health } from './health.ts';
+import { IndexNames } from './names.ts';
 import { toElasticsearchQuery } from './queries.ts';
+import { documentsOf, Questions } from './questions.ts';
+import type { Hit } from './questions.ts';
 import { Refresher } from './refresher.ts';
 import { createIndex, datedTemplates, installTemplates, templateNames } from './templates.ts';
 
@@ -69,22 +68,16 @@ export interface ElasticsearchIndexOptions extends ElasticsearchAddress {
   refreshIntervalMs?: number;
 }
 
-const pageHits = 500;
 const hitsMax = 10_000;
 const streamsPerRequest = 500;
 /** For what somebody waits to find, the index is refreshed at most so often per `refreshIntervalMs`. */
 const refreshesPerInterval = 4;
-/** Below a server's default of 65,536 buckets. */
-const totalsPerRequest = 10_000;
-const pointInTimeKeepAlive = '2m';
 /** The server's cached clock, by which it forgets deletes, steps every 200 ms. */
 const forgetDeletesMs = 300;
 
 /** Their product stays far below a server's default of 65,536 buckets. */
 const latestRanksMax = 512;
 const latestDevicesMax = 17;
-
-type Hit = estypes.SearchHit<Record<string, unknown>>;
 
 interface LatestBucket {
   ranks: { buckets: { devices: { buckets: { newest: { hits: { hits: Hit[] } } }[] } }[] };
@@ -97,9 +90,9 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): Ev
 class ElasticsearchIndex implements EventIndex {
   readonly refreshIntervalMs: number;
   readonly #client: ElasticsearchClient;
-  readonly #prefix: string;
-  /** All that are known: its own, those of the config, and those that stream documents have named. */
-  readonly #prefixes: Set<string>;
+  readonly #names: IndexNames;
+  readonly #questions: Questions;
+  readonly #audit: AuditQuestions;
   readonly #node: string;
   readonly #options: ElasticsearchIndexOptions;
   readonly #health: Health;
@@ -112,10 +105,11 @@ class ElasticsearchIndex implements EventIndex {
   constructor(options: ElasticsearchIndexOptions) {
     this.#options = options;
     this.refreshIntervalMs = options.refreshIntervalMs ?? 1_000;
-    this.#prefix = options.indexPrefix ?? 'caboose';
-    this.#prefixes = new Set([this.#prefix, ...(options.routedPrefixes ?? [])]);
+    this.#names = new IndexNames(options.indexPrefix ?? 'caboose', options.routedPrefixes ?? []);
     this.#node = nodeName(options.node);
     this.#client = createClient(options);
+    this.#questions = new Questions(this.#client, this.#node, options.logger);
+    this.#audit = new AuditQuestions(this.#client, this.#questions, this.#names);
     this.#health = new Health(options.logger, this.#node);
     this.#refresher = new Refresher({
       refresh: async (index) =>
@@ -157,7 +151,7 @@ class ElasticsearchIndex implements EventIndex {
     for (let from = 0; from < ids.length; from += streamsPerRequest) {
       const some = ids.slice(from, from + streamsPerRequest);
       const { docs } = await this.#untilDone(
-        async () => await this.#client.mget({ index: this.#index('streams'), ids: some }, { signal }),
+        async () => await this.#client.mget({ index: this.#names.of('streams'), ids: some }, { signal }),
         signal,
       );
       for (const document of docs) {
@@ -172,8 +166,8 @@ class ElasticsearchIndex implements EventIndex {
   async search(query: SearchQuery): Promise<SearchHit[]> {
     const limit = Math.max(0, Math.min(query.limit ?? 100, hitsMax));
     const order = query.order === 'oldest' ? 'asc' : 'desc';
-    const hits = this.#hits({
-      index: this.#dated('logs'),
+    const hits = this.#questions.hits({
+      index: this.#names.dated('logs'),
       query: toElasticsearchQuery(query),
       sort: [
         {
@@ -198,8 +192,8 @@ class ElasticsearchIndex implements EventIndex {
     const order = resources ? 'desc' : 'asc';
     const named = name === undefined ? [] : [{ term: { metric_names: name } }];
     const ofResources = { term: { 'caboose.kind': resourcesKind } };
-    const hits = this.#hits({
-      index: this.#dated('metrics'),
+    const hits = this.#questions.hits({
+      index: this.#names.dated('metrics'),
       query: {
         bool: {
           filter: [{ term: { 'run.id': run } }, ...named, ...(resources ? [ofResources] : [])],
@@ -240,9 +234,9 @@ class ElasticsearchIndex implements EventIndex {
     const devices = { terms: { field: 'device', missing: '', size: latestDevicesMax }, aggs: { newest } };
     const ranks = { terms: { field: 'rank', missing: -1, size: latestRanksMax }, aggs: { devices } };
     const named = canonicalNames.map((name) => [name, { term: { metric_names: name } }]);
-    const { aggregations } = await this.#asked(() =>
+    const { aggregations } = await this.#questions.asked(() =>
       this.#client.search<unknown, { names: { buckets: Record<string, LatestBucket> } }>({
-        index: this.#dated('metrics'),
+        index: this.#names.dated('metrics'),
         ignore_unavailable: true,
         size: 0,
         query: { term: { 'run.id': run } },
@@ -261,7 +255,11 @@ class ElasticsearchIndex implements EventIndex {
 
   async runs(): Promise<RunSummary[]> {
     const fields = summaryFields.map((field) => `document.${field}`);
-    const hits = this.#hits({ index: this.#index('streams'), query: { match_all: {} }, source: fields });
+    const hits = this.#questions.hits({
+      index: this.#names.of('streams'),
+      query: { match_all: {} },
+      source: fields,
+    });
     return await summarizeRuns(documentsOf<StreamDocument>(hits));
   }
 
@@ -275,8 +273,8 @@ class ElasticsearchIndex implements EventIndex {
       );
     }
     const query = { bool: { filter } };
-    for await (const { _source: source } of this.#hits({
-      index: this.#index('streams'),
+    for await (const { _source: source } of this.#questions.hits({
+      index: this.#names.of('streams'),
       query,
       pageSize: 100,
     })) {
@@ -285,7 +283,7 @@ class ElasticsearchIndex implements EventIndex {
   }
 
   async refresh(): Promise<void> {
-    const index = [...this.#dated('logs'), this.#index('streams'), this.#index('incidents')];
+    const index = [...this.#names.dated('logs'), this.#names.of('streams'), this.#names.of('incidents')];
     try {
       await this.#client.indices.refresh({ index, ignore_unavailable: true });
     } catch (error) {
@@ -296,106 +294,32 @@ class ElasticsearchIndex implements EventIndex {
     }
   }
 
-  async *streamSummaries(scope: AuditScope): AsyncIterable<StreamSummary> {
-    for await (const { _source: source } of this.#hits({
-      index: this.#index('streams'),
-      query: scopeQuery(scope),
-      source: auditFields,
-      pageSize: 5_000,
-    })) {
-      yield toStreamSummary(source);
-    }
+  streamSummaries(scope: AuditScope): AsyncIterable<StreamSummary> {
+    return this.#audit.streamSummaries(scope);
   }
 
-  async *eventTotals(scope: AuditScope): AsyncIterable<{ stream: string; events: number }> {
-    const sources = [{ stream: { terms: { field: 'caboose.stream' } } }];
-    for (let after: Record<string, estypes.FieldValue> | undefined; ;) {
-      const { aggregations } = await this.#asked(() =>
-        this.#client.search<unknown, { streams: estypes.AggregationsCompositeAggregate }>({
-          index: this.#dated('logs'),
-          ignore_unavailable: true,
-          size: 0,
-          allow_partial_search_results: false,
-          query: scopeQuery(scope),
-          aggs: { streams: { composite: { size: totalsPerRequest, sources, ...(after && { after }) } } },
-        } as estypes.SearchRequest),
-      );
-      const { buckets = [], after_key: next } = aggregations?.streams ?? {};
-      for (const { key, doc_count: events } of Array.isArray(buckets) ? buckets : Object.values(buckets))
-        yield { stream: String(key['stream']), events };
-      if (next === undefined) return;
-      after = next;
-    }
+  eventTotals(scope: AuditScope): AsyncIterable<{ stream: string; events: number }> {
+    return this.#audit.eventTotals(scope);
   }
 
   async eventCounts(streams: readonly string[] | ReadonlyMap<string, number>): Promise<Map<string, number>> {
-    const bounds: [string, number | undefined][] = Array.isArray(streams)
-      ? streams.map((stream) => [stream, undefined])
-      : [...(streams as ReadonlyMap<string, number>)];
-    const counts = new Map<string, number>(bounds.map(([stream]) => [stream, 0]));
-    for (let from = 0; from < bounds.length; from += streamsPerRequest) {
-      const some = bounds.slice(from, from + streamsPerRequest);
-      const filters = some.map(([stream, before]): [string, estypes.QueryDslQueryContainer] => {
-        const ofStream = { term: { 'caboose.stream': stream } };
-        const isBefore = before === undefined ? [] : [{ range: { 'log.offset': { lt: before } } }];
-        return [stream, { bool: { filter: [ofStream, ...isBefore] } }];
-      });
-      const { aggregations } = await this.#asked(() =>
-        this.#client.search<unknown, { streams: { buckets: Record<string, { doc_count: number }> } }>({
-          index: this.#dated('logs'),
-          ignore_unavailable: true,
-          size: 0,
-          allow_partial_search_results: false,
-          query: { terms: { 'caboose.stream': some.map(([stream]) => stream) } },
-          aggs: { streams: { filters: { filters: Object.fromEntries(filters) } } },
-        }),
-      );
-      for (const [stream, { doc_count: events }] of Object.entries(aggregations?.streams.buckets ?? {}))
-        counts.set(stream, events);
-    }
-    return counts;
+    return await this.#audit.eventCounts(streams);
   }
 
-  async *storedRanges(scope: AuditScope): AsyncIterable<StoredRange & { stream: string }> {
-    const hits = this.#hits({
-      index: this.#dated('logs'),
-      query: scopeQuery(scope),
-      source: [...rangeFields, 'caboose.stream'],
-      pageSize: 5_000,
-    });
-    for await (const { _id: id, _source: source } of hits) {
-      const { caboose } = source as { caboose: { stream: string } };
-      yield { ...toStoredRange(id ?? '', source), stream: caboose.stream };
-    }
+  storedRanges(scope: AuditScope): AsyncIterable<StoredRange & { stream: string }> {
+    return this.#audit.storedRanges(scope);
   }
 
-  async *ranges(stream: string, within?: { start: number; end: number }): AsyncIterable<StoredRange> {
-    const filter: estypes.QueryDslQueryContainer[] = [{ term: { 'caboose.stream': stream } }];
-    if (within) {
-      filter.push({ range: { 'log.offset': { lt: within.end } } });
-      filter.push({ range: { 'caboose.end': { gt: within.start } } });
-    }
-    const hits = this.#hits({
-      index: this.#dated('logs'),
-      query: { bool: { filter } },
-      sort: [{ 'log.offset': { order: 'asc', unmapped_type: 'long' } }],
-      source: rangeFields,
-      pageSize: 5_000,
-    });
-    for await (const { _id: id, _source: source } of hits) yield toStoredRange(id ?? '', source);
+  ranges(stream: string, within?: { start: number; end: number }): AsyncIterable<StoredRange> {
+    return this.#audit.ranges(stream, within);
   }
 
   async heldSince(): Promise<number | null> {
-    const found = await this.#asked(() =>
-      this.#client.indices.get({ index: this.#dated('logs'), features: ['aliases'] }),
-    );
-    const days = Object.keys(found).flatMap((index) => /\d{4}\.\d\d\.\d\d$/.exec(index) ?? []);
-    const [oldest] = days.sort();
-    return oldest === undefined ? null : startOfDay(oldest);
+    return await this.#audit.heldSince();
   }
 
   async writeIncident(incident: IncidentDocument): Promise<'stored' | 'stale'> {
-    const index = this.#index('incidents');
+    const index = this.#names.of('incidents');
     await this.#ensureTemplates([index]);
     try {
       await this.#client.index({
@@ -413,8 +337,8 @@ class ElasticsearchIndex implements EventIndex {
   }
 
   async incidents(run?: string): Promise<IncidentDocument[]> {
-    const hits = this.#hits({
-      index: this.#index('incidents'),
+    const hits = this.#questions.hits({
+      index: this.#names.of('incidents'),
       query: run === undefined ? { match_all: {} } : { term: { 'run.id': run } },
       source: ['document'],
     });
@@ -424,15 +348,15 @@ class ElasticsearchIndex implements EventIndex {
 
   async deleteRun(run: string): Promise<number> {
     const refresh = async (index: string | string[]) =>
-      await this.#asked(() => this.#client.indices.refresh({ index, ignore_unavailable: true }));
-    await refresh(this.#index('streams'));
-    for await (const { indexPrefix } of this.streams({ run })) this.#know(indexPrefix);
-    const index = [...this.#dated('logs'), ...this.#dated('metrics'), this.#index('streams')];
+      await this.#questions.asked(() => this.#client.indices.refresh({ index, ignore_unavailable: true }));
+    await refresh(this.#names.of('streams'));
+    for await (const { indexPrefix } of this.streams({ run })) this.#names.know(indexPrefix);
+    const index = [...this.#names.dated('logs'), ...this.#names.dated('metrics'), this.#names.of('streams')];
     await refresh(index);
     let deleted = 0;
     let page: BulkAction[] = [];
     const query = { term: { 'run.id': run } };
-    const hits = this.#hits({ index, query, source: false, version: true, pageSize: 2_000 });
+    const hits = this.#questions.hits({ index, query, source: false, version: true, pageSize: 2_000 });
     for await (const { _index: dated, _id: id = '', _version: version = 0 } of hits) {
       page.push(deleteAction(dated, id, version));
       if (page.length === 2_000) deleted += await this.#delete(page.splice(0));
@@ -447,9 +371,9 @@ class ElasticsearchIndex implements EventIndex {
   }
 
   async applyRetention({ logsDays, metricsDays }: { logsDays: number; metricsDays: number }, now: number) {
-    const found = await this.#asked(() =>
+    const found = await this.#questions.asked(() =>
       this.#client.indices.get({
-        index: [...this.#dated('logs'), ...this.#dated('metrics')],
+        index: [...this.#names.dated('logs'), ...this.#names.dated('metrics')],
         expand_wildcards: ['open', 'closed'],
         features: ['aliases'],
       }),
@@ -458,12 +382,12 @@ class ElasticsearchIndex implements EventIndex {
       .filter((index) => {
         const [, prefix = '', kind, period] =
           /^(.+)-(logs-(?=.{10}$)|metrics-(?=.{7}$))(\d{4}\.\d\d(?:\.\d\d)?)$/.exec(index) ?? [];
-        if (!this.#prefixes.has(prefix)) return false;
+        if (!this.#names.prefixes.has(prefix)) return false;
         return period !== undefined && isExpired(period, kind === 'logs-' ? logsDays : metricsDays, now);
       })
       .sort();
     for (const index of expired) {
-      await this.#asked(() => this.#client.indices.delete({ index, ignore_unavailable: true }));
+      await this.#questions.asked(() => this.#client.indices.delete({ index, ignore_unavailable: true }));
       this.#writtenIndices.delete(index);
     }
     return expired;
@@ -478,20 +402,6 @@ class ElasticsearchIndex implements EventIndex {
     await this.#client.close();
   }
 
-  #index(name: string): string {
-    return `${this.#prefix}-${name}`;
-  }
-
-  /** The dated indices of all prefixes. */
-  #dated(name: 'logs' | 'metrics'): string[] {
-    return [...this.#prefixes].map((prefix) => `${prefix}-${name}-*`);
-  }
-
-  /** A stream keeps its prefix when the config names it no more. */
-  #know(prefix: string | undefined): void {
-    if (prefix !== undefined) this.#prefixes.add(prefix);
-  }
-
   async #writePart(
     items: readonly IndexItem[],
     belongs: (item: IndexItem) => boolean,
@@ -503,8 +413,8 @@ class ElasticsearchIndex implements EventIndex {
     for (const [position, item] of items.entries()) {
       if (!belongs(item)) continue;
       results[position] = { status: 'stored' };
-      if (item.kind !== 'stream') this.#know(item.indexPrefix);
-      for (const action of itemActions(item, this.#prefix, this.#mapped)) {
+      if (item.kind !== 'stream') this.#names.know(item.indexPrefix);
+      for (const action of itemActions(item, this.#names.prefix, this.#mapped)) {
         actions.push(action);
         positions.push(position);
       }
@@ -532,8 +442,8 @@ class ElasticsearchIndex implements EventIndex {
   async #install(signal: AbortSignal | undefined): Promise<void> {
     const { logger } = this.#options;
     const { refreshIntervalMs } = this;
-    for (const indexPrefix of this.#prefixes) {
-      const names = indexPrefix === this.#prefix ? templateNames : datedTemplates;
+    for (const indexPrefix of this.#names.prefixes) {
+      const names = indexPrefix === this.#names.prefix ? templateNames : datedTemplates;
       await installTemplates(this.#client, { indexPrefix, refreshIntervalMs, logger }, names, signal);
     }
   }
@@ -541,69 +451,6 @@ class ElasticsearchIndex implements EventIndex {
   async #delete(actions: readonly BulkAction[]): Promise<number> {
     const results = await sendBulk(this.#bulk, actions, AbortSignal.timeout(600_000));
     return results.filter(({ status }) => status === 'stored').length;
-  }
-
-  /** All hits, or the first `limit`, page by page over one point in time. */
-  async *#hits(search: {
-    index: string | string[];
-    query: estypes.QueryDslQueryContainer;
-    sort?: estypes.SortCombinations[];
-    source?: string[] | false;
-    version?: boolean;
-    limit?: number;
-    pageSize?: number;
-  }): AsyncIterable<Hit> {
-    const {
-      index,
-      query,
-      sort = [],
-      source,
-      version = false,
-      limit = Infinity,
-      pageSize = pageHits,
-    } = search;
-    if (limit <= 0) return;
-    const { id } = await this.#asked(() =>
-      this.#client.openPointInTime({ index, keep_alive: pointInTimeKeepAlive, ignore_unavailable: true }),
-    );
-    let pit = id;
-    try {
-      let after: estypes.SortResults | undefined;
-      for (let left = limit; left > 0; left -= pageSize) {
-        const { hits, pit_id: next } = await this.#asked(() =>
-          this.#client.search<Record<string, unknown>>({
-            pit: { id: pit, keep_alive: pointInTimeKeepAlive },
-            query,
-            sort: [...sort, { _shard_doc: 'asc' }],
-            size: Math.min(pageSize, left),
-            track_total_hits: false,
-            // Half an answer would look like documents that are missing.
-            allow_partial_search_results: false,
-            version,
-            ...(source !== undefined && { _source: source }),
-            ...(after && { search_after: after }),
-          } as estypes.SearchRequest),
-        );
-        pit = next ?? pit;
-        yield* hits.hits;
-        after = hits.hits.at(-1)?.sort;
-        if (hits.hits.length < pageSize || after === undefined) return;
-      }
-    } finally {
-      // It ends by itself, so failing to close it early harms nobody.
-      await this.#client.closePointInTime({ id: pit }, { ignore: [404] }).catch((error: unknown) => {
-        this.#options.logger.debug({ error: String(error) }, 'A point in time could not be closed.');
-      });
-    }
-  }
-
-  /** For questions: one try, with an error that says what to do. */
-  async #asked<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      throw toFailure(error, this.#node).error;
-    }
   }
 
   /** For what indexing cannot go on without: waits out outages and missing rights until the signal aborts. */
@@ -627,8 +474,4 @@ class ElasticsearchIndex implements EventIndex {
       }
     }
   }
-}
-
-async function* documentsOf<T>(hits: AsyncIterable<Hit>): AsyncIterable<T> {
-  for await (const { _source: source } of hits) yield (source as { document: T }).document;
 }

@@ -23,33 +23,29 @@ import type {
   StoredRange,
   StreamFilter,
 } from '../../core/event-index.ts';
-import type { PointFact } from '../../core/fact.ts';
 import type { IncidentDocument } from '../../core/incident.ts';
 import type { Logger } from '../../core/logger.ts';
-import { isResource, resourcesKind } from '../../core/resources.ts';
+import { resourcesKind } from '../../core/resources.ts';
 import { retry } from '../../core/retry.ts';
 import type { SearchQuery } from '../../core/search-query.ts';
 import type { StreamDocument, StreamSummary } from '../../core/stream-document.ts';
-import { streamVersion } from '../../core/stream-document.ts';
 import type { ConnectionState } from '../../core/transport.ts';
 import type { PointEntry } from '../documents.ts';
 import {
   isExpired,
-  monthOf,
   newestPoints,
-  pointEntries,
-  pointsDocuments,
   startOfDay,
   storedPoints,
   streamFromJson,
-  streamToJson,
   summarizeRuns,
-  validTime,
 } from '../documents.ts';
+import { eventCounts, eventTotals, ranges, storedRanges, streamSummaries } from './audit-questions.ts';
 import { databaseFileName, openForReading, openForWriting, told } from './database.ts';
-import { DayTables, dayNames, idFromBlob } from './days.ts';
+import { DayTables, dayNames } from './days.ts';
 import { Origins } from './origins.ts';
 import { searchEvents } from './search.ts';
+import { dropMonths, put } from './writing.ts';
+import type { Writer } from './writing.ts';
 
 export interface LocalIndexOptions {
   /** The directory of the store; made if it is not there. */
@@ -64,20 +60,11 @@ const retryBackoff = { initialMs: 100, maxMs: 5_000 };
 const pageRows = 500;
 /** About ten milliseconds' worth. */
 const transactionItemsMax = 500;
-/** Rows that are small: so many are in memory at once. */
-const rangePageRows = 5_000;
-const summaryPageRows = 2_000;
 /** Of each origin: what a stream states often is among them. */
 const latestRows = 100;
 
 export function createLocalIndex(options: LocalIndexOptions): EventIndex {
   return new LocalIndex(options);
-}
-
-interface Writer {
-  db: DatabaseSync;
-  days: DayTables;
-  origins: Origins;
 }
 
 class LocalIndex implements EventIndex {
@@ -192,99 +179,27 @@ class LocalIndex implements EventIndex {
   }
 
   async *streamSummaries(scope: AuditScope): AsyncIterable<StreamSummary> {
-    const run = scope.run ?? null;
-    const source = run === null ? (scope.source ?? null) : null;
-    const page = this.#read()?.prepare(
-      `SELECT stream, json_remove(document, '$.open', '$.recent', '$.context') AS summary,
-         open_observed IS NOT NULL AS open
-       FROM streams WHERE stream > ? AND (? IS NULL OR run = ?)
-         AND (? IS NULL OR json_extract(document, '$.origin.source') = ?)
-       ORDER BY stream LIMIT ${summaryPageRows}`,
-    );
-    if (!page) return;
-    for (let last = ''; ;) {
-      const rows = page.all(last, run, run, source, source);
-      for (const { summary, open } of rows) {
-        yield { ...(JSON.parse(String(summary)) as Omit<StreamSummary, 'hasOpen'>), hasOpen: open === 1 };
-      }
-      if (rows.length < summaryPageRows) return;
-      last = String(rows.at(-1)?.['stream']);
-    }
+    const db = this.#read();
+    if (db) yield* streamSummaries(db, scope);
   }
 
   async *eventTotals(scope: AuditScope): AsyncIterable<{ stream: string; events: number }> {
-    const run = scope.run ?? null;
     const db = this.#read();
-    const totals = new Map<string, number>();
-    // The store knows no source of an event: all count, which is more than is asked for.
-    for (const day of db ? dayNames(db) : []) {
-      const rows = db?.prepare(
-        `SELECT o.stream, e.n FROM (SELECT origin, count(*) AS n FROM "logs_${day}" GROUP BY origin) AS e
-         JOIN origins AS o ON o.no = e.origin WHERE ? IS NULL OR o.run = ?`,
-      );
-      for (const { stream, n } of rows?.iterate(run, run) ?? []) {
-        totals.set(String(stream), (totals.get(String(stream)) ?? 0) + Number(n));
-      }
-    }
-    for (const [stream, events] of totals) yield { stream, events };
+    if (db) yield* eventTotals(db, scope);
   }
 
   async eventCounts(streams: readonly string[] | ReadonlyMap<string, number>): Promise<Map<string, number>> {
-    const bounds = boundsOf(streams);
-    const counts = new Map<string, number>(bounds.map(([stream]) => [stream, 0]));
-    const db = this.#read();
-    for (const day of db ? dayNames(db) : []) {
-      const rows = db?.prepare(
-        `SELECT o.stream, count(*) AS n FROM json_each(?) AS b
-         JOIN origins AS o ON o.stream = b.value ->> 0
-         JOIN "logs_${day}" AS e ON e.origin = o.no AND (b.value ->> 1 IS NULL OR e.start < b.value ->> 1)
-         GROUP BY o.stream`,
-      );
-      for (const { stream, n } of rows?.iterate(JSON.stringify(bounds)) ?? []) {
-        counts.set(String(stream), (counts.get(String(stream)) ?? 0) + Number(n));
-      }
-    }
-    return counts;
+    return eventCounts(this.#read(), streams);
   }
 
-  async *storedRanges({ run }: AuditScope): AsyncIterable<StoredRange & { stream: string }> {
+  async *storedRanges(scope: AuditScope): AsyncIterable<StoredRange & { stream: string }> {
     const db = this.#read();
-    for (const day of db ? dayNames(db) : []) {
-      const page = db?.prepare(
-        `SELECT e.no, e.id, e.start, e.end, e.sum, o.stream, o.run FROM "logs_${day}" AS e
-         JOIN origins AS o ON o.no = e.origin WHERE e.no > ? ORDER BY e.no LIMIT ${rangePageRows}`,
-      );
-      for (let last = -1; ;) {
-        const rows = page?.all(last) ?? [];
-        for (const row of rows) {
-          if (run === undefined || row['run'] === run)
-            yield { ...rangeOf(row), stream: String(row['stream']) };
-        }
-        if (rows.length < rangePageRows) break;
-        last = Number(rows.at(-1)?.['no']);
-      }
-    }
+    if (db) yield* storedRanges(db, scope);
   }
 
   async *ranges(stream: string, within?: { start: number; end: number }): AsyncIterable<StoredRange> {
     const db = this.#read();
-    if (!db) return;
-    const { start: from = -1, end: to = Number.MAX_SAFE_INTEGER } = within ?? {};
-    // `observed` never runs backwards in a stream, so its events are in order from day to day.
-    for (const day of dayNames(db)) {
-      const page = db.prepare(
-        `SELECT e.no, e.id, e.start, e.end, e.sum FROM "logs_${day}" AS e
-         WHERE e.origin IN (SELECT no FROM origins WHERE stream = ?) AND (e.start, e.no) > (?, ?)
-           AND e.start < ? AND e.end > ?
-         ORDER BY e.start, e.no LIMIT ${pageRows}`,
-      );
-      for (let last = [-1, -1]; ;) {
-        const rows = page.all(stream, ...last, to, from);
-        for (const row of rows) yield rangeOf(row);
-        if (rows.length < pageRows) break;
-        last = [Number(rows.at(-1)?.['start']), Number(rows.at(-1)?.['no'])];
-      }
-    }
+    if (db) yield* ranges(db, stream, within);
   }
 
   async heldSince(): Promise<number | null> {
@@ -447,67 +362,6 @@ class LocalIndex implements EventIndex {
   }
 }
 
-function put({ db, days, origins }: Writer, item: IndexItem): ItemResult {
-  switch (item.kind) {
-    case 'event':
-      days.put(item.event, origins.numberOf({ ...item.event.origin, stream: item.event.stream, kind: '' }));
-      break;
-    case 'points':
-      putPoints(db, origins, item.points);
-      break;
-    case 'stream':
-      putStream(db, item.document);
-      break;
-  }
-  return { status: 'stored' };
-}
-
-function putPoints(db: DatabaseSync, origins: Origins, points: readonly PointFact[]): void {
-  for (const document of pointsDocuments(points)) {
-    const [first] = document.points;
-    const { stream, run, attempt, rank, host = '', path, step, time, observed } = first;
-    const kind = isResource(first) ? resourcesKind : '';
-    db.prepare(
-      `INSERT INTO points (id, origin, step, time, month, version, entries) VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, step = excluded.step, time = excluded.time,
-       month = excluded.month, version = excluded.version, entries = excluded.entries
-       WHERE excluded.version >= version`,
-    ).run(
-      document.id,
-      origins.numberOf({ stream, run, attempt, rank, host, path, kind }),
-      step !== null && Number.isFinite(step) ? step : null,
-      validTime(time),
-      monthOf(observed),
-      document.version,
-      JSON.stringify(pointEntries(document.points)),
-    );
-  }
-}
-
-function putStream(db: DatabaseSync, document: StreamDocument): void {
-  db.prepare(
-    `INSERT INTO streams (stream, run, version, open_observed, document) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (stream) DO UPDATE SET run = excluded.run, version = excluded.version,
-       open_observed = excluded.open_observed, document = excluded.document
-     WHERE excluded.version >= version`,
-  ).run(
-    document.stream,
-    document.origin.run,
-    streamVersion(document),
-    document.open ? document.observed : null,
-    JSON.stringify(streamToJson(document)),
-  );
-}
-
-function dropMonths(db: DatabaseSync, metricsDays: number, now: number): string[] {
-  const months = db.prepare('SELECT DISTINCT month FROM points ORDER BY month').all();
-  const expired = months
-    .map((row) => String(row['month']))
-    .filter((month) => isExpired(month, metricsDays, now));
-  for (const month of expired) db.prepare('DELETE FROM points WHERE month = ?').run(month);
-  return expired.map((month) => `metrics-${month}`);
-}
-
 function pointsOfRow(run: string, row: Record<string, unknown>, name?: string): StoredPoint[] {
   const { step, time, entries, attempt, rank, host, path } = row;
   const common = {
@@ -524,18 +378,4 @@ function pointsOfRow(run: string, row: Record<string, unknown>, name?: string): 
 
 function parseStream(document: unknown): StreamDocument {
   return streamFromJson(JSON.parse(String(document)) as Record<string, unknown>);
-}
-
-function boundsOf(streams: readonly string[] | ReadonlyMap<string, number>): [string, number | null][] {
-  return Array.isArray(streams)
-    ? streams.map((stream) => [stream, null])
-    : [...(streams as ReadonlyMap<string, number>)];
-}
-
-function rangeOf({ id, start, end, sum }: Record<string, unknown>): StoredRange {
-  return { id: idFromBlob(id), start: Number(start), end: Number(end), sum: sumText(sum) };
-}
-
-function sumText(sum: unknown): string {
-  return Number(sum).toString(16).padStart(8, '0');
 }
