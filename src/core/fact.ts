@@ -29,6 +29,8 @@ export interface FactBase {
 export interface PointBody {
   kind: 'point';
   step: number | null;
+  /** The last step that the run will make, where the text tells it. */
+  total?: number;
   /** As the source writes it. */
   name: string;
   /** `loss`, `learning_rate` … (train/canonical.ts), or null if the name has no canonical one. */

@@ -38,6 +38,11 @@ export const epochLineReader: LineReader = {
     if (done === undefined || total === undefined) return first ?? null;
     return stepAt(context, { epoch: first ?? 0, done, total, epochs });
   },
+  totalOf([, , total, epochs = NaN], { epochs: counted }) {
+    if (total === undefined) return null;
+    if (counted?.goesOn === true) return total;
+    return epochs > 0 ? epochs * total : null;
+  },
 };
 
 /**
@@ -53,8 +58,10 @@ function findIterations(line: string): Finding | null {
   const metrics = metricsIn(line, from);
   const isOfLineAlone = isWithinRun(line, from);
   if (!metrics.some(({ name }) => namesMetric(name))) return isOfLineAlone ? nothingAlone : null;
+  const counts = isEvaluation ? [] : countsOf(found, counter !== '[');
   return {
-    counts: isEvaluation ? [] : countsOf(found, counter !== '['),
+    counts,
+    ...(counts.length === 1 && { total: placeOf(found, 'total') }),
     statements: metrics.map((statement) => named(statement, isEvaluation)),
     isOfLineAlone,
   };

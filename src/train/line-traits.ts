@@ -89,10 +89,12 @@ export function readFound(
 ): FactBody[] {
   const { counts, statements } = finding;
   if (statements.length === 0) return [];
+  const stated = finding.total ? countAt(line, finding.total) : null;
   if (reader.stepOf === undefined) {
     const [step] = counts;
-    return pointsAt(line, step === undefined ? null : countAt(line, step), statements);
+    return pointsAt(line, step === undefined ? null : countAt(line, step), statements, stated);
   }
   const numbers = counts.map((place) => countAt(line, place));
-  return pointsAt(line, reader.stepOf(numbers, event, context), statements);
+  const step = reader.stepOf(numbers, event, context);
+  return pointsAt(line, step, statements, reader.totalOf?.(numbers, context) ?? stated);
 }

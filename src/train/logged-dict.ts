@@ -1,5 +1,5 @@
 /**
- * A dict or JSON object at the end of a log line: fairseq `… | INFO | train_inner | {"epoch": 1, "loss": "12.345", "num_updates": "100", …}`
+ * A dict or JSON object at the end of a log line, or the value of a key in one (d3rlpy, by structlog: `epoch=1 step=1000 metrics={'loss': 0.05} step=1000`): fairseq `… | INFO | train_inner | {"epoch": 1, "loss": "12.345", "num_updates": "100", …}`
  * (logging/progress_bar.py, JsonProgressBar: its numbers are texts), accelerate's examples `… - epoch 0: {'accuracy': 0.8, 'f1': 0.85}`,
  * LLaMA-Factory's `[INFO|callbacks.py:310] … >> {'loss': 1.23, 'learning_rate': 4.9e-05, 'epoch': 0.1}` (train/callbacks.py), Orbit's `train | step:
  * 100 | steps/sec: 3.5 | output: {…}` (controller.py; it may go on over lines). It states points if it, or what stands before it, names a step or an
@@ -23,14 +23,14 @@ const validation = /\b(?:val|valid|validation|eval|test)\b/i;
 export const loggedDictReader: FactReader = {
   format: 'fairseq, accelerate',
   kinds: ['line'],
-  mayMatchLine: ({ line }) => line.length <= lineMax && line.endsWith('}') && line.indexOf('{') > 0,
-  matches: ({ event, line }) =>
-    line.length <= lineMax && event.message.endsWith('}') && event.message.indexOf('{') > 0,
+  mayMatchLine: ({ line }) => line.length <= lineMax && holdsDict(line),
+  matches: ({ event, line }) => line.length <= lineMax && holdsDict(event.message),
   read(readable, context) {
     const text = dictText(readable);
     const start = text.indexOf('{');
     const before = text.slice(0, start);
-    const pairs = start < 0 ? null : pairsOf(text.slice(start));
+    const end = text.endsWith('}') ? text.length : text.indexOf('}', start) + 1;
+    const pairs = start < 0 ? null : pairsOf(text.slice(start, end));
     if (pairs === null) return null;
     if (!pairs.some(([name]) => namesMeasure(name)) || statesSettings(before)) return [];
     const update = pairs.find(([name]) => updates.test(name))?.[1];
@@ -48,6 +48,11 @@ export const loggedDictReader: FactReader = {
     return pointsOf(named, step, validation.test(before));
   },
 };
+
+/** At its end; or as the value of a key, as structlog's console has it. */
+function holdsDict(text: string): boolean {
+  return (text.endsWith('}') && text.indexOf('{') > 0) || text.includes("={'");
+}
 
 /** What Hugging Face's Trainer logs has the epoch in it, or the learning rate, beside a loss. */
 function isOfTrainer(pairs: readonly [name: string, text: string][]): boolean {

@@ -9,7 +9,7 @@ import type { LineReader } from './reader.ts';
 import { named, piecesOf, placeOf } from './stated.ts';
 import type { Finding, NamedStatement } from './stated.ts';
 
-const iteration = /(?:^|\s)iteration {1,16}(\d{1,12})\/ {0,16}\d{1,12} \|/d;
+const iteration = /(?:^|\s)iteration {1,16}(\d{1,12})\/ {0,16}(\d{1,12}) \|/d;
 const bar = /\|/g;
 const headMax = 256;
 const lineMax = 8192;
@@ -23,7 +23,7 @@ export const megatronReader: LineReader = {
 function findFields(line: string): Finding | null {
   const found = iteration.exec(line.slice(0, headMax));
   const step = found === null ? null : placeOf(found, 1);
-  if (step === null) return null;
+  if (found === null || step === null) return null;
   const statements: NamedStatement[] = [];
   for (const { at, end } of piecesOf(line.slice(0, lineMax), 0, bar, fieldsMax)) {
     const field = line.slice(at, end);
@@ -34,5 +34,5 @@ function findFields(line: string): Finding | null {
     const statement = named({ name, nameAt: at, at: end - text.length, end }, false);
     if (statement.canonical !== null || namesMetric(name)) statements.push(statement);
   }
-  return { counts: [step], statements };
+  return { counts: [step], total: placeOf(found, 2), statements };
 }

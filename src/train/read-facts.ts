@@ -113,9 +113,9 @@ function readWords(event: LogEvent, context: TrainContext, own: readonly FactRea
 
 /**
  * Lines that a space indents, and so belong to the one before them, and are statements of their own: Megatron-LM's and GPT-NeoX's
- * (` iteration …`, ` validation loss at iteration …`), torchvision's (` * Acc@1 …`).
+ * (` iteration …`, ` validation loss at iteration …`), torchvision's (` * Acc@1 …`), Darknet's (` 120: …`).
  */
-const statingLine = /\n (?=[a-z]|\* )/;
+const statingLine = /\n (?=[a-z]|\* |\d{1,12}: )/;
 const statingLinesMax = 64;
 
 function statingLines(message: string): readonly string[] {
@@ -123,7 +123,7 @@ function statingLines(message: string): readonly string[] {
   return message
     .split('\n', statingLinesMax)
     .slice(1)
-    .filter((line) => /^ (?:[a-z]|\* )/.test(line));
+    .filter((line) => /^ (?:[a-z]|\* |\d{1,12}: )/.test(line));
 }
 
 function readWith(
@@ -203,6 +203,7 @@ function pointFact(event: LogEvent, ordinal: number, body: PointBody): Fact {
     canonical: body.canonical,
     value: body.value,
   };
+  if (body.total !== undefined) fact.total = body.total;
   if (body.decimals !== undefined) fact.decimals = body.decimals;
   if (body.restart !== undefined) fact.restart = body.restart;
   if (event.version !== undefined) fact.version = event.version;

@@ -31,7 +31,7 @@ export interface TrainContext {
   pipes?: { columns: string[]; isRuled: boolean };
   /** The rows so far of a table in a frame (box-tables.ts). */
   box?: { kind: '' | 'lightning' | 'ray'; rows: [name: string, value: string][] };
-  /** scikit-learn, nnU-Net, PaddlePaddle: the epoch or iteration that was told last. */
+  /** scikit-learn, nnU-Net, PaddlePaddle, NeMo-RL: the epoch, iteration or step that was told last. */
   round?: number;
   /** RSL-RL: the iteration whose rows come. */
   iteration?: number;
@@ -86,6 +86,8 @@ export interface LineReader {
   find(readable: ReadableLine): Finding | null;
   /** The step, where it is not what the finding counts first. Only asked of a line that states something. */
   stepOf?(counts: readonly number[], event: LogEvent, context: TrainContext): number | null;
+  /** The last step, where it is not what the finding says. Asked after the step. */
+  totalOf?(counts: readonly number[], context: TrainContext): number | null;
 }
 
 /** What stands below the first line of an event. */

@@ -4,6 +4,7 @@ import type { Origin } from '../core/segment.ts';
 import { boxTableReader } from './box-tables.ts';
 import { catboostReader } from './catboost.ts';
 import { columnTableReader } from './column-tables.ts';
+import { darknetReader } from './darknet.ts';
 import { epochBatchReader, epochLineReader } from './epoch-lines.ts';
 import { episodeReader, epochSummaryReader } from './epoch-summaries.ts';
 import { espnetReader } from './espnet.ts';
@@ -17,6 +18,7 @@ import { loggedDictReader } from './logged-dict.ts';
 import { marianReader } from './marian.ts';
 import { megatronReader } from './megatron.ts';
 import { mlflowReader } from './mlflow.ts';
+import { nemoReader } from './nemo-rl.ts';
 import { nnunetReader } from './nnunet.ts';
 import { paddleHapiReader } from './paddle-hapi.ts';
 import { pipeTableReader } from './pipe-tables.ts';
@@ -57,7 +59,9 @@ const readers: readonly (FactReader | LineReader)[] = [
   boxTableReader,
   indexedLineReader,
   catboostReader,
+  darknetReader,
   rslReader,
+  nemoReader,
   sklearnReader,
   nnunetReader,
   espnetReader,

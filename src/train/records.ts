@@ -63,11 +63,14 @@ export const recordReader: FactReader = {
     const loguru = objectAt(fields, 'record');
     const source = loguru === null ? fields : (objectAt(loguru, 'extra') ?? {});
     const step = stepIn(source) ?? epochOf(source, event.message);
+    const total = readStep(source['total_steps'] ?? source['max_steps']);
     const facts: FactBody[] = [];
     for (const [name, value] of numbersIn(source)) {
       const canonical = canonicalName(name);
-      if (step !== null || (canonical === 'loss' && !name.includes('.')))
-        facts.push(point(step, name, value));
+      if (step === null && (canonical !== 'loss' || name.includes('.'))) continue;
+      const stated = point(step, name, value);
+      if (total !== null) stated.total = total;
+      facts.push(stated);
     }
     return facts.length > 0 ? facts : null;
   },

@@ -10,7 +10,7 @@ import { readNumber } from './numbers.ts';
 import type { LineReader } from './reader.ts';
 import { named, piecesOf, placeOf } from './stated.ts';
 import type { Finding, Place, Statement } from './stated.ts';
-import { statementsIn, statesSettings, stepIn } from './statements.ts';
+import { statementsIn, statesSettings, stepsIn } from './statements.ts';
 
 const lineMax = 4096;
 const piecesMax = 128;
@@ -32,13 +32,15 @@ export const separatedStatementReader: LineReader = {
 };
 
 function findSeparated(line: string): Finding | null {
-  const step = updateIn(line) ?? stepIn(line);
-  if (step === null || statesSettings(line)) return null;
+  const update = updateIn(line);
+  const steps = update === null ? stepsIn(line) : { step: update, total: null };
+  if (steps === null || statesSettings(line)) return null;
   const separated = separatedIn(line);
   if (separated.size === 0) return null;
   const stated = [...withOthersIn(line, 0, separated).values()];
   const isValidation = validation.test(line);
-  return { counts: [step], statements: stated.map((each) => named(each, isValidation)) };
+  const { step, total } = steps;
+  return { counts: [step], total, statements: stated.map((each) => named(each, isValidation)) };
 }
 
 /** All statements in [from, end of the line), by name: those between separators, and those of metrics that were not found there. */

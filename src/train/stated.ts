@@ -27,6 +27,8 @@ export interface NamedStatement extends Statement {
 /** Of a line: what counts it (its step, unless the reader knows better), and what it states. */
 export interface Finding {
   counts: readonly Place[];
+  /** The last step, where the line tells it. */
+  total?: Place | null;
   statements: readonly NamedStatement[];
   /**
    * Digits of a number may have been taken for part of a name: other lines of the shape may state something else. If such a line states nothing, the
@@ -76,10 +78,13 @@ export function pointsAt(
   line: string,
   step: number | null,
   statements: readonly NamedStatement[],
+  total: number | null = null,
 ): PointBody[] {
   return statements.map(({ name, canonical, at, end }) => {
     const { value, decimals } = printedNumber(line, at, end);
-    return { kind: 'point', step, name, canonical, value, decimals };
+    const point: PointBody = { kind: 'point', step, name, canonical, value, decimals };
+    if (total !== null) point.total = total;
+    return point;
   });
 }
 

@@ -16,7 +16,7 @@ import type { Finding, Place, Statement } from './stated.ts';
 const lineMax = 8192;
 const statementsMax = 256;
 const stepStatement =
-  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?(?:\.{3} \()?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}\d{1,15})?\]?(?=[\s,;:|)\]]|$)/di;
+  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?(?:\.{3} \()?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}(\d{1,15}))?\]?(?=[\s,;:|)\]]|$)/di;
 
 export const statementReader: LineReader = {
   format: 'name=value',
@@ -39,14 +39,20 @@ export function stepOf(line: string): number | null {
 
 /** The place of the step that a line states, or null. */
 export function stepIn(line: string): Place | null {
+  return stepsIn(line)?.step ?? null;
+}
+
+/** The places of the step that a line states, and of the last one, where it tells that. */
+export function stepsIn(line: string): { step: Place; total: Place | null } | null {
   const found = stepStatement.exec(line);
-  return found === null ? null : placeOf(found, 1);
+  const step = found === null ? null : placeOf(found, 1);
+  return found === null || step === null ? null : { step, total: placeOf(found, 2) };
 }
 
 function findStatements(text: string): Finding {
   const line = text.length > lineMax ? text.slice(0, lineMax) : text;
-  const step = stepIn(line);
-  if (step === null || statesSettings(line)) return nothingStated;
+  const steps = stepsIn(line);
+  if (steps === null || statesSettings(line)) return nothingStated;
   const stated = new Map<string, Statement>();
   for (const statement of statementsIn(line))
     if (isMetricName(statement.name) && !stated.has(statement.name)) stated.set(statement.name, statement);
@@ -55,7 +61,8 @@ function findStatements(text: string): Finding {
   const isValidation = line.includes('validate step');
   const canonical = (name: string) => canonicalName(isValidation ? `val_${name}` : name);
   return {
-    counts: [step],
+    counts: [steps.step],
+    total: steps.total,
     statements: [...stated.values()].map((each) => ({ ...each, canonical: canonical(each.name) })),
   };
 }

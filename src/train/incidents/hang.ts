@@ -5,8 +5,8 @@
  *   than anything that it has done between steps before. In a checkpoint, an evaluation, a compilation it is longer; before `beatsMin`
  *   intervals are known nothing is told.
  * - One rank that is silent while others go on is none: ranks that wait for each other stop together, so its log is what is missing.
- * - Of a run that is under way (`now`) silence lasts until now, and counts only where steps are known to be missing: a bar is not full, or a rank
- *   is behind the others. Many a trainer ends without a word; what is silent altogether is told as that. From files it is told only where somebody ended the run from outside, in the
+ * - Of a run that is under way (`now`) silence lasts until now, and counts only where steps are known to be missing: a bar is not full, lines
+ *   say `step 120/2000`, or a rank is behind the others. Many a trainer ends without a word; what is silent altogether is told as that. From files it is told only where somebody ended the run from outside, in the
  *   same file, long after its last step: a log that just ends says nothing.
  */
 import type { PhaseName } from '../../core/fact.ts';
@@ -90,8 +90,12 @@ function silencesAt(record: AttemptRecord, live: readonly Kept[], now: number): 
 
 /** Steps are missing, as far as is known: ranks that print alike end at the same one. */
 function isMidway(silences: readonly Silence[], laggard: Silence | null): boolean {
-  if (silences.some(({ stream }) => stream.barTotal > 0 && !stream.isComplete)) return true;
+  if (silences.some(({ stream }) => isToGoOn(stream))) return true;
   return laggard !== null && silences.every(({ line }) => line.stride === laggard.line.stride);
+}
+
+function isToGoOn({ barTotal, pointsTotal, isComplete }: StreamWatch): boolean {
+  return !isComplete && (barTotal > 0 || pointsTotal > 0);
 }
 
 /** By whatever file of the rank. */

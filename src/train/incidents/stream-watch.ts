@@ -19,8 +19,9 @@ export interface StreamWatch {
   host: string | null;
   points: Timeline | null;
   bar: Timeline | null;
-  /** Steps of the bar that counts; what it wants to reach, and whether it has. */
+  /** The last step, as the bar that counts tells, or else the points; 0 where neither does. And whether it was made. */
   barTotal: number;
+  pointsTotal: number;
   isComplete: boolean;
   /** Of the last sign, by each clock: ms since epoch, -1 where there was none. */
   lastOwn: number;
@@ -59,6 +60,7 @@ export function newStreamWatch({ rank, host }: FactBase): StreamWatch {
     points: null,
     bar: null,
     barTotal: 0,
+    pointsTotal: 0,
     isComplete: false,
     lastOwn: -1,
     lastObserved: -1,
@@ -123,6 +125,7 @@ function takePoint(stream: StreamWatch, fact: PointFact): void {
   // Hugging Face's Trainer prints no step where it shows no bar: its prints are counted.
   const at = step ?? (stream.points?.lastStep ?? 0) + (isNew(stream.points, fact) ? 1 : 0);
   stream.points = advance(stream, stream.points, fact, at);
+  noteTotal(stream, stream.points, fact);
   if (canonical === 'learning_rate') takeRate(stream, fact);
   else if (canonical === 'loss') {
     const loss = entry(stream.losses, fact.name, newLossWatch);
@@ -130,6 +133,13 @@ function takePoint(stream: StreamWatch, fact: PointFact): void {
   } else if (canonical.endsWith('_per_second') && value > 0 && Number.isFinite(value)) {
     slower(stream, fact.name, 1 / value, fact);
   }
+}
+
+/** Of the last steps nothing may be printed, where not each is. */
+function noteTotal(stream: StreamWatch, line: Timeline, { step, total, start }: PointFact): void {
+  if (step === null || total === undefined || start < line.last.start) return;
+  stream.pointsTotal = total;
+  stream.isComplete = total - step <= line.stride;
 }
 
 function slower({ slowness }: StreamWatch, name: string, value: number, fact: FactBase): void {

@@ -466,6 +466,21 @@ export const signatures: readonly Signature[] = [
       /\b[Tt]raining (?:is |has )?(?:completed?|finished|done)\b(?! (?:step|iter|epoch|\d))|\b[Ff]inished training\b(?! (?:step|iter|epoch|\d))/,
   },
   {
+    // Before its last step, and on purpose: Keras, Lightning, LightGBM, XGBoost, Megatron-LM, hand-written loops
+    class: 'done',
+    role: 'evidence',
+    hints: [
+      'arly stopping',
+      'topping early',
+      'topping training early',
+      'ignaling Trainer to stop',
+      'topping. Best iteration',
+      'xiting program a',
+    ],
+    pattern:
+      /\b[Ee]arly stopping(?:, best iteration\b.{0,80}| (?:triggered|activated|reached|at (?:step|epoch|iter)|after \d).{0,80})?[.!:]{0,3}$|\b[Ss]topping (?:training )?early\b|\b[Ss]ignaling Trainer to stop|\b[Ss]topping\. Best iteration|\b[Ee]xiting program (?:at iteration|after) \d/m,
+  },
+  {
     class: 'recovered',
     role: 'evidence',
     hints: ['nfs: server '],

@@ -35,6 +35,13 @@ describe('a run under way that makes no steps is told', () => {
     });
   });
 
+  test('by lines that say how many steps there are to be', () => {
+    const run = unbounded().steps(400, { every: 10, total: 500 });
+    expect(hangs([run], run.time + 6 * minute)).toEqual([
+      'no step for 6 min after step 400, where one sign every 10 s was usual',
+    ]);
+  });
+
   test('with the rank that is behind', () => {
     const runs = [0, 1, 2, 3].map((rank) => unbounded(rank).steps(rank === 2 ? 199 : 200));
     const [cause] = told(runs, (runs[0]?.time ?? 0) + 6 * minute);
@@ -94,6 +101,11 @@ describe('a run that is well is not', () => {
           run.wait(1_000).tell({ kind: 'progress', step: i, total: 100, rate: 1, label: null });
         return run;
       },
+      60,
+    ],
+    [
+      'it has printed the last of its steps that are printed',
+      () => unbounded().steps(490, { every: 10, total: 500 }),
       60,
     ],
     ['it does not say how many steps it wants to make, and may be through', () => unbounded().steps(200), 60],

@@ -56,7 +56,7 @@ export class Training {
     return this;
   }
 
-  point(values: Readonly<Record<string, number>>): this {
+  point(values: Readonly<Record<string, number>>, total?: number): this {
     return this.tell(
       ...Object.entries(values).map(([name, value]): FactBody => ({
         kind: 'point',
@@ -64,17 +64,18 @@ export class Training {
         name,
         canonical: canonicalName(name),
         value,
+        ...(total !== undefined && { total }),
       })),
     );
   }
 
   /** `ms`: of one step; `every`: steps from one print to the next. */
   steps(count: number, options: StepOptions = {}): this {
-    const { ms = 1_000, every = 1, values = (step) => ({ loss: 2 + 1 / (step + 1) }) } = options;
+    const { ms = 1_000, every = 1, total, values = (step) => ({ loss: 2 + 1 / (step + 1) }) } = options;
     for (let i = 0; i < count; i += 1) {
       this.step += 1;
       this.time += typeof ms === 'number' ? ms : ms(this.step);
-      if (this.step % every === 0) this.point(values(this.step));
+      if (this.step % every === 0) this.point(values(this.step), total);
     }
     return this;
   }
@@ -97,6 +98,8 @@ export class Training {
 export interface StepOptions {
   ms?: number | ((step: number) => number);
   every?: number;
+  /** The last step, as the lines tell it. */
+  total?: number;
   values?: (step: number) => Readonly<Record<string, number>>;
 }
 

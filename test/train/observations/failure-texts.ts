@@ -334,6 +334,14 @@ export const failureTexts: readonly FailureText[] = [
     role: 'evidence',
     text: '[titan] 2026-11-23 10:00:00,000 - root - INFO - Training completed',
   },
+  ...[
+    'Epoch 7: early stopping',
+    'Monitored metric val_loss did not improve in the last 3 records. Best score: 0.412. Signaling Trainer to stop.',
+    'Early stopping, best iteration is:',
+    'Early stopping at epoch 12!',
+    'INFO train: stopping early, patience is exhausted',
+    '[exiting program at iteration 500] datetime: 2026-11-23 10:00:00',
+  ].map((text) => ({ class: 'done', role: 'evidence' as const, text })),
   { class: 'recovered', role: 'evidence', text: '[ 995.2] nfs: server 10.0.0.5 OK' },
   // ---- exceptions without a class of their own
   {
@@ -621,5 +629,8 @@ export const harmlessTexts: readonly string[] = [
   '[INFO] [config.py:678:print]   check_grad_overflow=True',
   'INFO: no OOMKilled pods were found',
   'Terminated training early at the best epoch',
+  'EarlyStopping counter: 3 out of 10',
+  'early stopping patience: 5',
+  'Early stopping: False',
   'Read-only file system checks are done, 5 requested and done',
 ];
