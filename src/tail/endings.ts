@@ -127,9 +127,12 @@ export class Endings {
     const { path, dev, ino } = stream.record;
     const made: MadeCut[] = [];
     let file: OpenFile | null = null;
+    const key = `${dev}:${ino}`;
     try {
+      // Another file in its place may be one that cannot be opened.
+      if ((await fs.stat(path))?.key !== key) return null;
       file = await fs.open(path);
-      if (!file || (await file.stat()).key !== `${dev}:${ino}`) return null;
+      if (!file || (await file.stat()).key !== key) return null;
       logger.debug({ path }, 'no longer matches the patterns');
       const place = stream.record.compressed;
       const contents = place ? new DecompressedFile(file, place) : file;

@@ -81,8 +81,9 @@ export class Snapshots {
     this.#sending = new SnapshotSending(options, discovery);
     const states = [...options.cutLog.streams.values()].filter(({ record }) => record.snapshot === true);
     for (const stream of states.sort((a, b) => a.record.created - b.record.created)) {
-      const file = this.#add(stream.record.firstPath);
-      file.stream = stream;
+      // Of a state of which no cut was written nobody knows.
+      if (stream.end === 0) options.cutLog.forget(stream);
+      else this.#add(stream.record.firstPath).stream = stream;
     }
   }
 

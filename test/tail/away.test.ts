@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { OpenFile } from '../../src/tail/file-system.ts';
 import { TailHarness } from './harness.ts';
 
 describe('files that are away for a time', () => {
@@ -122,6 +123,41 @@ describe('files that are away for a time', () => {
     await appendFile(t.path('a.log'), 'three\n');
     await t.pass(20_000);
     expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\ntwo\nthree\n']);
+  });
+
+  it('are gone, with what was seen of them, when a file is in their place that cannot be opened', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await writeFile(t.path('a.log'), 'one\n');
+    const { open } = t.fs;
+    let isBroken = false;
+    const check = () => {
+      if (isBroken) throw Object.assign(new Error('EIO'), { code: 'EIO' });
+    };
+    t.fs.open = async (path) => {
+      check();
+      const file = await open(path);
+      const read: OpenFile['read'] = async (...where) => {
+        check();
+        return (await file?.read(...where)) ?? 0;
+      };
+      return (
+        file && { read, stat: () => file.stat(), realPath: () => file.realPath(), close: () => file.close() }
+      );
+    };
+    await t.start();
+    await t.pass(1000);
+    isBroken = true;
+    await appendFile(t.path('a.log'), 'two\n');
+    await t.pass(3000);
+    await writeFile(t.path('next'), 'another\n');
+    await rename(t.path('next'), t.path('a.log'));
+    await t.pass(20_000);
+    isBroken = false;
+    await t.pass(5000);
+    const [first, second] = t.publisher.of('a.log');
+    expect(first).toMatchObject({ final: true, gaps: [{ start: 4, end: 8 }] });
+    expect(second?.bytes.toString()).toBe('another\n');
   });
 
   it('are gone when a process that does not follow them has not found them', async () => {
