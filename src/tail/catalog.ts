@@ -281,7 +281,9 @@ export class Catalog {
     const orphan = await this.#orphans.in(candidate, file.waitsFor);
     if (!orphan || orphan === 'unknown') return;
     if (file.stream) {
-      if (await this.#isRewritten(file, candidate)) this.#orphans.keep(orphan);
+      // One that waits for another may never be read; one that can be has its turn when there is room.
+      if (await this.#isRewritten(file, candidate))
+        this.#orphans.keep(orphan, canBeRead(file) ? Infinity : orphan.untilMax);
       return;
     }
     if (!this.#orphans.mayGoTo(candidate, orphan)) return;
@@ -294,7 +296,7 @@ export class Catalog {
   /** Whether a file that is followed does not hold its stream any more, which is seen when there is room to read it. */
   async #isRewritten(file: FollowedFile, candidate: Candidate): Promise<boolean> {
     const { stream } = file;
-    if (!stream || stream.anchor === null || !canBeRead(file)) return false;
+    if (!stream || stream.anchor === null) return false;
     return (await this.#comparison.holds(candidate, stream)) === false;
   }
 

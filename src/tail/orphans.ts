@@ -122,6 +122,8 @@ export class Orphans {
       (orphan) => orphan !== except && orphan.stream.end > 0 && stat.size >= orphan.lastSize,
     );
     if (possible.length === 0) return null;
+    // Those of its family first: others may merely begin with the same bytes.
+    possible.sort((a, b) => Number(areKin(candidate, b)) - Number(areKin(candidate, a)));
     let found: Orphan | null = null;
     const isKnown = await this.#options.comparison.look(pathOf(candidate), stat.key, async (file) => {
       for (const orphan of possible) {
@@ -132,19 +134,21 @@ export class Orphans {
       return false;
     });
     if (isKnown !== null) return found;
-    for (const orphan of possible)
-      orphan.until = Math.max(orphan.until, Math.min(orphan.untilMax, this.#walkedAt + unknownWaitMs));
+    for (const orphan of possible) this.keep(orphan);
     return 'unknown';
   }
 
-  /** A file has its bytes that cannot take it over yet: it is not given up now. */
-  keep(orphan: Orphan): void {
-    orphan.until = Math.max(orphan.until, this.#walkedAt + unknownWaitMs);
+  /** A file has its bytes, or may have them, that cannot take it over yet: it is not given up now, nor before `untilMax` if that goes on. */
+  keep(orphan: Orphan, untilMax = orphan.untilMax): void {
+    orphan.until = Math.max(orphan.until, Math.min(untilMax, this.#walkedAt + unknownWaitMs));
   }
 
-  /** A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy. */
+  /**
+   * A file of another family, which may merely begin with the same bytes, has to wait until the family is known to have no copy, and the stream's
+   * own file is not away for a time.
+   */
   mayGoTo(candidate: Candidate, orphan: Orphan): boolean {
-    return orphan.scan <= this.#scan || areKin(candidate, orphan);
+    return areKin(candidate, orphan) || (orphan.scan <= this.#scan && orphan.until <= this.#walkedAt);
   }
 
   /** Whether one of them is of the candidate's rotation family. */

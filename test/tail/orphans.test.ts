@@ -63,6 +63,37 @@ describe('orphans', () => {
     expect(look(30_000, false)).toEqual(streams);
   });
 
+  it('go to a file of another family when their own has had the time to come back, to one of theirs at once', () => {
+    const { orphans, streams } = orphansOf([at('2')]);
+    const walk = (now: number) => {
+      orphans.beginScan();
+      orphans.endScan(now, nothingIsHidden);
+      orphans.addMissing();
+    };
+    const stat = { ...someFile(), links: 1, kind: 'file' as const };
+    const path = streams[0]?.record.path ?? '';
+    const mayGo = (to: string): boolean => {
+      const orphan = orphans.add(
+        { stream: streams[0]!, lastSize: 10, successor: null, unsent: [], unwatched: true },
+        10_000,
+      );
+      for (let scan = 1; scan < 4; scan += 1) walk(scan);
+      return orphans.mayGoTo({ paths: [to], stat }, orphan);
+    };
+    walk(0);
+    expect(mayGo(`${path}.1`)).toBe(true);
+    expect(mayGo('/logs/other/copy.log')).toBe(false);
+    const orphan = orphans.add({
+      stream: streams[0]!,
+      lastSize: 10,
+      successor: null,
+      unsent: [],
+      unwatched: true,
+    });
+    for (let scan = 1; scan < 4; scan += 1) walk(20_000 + scan);
+    expect(orphans.mayGoTo({ paths: ['/logs/other/copy.log'], stat }, orphan)).toBe(true);
+  });
+
   it('are missing no more when a copy has taken them over, whose place their record has by then', () => {
     const { streams, orphans } = orphansOf([at('2')]);
     const [stream] = streams as [(typeof streams)[0]];
