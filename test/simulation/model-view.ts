@@ -6,12 +6,15 @@ import type { Read } from './ledger.ts';
 import type { Inode, ModelFileSystem, Node } from './model-file-system.ts';
 import type { Life } from './scheduler.ts';
 
+/** A cut may be followed by a look at the head, and one at what is there now. */
+const readsKept = 4;
+
 /** The model file system as one life of the agent sees it, through system calls that take time and fail. */
 export class ModelView implements FileSystem {
   readonly #fs: ModelFileSystem;
   readonly #life: Life;
   readonly #descriptors = new Map<OpenFile, Inode>();
-  /** What the last two reads of a descriptor read, the last one first; null: that was in the spool. */
+  /** What the last reads of a descriptor read, the last one first; null: that was in the spool. */
   #reads: readonly (Read | null)[] = [];
   /** Told when descriptors were opened or closed. */
   onDescriptors: () => void = () => undefined;
@@ -48,7 +51,7 @@ export class ModelView implements FileSystem {
   }
 
   noteRead(read: Read | null): void {
-    this.#reads = [read, ...this.#reads.slice(0, 1)];
+    this.#reads = [read, ...this.#reads.slice(0, readsKept - 1)];
   }
 
   get openFiles(): number {
