@@ -2,13 +2,14 @@ import type { Clock } from '../../src/core/clock.ts';
 import type { Logger } from '../../src/core/logger.ts';
 import { Budget } from '../../src/tail/budget.ts';
 import { CutLog } from '../../src/tail/cut-log.ts';
+import type { StreamRecord } from '../../src/tail/cut-state.ts';
 import type { Patterns } from '../../src/tail/patterns.ts';
 import { Spool } from '../../src/tail/spool.ts';
 import { Tail } from '../../src/tail/tail.ts';
 import type { Watcher } from '../../src/tail/watcher.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { redactor } from '../tail/redactors.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger, Read } from './ledger.ts';
 import type { Inode, ModelFileSystem } from './model-file-system.ts';
 import type { ModelJournalStore } from './model-journal-store.ts';
 import type { ModelTransport } from './model-transport.ts';
@@ -134,6 +135,12 @@ export class Agent {
     return this.#tail?.lag() ?? { bytes: 0, openFiles: 0 };
   }
 
+  /** What is cut from the spool is of the same file as the cut before, unless another one, of which nothing was read, has taken the stream over. */
+  #spooledAnew(record: StreamRecord): Read | null {
+    const before = this.#options.ledger.epochOf(record.id);
+    return before && String(before.inode) !== record.ino ? this.#view.spooledRead(record) : null;
+  }
+
   async #begin(): Promise<void> {
     const { settings, store, transport, logger, ledger, patterns, scheduler, mutation } = this.#options;
     const { life } = this;
@@ -146,7 +153,8 @@ export class Agent {
     });
     const cut = cutLog.cut.bind(cutLog);
     cutLog.cut = (state, made) => {
-      if (!state.record.snapshot) ledger.cut(state.record.id, made, this.#view.readOf(made));
+      const { record } = state;
+      if (!record.snapshot) ledger.cut(record.id, made, this.#view.readOf(made) ?? this.#spooledAnew(record));
       if (made.final && made.gap === null) this.#options.onFinal(state.record.id, made.end);
       cut(state, made);
     };
