@@ -218,6 +218,7 @@ export class Catalog {
   async #isStill(file: FollowedFile, candidate: Candidate): Promise<boolean> {
     if (file.handle !== null || candidate.compressed || candidate.paths.includes(file.path)) return true;
     if (!file.stream) return file.previous !== null;
+    if (wasMadeLater(file, candidate)) return false;
     return (await this.#comparison.holds(candidate, file.stream)) !== false;
   }
 
@@ -373,8 +374,12 @@ async function unlessTaken<T>(items: readonly T[], take: (item: T) => Promise<bo
  * nothing was read of the file: then there is no anchor that would tell.
  */
 function isAnother(file: FollowedFile, { stat }: Candidate): boolean {
-  if (file.handle || file.stream || file.birthtimeMs === 0 || stat.birthtimeMs === 0) return false;
-  return stat.birthtimeMs > file.birthtimeMs;
+  return file.handle === null && file.stream === null && wasMadeLater(file, { stat });
+}
+
+/** By the birth times, where there are any. */
+function wasMadeLater(file: FollowedFile, { stat }: Pick<Candidate, 'stat'>): boolean {
+  return file.birthtimeMs > 0 && stat.birthtimeMs > file.birthtimeMs;
 }
 
 /** Found since the restart, and gone before a byte of it could be compared with what is known of it. */

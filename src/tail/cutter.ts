@@ -282,11 +282,14 @@ export class Cutter {
       if (this.#mayComeBack(file)) return nothing;
       [next = next, ...rest] = unsentOfSpool(stream, spooled, next.start);
     }
-    if (!spooled && !compressed && stream.anchor !== null) {
-      if (!(await hasAnchor(handle, stream.end, stream.anchor))) return this.#rewritten(file, lastSize);
-      file.unwatched = false;
-    }
+    const { end, anchor } = stream;
+    const known = spooled || compressed ? null : anchor;
+    const isThere = async () => known === null || (await hasAnchor(handle, end, known));
+    if (!(await isThere())) return this.#rewritten(file, lastSize);
+    if (known !== null) file.unwatched = false;
     const made = await resend(stream, next, handle, spooled?.showsBefore(next.end));
+    // It may have been truncated before it was read.
+    if (made.cut.gap !== next.gap && !(await isThere())) return this.#rewritten(file, lastSize);
     file.unsent = rest;
     file.nextPollAt = now;
     this.#cuts.tellGaps(file, [made.cut]);

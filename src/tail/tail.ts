@@ -295,6 +295,8 @@ export class Tail {
     }
     this.#waits += 1;
     await this.#options.clock.sleep(this.#options.pollIntervalMs, signal);
+    // Meanwhile others may have been written.
+    await this.#scan();
     return true;
   }
 

@@ -1,5 +1,6 @@
 import { appendFile, copyFile, mkdir, rename, truncate } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import type { OpenFile } from '../../src/tail/file-system.ts';
 import { compare, randomOf } from '../scenario/oracle.ts';
 import { TailHarness } from './harness.ts';
 
@@ -33,6 +34,37 @@ async function writeAndRotate(t: TailHarness, rotations: number, copyTo: (n: num
 }
 
 describe('copytruncate', () => {
+  it('between a look at what is to be sent again and its read leaves it to the copy', async () => {
+    await using t = await TailHarness.create();
+    await mkdir(t.logs, { recursive: true });
+    await appendFile(t.path('a.log'), 'one\ntwo\n');
+    t.publisher.acks = false;
+    await t.start();
+    await t.pass(1000);
+    t.crash();
+    const { open } = t.fs;
+    let reads = 0;
+    t.fs.open = async (path) => {
+      const file = await open(path);
+      const read: OpenFile['read'] = async (...where) => {
+        reads += 1;
+        if (reads === 2) {
+          await copyFile(t.path('a.log'), t.path('a.log.1'));
+          await truncate(t.path('a.log'), 0);
+        }
+        return (await file?.read(...where)) ?? 0;
+      };
+      return (
+        file && { read, stat: () => file.stat(), realPath: () => file.realPath(), close: () => file.close() }
+      );
+    };
+    await t.start();
+    await t.pass(10_000);
+    expect(reads).toBeGreaterThan(2);
+    expect(t.publisher.of('a.log')).toMatchObject([{ gaps: [], final: true }]);
+    expect(t.publisher.text('a.log')).toBe('one\ntwo\n');
+  });
+
   it('is known for what it is when there is no room for a long time to see the truncation', async () => {
     await using t = await TailHarness.following('one\n');
     t.publisher.acks = false;
