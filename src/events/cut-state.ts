@@ -16,6 +16,8 @@ export interface CutState {
   marks: ObservedMarks;
   /** The header of a CSV file; false: none to be expected; null: the first line decides. */
   csv: string[] | false | null;
+  /** What stands between its cells, if it is no comma. */
+  delimiter?: string;
   /** The open row of a CSV file has an open quote. */
   quoteOpen: boolean;
   /** Of lines in a row with a number before each (frame-reader.ts): the largest one, and how many were not new. */
