@@ -10,6 +10,8 @@ export interface CutState {
   long: boolean;
   /** The line has shown something and has no `\n` yet. */
   frameOpen: boolean;
+  /** How many characters the last bar had that was drawn whole. */
+  barWidth?: number;
   /** Records with a time in a row: see grouping. */
   habit: number;
   /** The first one is at or before `atom`. */
