@@ -15,7 +15,7 @@ import { pointsOf } from './stated.ts';
 const lineMax = 1024;
 const rowsMax = 512;
 const lightning =
-  /^\s{0,200}(?:Validate|Test|Runningstage\.\w{1,24}) metric\s{1,200}(?:DataLoader \d{1,4}\s{0,200}){1,16}$/;
+  /^\s{0,200}(?:(?:Validate|Test|Runningstage\.\w{1,24}) )?metric\s{1,200}(?:DataLoader \d{1,4}\s{0,200}){1,16}$/;
 const ray = /^Trial \S{1,100} result$/;
 
 export const boxTableReader: FactReader = {

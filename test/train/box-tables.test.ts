@@ -63,6 +63,18 @@ test('several data loaders have a column each, and the names that loggers give t
   ]);
 });
 
+test('the header of version 1 goes on in the next line', () => {
+  const rows = [
+    '┏━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┓',
+    '┃ Runningstage.testing ┃              ┃',
+    '┃        metric        ┃ DataLoader 0 ┃',
+    '┡━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━┩',
+    '│      test_loss       │     0.5      │',
+    '└──────────────────────┴──────────────┘',
+  ];
+  expect(pointsOf(rows.join('\n'))).toEqual([[null, 'test_loss', 0.5]]);
+});
+
 test('tables of something else state none', () => {
   expect(pointsOf(table('Name      Value', ['loss   0.5', 'training_iteration   7']))).toEqual([]);
 });
