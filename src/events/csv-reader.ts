@@ -1,6 +1,6 @@
 /** The rows of a CSV file as events. Its first line decides: a header names the fields of all rows below it. */
 import type { CutState } from './cut-state.ts';
-import { isHeader, rowFields, splitRow } from './csv-row.ts';
+import { delimiterOf, isHeader, rowFields, splitRow } from './csv-row.ts';
 import type { EventBuilder } from './event-builder.ts';
 import { recordGroup } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
@@ -41,15 +41,19 @@ export class CsvReader {
   }
 
   #headerIn(start: number, end: number): string[] | false {
-    const cells = splitRow(this.#held.text(start, end));
-    const isOne = cells !== null && cells.length > 1 && end - start < headerBytesMax && isHeader(cells);
-    return isOne ? cells : false;
+    if (end - start >= headerBytesMax) return false;
+    const line = this.#held.text(start, end);
+    const delimiter = delimiterOf(line);
+    const cells = splitRow(line, delimiter);
+    if (cells === null || cells.length < 2 || !isHeader(cells)) return false;
+    if (delimiter !== ',') this.#state.delimiter = delimiter;
+    return cells;
   }
 
   #closeRow(header: string[] | false): void {
     const event = this.#events.current;
     if (event !== null && event.part === 0 && header !== false) {
-      const cells = splitRow(this.#held.text(event.partStart, event.end));
+      const cells = splitRow(this.#held.text(event.partStart, event.end), this.#state.delimiter ?? ',');
       const repeated =
         cells !== null && cells.length === header.length && cells.every((cell, i) => cell === header[i]);
       if (cells !== null && !repeated) event.fields = rowFields(header, cells);

@@ -1,17 +1,27 @@
-/** Rows of a CSV file (RFC 4180): the header names the fields, numbers become numbers, empty cells are left out. */
+/**
+ * Rows of a CSV file (RFC 4180, also with tabs or semicolons): the header names the fields, numbers become numbers, empty cells are left out.
+ */
 const columnsMax = 4096;
 
+const delimiters = [',', '\t', ';'];
+
+/** What stands between the cells of a header: what makes the most of them. */
+export function delimiterOf(header: string): string {
+  const counts = delimiters.map((delimiter) => splitRow(header, delimiter)?.length ?? 0);
+  return delimiters[counts.indexOf(Math.max(...counts))] ?? ',';
+}
+
 /** The cells of a row; null while a quote is open, so that the row goes on in the next line. */
-export function splitRow(row: string): string[] | null {
-  if (!row.includes('"')) return row.split(',', columnsMax);
+export function splitRow(row: string, delimiter: string): string[] | null {
+  if (!row.includes('"')) return row.split(delimiter, columnsMax);
   const cells: string[] = [];
   let at = 0;
   while (at <= row.length && cells.length < columnsMax) {
     if (row[at] !== '"') {
-      const comma = row.indexOf(',', at);
-      cells.push(comma < 0 ? row.slice(at) : row.slice(at, comma));
-      if (comma < 0) break;
-      at = comma + 1;
+      const stop = row.indexOf(delimiter, at);
+      cells.push(stop < 0 ? row.slice(at) : row.slice(at, stop));
+      if (stop < 0) break;
+      at = stop + 1;
       continue;
     }
     const cell: string[] = [];
@@ -26,9 +36,9 @@ export function splitRow(row: string): string[] | null {
       from += 1;
     }
     cells.push(cell.join(''));
-    const comma = row.indexOf(',', from);
-    if (comma < 0) break;
-    at = comma + 1;
+    const stop = row.indexOf(delimiter, from);
+    if (stop < 0) break;
+    at = stop + 1;
   }
   return cells;
 }

@@ -10,12 +10,16 @@ export interface CutState {
   long: boolean;
   /** The line has shown something and has no `\n` yet. */
   frameOpen: boolean;
+  /** How many characters the last bar had that was drawn whole. */
+  barWidth?: number;
   /** Records with a time in a row: see grouping. */
   habit: number;
   /** The first one is at or before `atom`. */
   marks: ObservedMarks;
   /** The header of a CSV file; false: none to be expected; null: the first line decides. */
   csv: string[] | false | null;
+  /** What stands between its cells, if it is no comma. */
+  delimiter?: string;
   /** The open row of a CSV file has an open quote. */
   quoteOpen: boolean;
   /** Of lines in a row with a number before each (frame-reader.ts): the largest one, and how many were not new. */

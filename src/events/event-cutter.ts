@@ -141,6 +141,7 @@ export class EventCutter {
 
   /** What has to be kept until the next bytes come. */
   save(): { state: CutState; open: OpenEvent | null } {
+    this.#frames.settle();
     const { event, open } = this.#events.save(this.#undecided());
     return { state: copyCutState({ ...this.#state, display: this.#display.state, event }), open };
   }

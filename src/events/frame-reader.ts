@@ -18,7 +18,7 @@ import type { LauncherPrefix } from '../core/launcher-prefix.ts';
 import type { CutState } from './cut-state.ts';
 import type { EventBuilder } from './event-builder.ts';
 import type { EventSource } from './event-of.ts';
-import { isBlank, progressBarEnd, stripAnsi } from './frame.ts';
+import { charactersIn, indexWithAnsi, isBlank, progressBarEnd, stripAnsi } from './frame.ts';
 import { isOf, joins, recordGroup, startGroup } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import { looksLikeObject, parseJsonLine, readRecordHead } from './json-line.ts';
@@ -27,6 +27,7 @@ import { observedAt } from './observed-marks.ts';
 
 const newline = 10;
 const carriageReturn = 13;
+const closingBracket = 93;
 const leadingBlanks = /^[ \t\v\f\0]*/;
 
 export class FrameReader {
@@ -34,6 +35,8 @@ export class FrameReader {
   readonly #held: HeldBytes;
   readonly #state: CutState;
   readonly #events: EventBuilder;
+  /** The last bar that was drawn whole, if its width is not in the state yet. */
+  #bar: string | null = null;
 
   constructor(source: EventSource, held: HeldBytes, state: CutState, events: EventBuilder) {
     this.#source = source;
@@ -45,12 +48,12 @@ export class FrameReader {
   /** `raw` is the atom's latin1 text without NULs before it, `shown` the same without ANSI codes. */
   take(start: number, end: number, raw: string, shown: string): void {
     if (looksLikeObject(shown) && this.#takeRecord(start, end)) return;
-    let barEnd = progressBarEnd(raw);
-    if (barEnd < 0 && shown.length !== raw.length && progressBarEnd(shown) >= 0) barEnd = raw.length;
-    if (barEnd < 0) {
+    const shownEnd = this.barEnd(shown);
+    if (shownEnd < 0) {
       this.takeLine(start, end, shown);
       return;
     }
+    const barEnd = shownEnd === shown.length ? raw.length : indexWithAnsi(raw, shownEnd);
     this.#takeBar(start, start + barEnd, raw.slice(0, barEnd));
     const glued = raw.slice(barEnd);
     if (isBlank(stripAnsi(glued))) return;
@@ -58,6 +61,30 @@ export class FrameReader {
     this.#state.frameOpen = false;
     const lead = leadingBlanks.exec(glued)?.[0].length ?? 0;
     this.takeLine(start + barEnd + lead, end, stripAnsi(glued.slice(lead)));
+  }
+
+  /** Where the bar of what a frame shows ends, in latin1; -1: it is none. */
+  barEnd(shown: string): number {
+    const end = progressBarEnd(shown);
+    if (end <= 0) return end;
+    if (shown.charCodeAt(end - 1) === closingBracket) {
+      this.#bar = shown.slice(0, end);
+      return end;
+    }
+    const width = end === shown.length ? this.#rowWidth() : null;
+    return width === null ? end : progressBarEnd(shown, width);
+  }
+
+  /** Before the state is kept: what is known of the last bar goes to it. */
+  settle(): void {
+    this.#rowWidth();
+  }
+
+  /** tqdm draws bars as wide as the terminal, and cuts them off there. */
+  #rowWidth(): number | null {
+    if (this.#bar !== null) this.#state.barWidth = charactersIn(this.#bar);
+    this.#bar = null;
+    return this.#state.barWidth ?? null;
   }
 
   /** A line that was held back: [start, end) is all that it shows. */

@@ -29,6 +29,16 @@ export function withoutUnfinishedCode(text: string): string {
   return text.includes(escape, text.length - 256) ? text.replace(unfinishedCode, '') : text;
 }
 
+/** Where the character at `index` of the text without its ANSI codes stands in the text with them. */
+export function indexWithAnsi(text: string, index: number): number {
+  let at = index;
+  for (const { index: start, 0: code } of text.matchAll(ansiCodes)) {
+    if (start > at) break;
+    at += code.length;
+  }
+  return at;
+}
+
 /** Nothing to be seen: white space, NUL and backspaces only. ANSI codes must be off. */
 export function isBlank(text: string): boolean {
   for (let i = 0; i < text.length; i += 1) {
@@ -76,20 +86,21 @@ function trimNul(text: string): string {
 }
 
 /**
- * Where the progress bar of a frame ends (exclusive), or -1 if it holds none. Text may be glued behind it.
+ * Where the progress bar of a frame ends (exclusive), or -1 if it holds none. Text may be glued behind it. `width`: of the row, in characters, if
+ * known: tqdm cuts a bar off there, and with it the bracket that closes it. The text must be latin1 then.
  * tqdm: `label:  50%|███  | 30/60 [00:00<00:00, 139.44it/s, loss=4.1]`, `12it [00:01, 9.50it/s]` (tqdm/std.py format_meter);
- * Keras 2: `10/32 [====>....] - ETA: 0s - loss: 4.1`; Keras 3: `10/32 ━━━━ 0s 5ms/step - loss: 4.1` (utils/progbar.py).
+ * Keras 2: `10/32 [====>....] - ETA: 0s - loss: 4.1583`; Keras 3: `10/32 ━━━━ 0s 5ms/step - loss: 4.1583` (utils/progbar.py).
  */
-export function progressBarEnd(text: string): number {
+export function progressBarEnd(text: string, width: number | null = null): number {
   for (let at = text.indexOf('['), tries = 0; at >= 0 && tries < 16; at = text.indexOf('[', at + 1)) {
     if (text.charCodeAt(at - 1) !== 32) continue;
     tries += 1;
     if (!isClockStart(text, at + 1)) continue;
     const before = text.slice(Math.max(0, at - 640), at);
     if (counterBefore.test(before.slice(-33, -1)) || shareBefore.test(before))
-      return closingBracket(text, at);
+      return closingBracket(text, at) ?? endOfRow(text, width);
   }
-  return mayStartCount(text.charCodeAt(0)) && kerasBar.test(text) ? text.length : -1;
+  return mayStartCount(text.charCodeAt(0)) && kerasBar.test(text) ? kerasBarEnd(text) : -1;
 }
 
 /** A digit or white space, in latin1 also that of other code pages: most lines begin with something else. */
@@ -103,14 +114,28 @@ const counterBefore =
 const shareBefore = /\[\d{1,12}\/\d{1,12}\] {1,4}\d{1,3}%\|[^[\]]{0,512}$/;
 const clock = /(?:\d{1,4}:)?\d{1,2}:\d{2}(?:<|, |\])/y;
 /** The bar's characters are `=`, `>`, `.` in version 2 and U+2501 in version 3, three bytes in latin1. */
-const kerasBar = /^\s{0,8}\d{1,9}\/(?:\d{1,9}|Unknown) (?:\[[=>.]{5}|[\u2501\u00e2]| ?- ?\d)/;
+const kerasBar = /^\s{0,8}\d{1,9}\/(?:(?:\d{1,9}|Unknown) (?:\[[=>.]{5}|[\u2501\u00e2]| ?- ?\d)|Unknown \d)/;
+const kerasTimes =
+  /^\s{0,8}\d{1,9}\/(?:\d{1,9}|Unknown)(?: \[[=>.]{5,100}\]| [\u2501\u00e2\u0094\u0081]{1,300})?(?: -)? (?:ETA: )?[\d:]{1,12}s?(?: \d{1,9}(?:us|ms|s)\/\w{1,12})?/;
+/** Keras' numbers have four decimals: what a callback prints behind them begins there. */
+const kerasFields = /(?: - [^:]{1,128}: (?:-?\d{1,40}\.\d{4}(?:e[+-]\d{2,3})?|-?inf|nan)){0,256}/y;
+const otherFields = /^\d{0,16}(?: - |$)/;
+
+function kerasBarEnd(text: string): number {
+  const times = kerasTimes.exec(text)?.[0].length ?? 0;
+  if (times === 0) return text.length;
+  kerasFields.lastIndex = times;
+  const end = times + (kerasFields.exec(text)?.[0].length ?? 0);
+  const behind = text.slice(end);
+  return isBlank(behind) || otherFields.test(behind) ? text.length : end;
+}
 
 function isClockStart(text: string, index: number): boolean {
   clock.lastIndex = index;
   return isDigit(text.charCodeAt(index)) && clock.test(text);
 }
 
-function closingBracket(text: string, open: number): number {
+function closingBracket(text: string, open: number): number | null {
   let depth = 0;
   for (let i = open; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
@@ -120,5 +145,28 @@ function closingBracket(text: string, open: number): number {
       if (depth === 0) return i + 1;
     }
   }
+  return null;
+}
+
+function endOfRow(text: string, width: number | null): number {
+  if (width === null) return text.length;
+  let count = 0;
+  for (let i = 0; i < text.length; i += 1) {
+    if (isContinuation(text.charCodeAt(i))) continue;
+    if (count === width) return i;
+    count += 1;
+  }
   return text.length;
+}
+
+/** How many characters are the bytes of this latin1 text? */
+export function charactersIn(text: string): number {
+  let count = 0;
+  for (let i = 0; i < text.length; i += 1) if (!isContinuation(text.charCodeAt(i))) count += 1;
+  return count;
+}
+
+/** A byte of a character in UTF-8, not its first one. */
+function isContinuation(code: number): boolean {
+  return (code & 0xc0) === 0x80;
 }

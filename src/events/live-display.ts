@@ -15,7 +15,7 @@
 import { newDisplay } from './display-state.ts';
 import type { DisplayState, Piece } from './display-state.ts';
 import type { EventBuilder } from './event-builder.ts';
-import { isBlank, progressBarEnd, renderText, stripAnsi } from './frame.ts';
+import { isBlank, renderText, stripAnsi } from './frame.ts';
 import type { FrameReader } from './frame-reader.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import { looksLikeObject } from './json-line.ts';
@@ -358,7 +358,7 @@ export class LiveDisplay {
     if (current !== null && current.rows === undefined && current.group.traceback) return true;
     const raw = this.#held.latin1(start, end);
     const shown = renderText(raw);
-    const barEnd = progressBarEnd(shown);
+    const barEnd = this.#frames.barEnd(shown);
     if (barEnd >= 0) return !isBlank(shown.slice(barEnd));
     return (
       looksLikeObject(shown) ||

@@ -35,7 +35,7 @@ export class SnapshotCutter {
   ) {
     const { path } = source.origin;
     this.#rows = new Rows(kept.rows, version);
-    this.#isCsv = /\.csv$/i.test(path);
+    this.#isCsv = /\.[ct]sv$/i.test(path);
     this.#cutter = /\.json$/i.test(path)
       ? new JsonDocument(source, this.#rows, kept.json ?? newJsonState, open, end)
       : new StreamCutter(source, kept, open, end);

@@ -44,7 +44,7 @@ export class StreamCutter {
   /** `end` is the end of what was taken in so far; the open event's bytes reach up to it. */
   constructor(source: EventSource, kept: Partial<StreamState>, open: OpenEvent | null, end: number) {
     this.#source = source;
-    this.#csvExpected = /\.csv(?:\.gz|\.zst)?$/i.test(source.origin.path);
+    this.#csvExpected = /\.[ct]sv(?:\.gz|\.zst)?$/i.test(source.origin.path);
     this.#format = kept.format ?? 'undecided';
     this.#end = end;
     const isText = kept.wrapped === undefined && kept.framed === undefined;

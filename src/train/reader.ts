@@ -19,6 +19,8 @@ export interface TrainContext {
   restarts?: RestartMemory | undefined;
   /** Keras, PaddlePaddle: the epoch that has begun and not ended, from 1 on. */
   epoch?: number;
+  /** Keras: the epoch that ended last, the count of its bar, the metrics that were read. */
+  ended?: { step: number; total: number; names: readonly string[] };
   /** PaddlePaddle: an evaluation has begun. */
   evaluates?: true;
   /** The last line that counted iterations within epochs: see epoch-lines.ts. */
@@ -29,8 +31,8 @@ export interface TrainContext {
   classes?: string[];
   /** The header of a table between pipes (pipe-tables.ts), and whether its rule came. */
   pipes?: { columns: string[]; isRuled: boolean };
-  /** The rows so far of a table in a frame (box-tables.ts). */
-  box?: { kind: '' | 'lightning' | 'ray'; rows: [name: string, value: string][] };
+  /** The rows so far of a table in a frame (box-tables.ts); which data loaders have its columns, which cells of its last line are full. */
+  box?: { kind: '' | 'lightning' | 'ray'; rows: string[][]; loaders?: number[]; full?: boolean[] };
   /** scikit-learn, nnU-Net, PaddlePaddle, NeMo-RL: the epoch, iteration or step that was told last. */
   round?: number;
   /** RSL-RL: the iteration whose rows come. */

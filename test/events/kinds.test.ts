@@ -1,5 +1,6 @@
 /** What becomes one event, with its kind, level, time and rank: literal output of loggers and launchers. */
 import { describe, expect, test } from 'vitest';
+import { stripAnsi } from '../../src/events/frame.ts';
 import { eventsOf, fixture } from './helpers.ts';
 
 const messages = (text: string) => eventsOf(text).map((event) => event.message);
@@ -41,6 +42,56 @@ describe('progress', () => {
       ['traceback', traceback],
       ['progress', bar],
     ]);
+  });
+
+  test.each([
+    ' 6/32 [====>.........................] - ETA: 0s - loss: 4.1580 - accuracy: 0.0104',
+    '32/32 [==============================] - 1s 18ms/step - loss: nan - mae: 1.0400e-05',
+    '\u001B[1m 6/32\u001B[0m \u001B[32m━━━\u001B[0m\u001B[37m━━━━━━━━━━━━━━━━━\u001B[0m \u001B[1m10s\u001B[0m 350ms/step - loss: 4.1519',
+    '      7/Unknown \u001B[1m1:05\u001B[0m 3ms/step - loss: 4.1519',
+    '10/10 [==============================] - 0s 1ms/step',
+  ])('text glued to a bar of Keras, which has no end of its own: %s', (bar) => {
+    const shown = stripAnsi(bar);
+    for (const glued of [traceback, 'Epoch 1 is over', '7 is over', '\u001B[31mWARNING: slow\u001B[0m']) {
+      const events = eventsOf(`\r${bar}   ${glued}\n${'\b'.repeat(90)}\r${bar}\n`);
+      expect(events.map(({ kind, message }) => [kind, message])).toEqual([
+        ['progress', shown],
+        [glued === traceback ? 'traceback' : 'line', stripAnsi(glued)],
+        ['progress', shown],
+      ]);
+    }
+    expect(eventsOf(`\r${bar} - loss: high, and more of it\n`)).toHaveLength(1);
+  });
+
+  test('text glued to a bar that the terminal was too narrow for is an event of its own', () => {
+    const whole = 'Epoch 0:   0%|         | 0/20 [00:00<?, ?it/s]';
+    const cut = 'Epoch 0:  50%|▌| 10/20 [00:00<00:00, 110.3it/s';
+    const codes = (bar: string) => bar.replace('▌', '\u001B[32m▌\u001B[0m');
+    for (const glued of [traceback, 'step 10 is done', '[step 10] is done']) {
+      const text = `\r${whole}\r${codes(cut)}${glued}\n\r${cut} \n\r${cut}${glued}\n`;
+      const kind = glued === traceback ? 'traceback' : 'line';
+      expect(eventsOf(text).map((event) => [event.kind, event.message.trimEnd()])).toEqual([
+        ['progress', cut],
+        [kind, glued],
+        ['progress', cut],
+        ['progress', cut],
+        [kind, glued],
+      ]);
+    }
+    const lines = eventsOf(fixture('tqdm-narrow-pty.log')).filter(({ kind }) => kind === 'line');
+    expect(lines.map(({ message }) => message)).toEqual([
+      'step 0 hello from the step',
+      'step 7 hello from the step',
+      'Metric val_loss improved. New best score: 1.043',
+      "Epoch 0, global step 10: 'val_loss' reached 1.04306 (best 1.04306), saving model to 'checkpoints/epoch=0-step=10.ckpt' as top 1",
+      'step 14 hello from the step',
+      'Metric val_loss improved by 0.047 >= min_delta = 0.0. New best score: 0.996',
+      "Epoch 0, global step 20: 'val_loss' reached 0.99617 (best 0.99617), saving model to 'checkpoints/epoch=0-step=20.ckpt' as top 1",
+      'epoch 0 is over',
+    ]);
+    // Above a bar that is drawn below it.
+    const below = `\r${whole}\n\r${whole}\u001B[A\r${cut}done\n\r${cut}\n\r${whole}\u001B[A\r${cut}\n`;
+    expect(eventsOf(below).map((event) => event.message)).toContain('done');
   });
 
   test('a dict printed over a bar is exactly the dict, and knows the bar behind it', () => {

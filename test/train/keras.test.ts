@@ -54,6 +54,42 @@ describe("Keras' console", () => {
     ]);
   });
 
+  it('counts once an epoch at whose end a callback prints: glued to the bar, or on a line of its own', () => {
+    const half = '[==============>...............]';
+    const whole = `[${'='.repeat(30)}]`;
+    const second =
+      `Epoch 1/2\n\r17/32 ${half} - ETA: 0s - loss: 4.1580Epoch 1 is over\n${'\b'.repeat(62)}` +
+      `\r32/32 ${whole} - 1s 18ms/step - loss: 4.1420 - val_loss: 4.1147\n` +
+      `Epoch 2/2\n\r32/32 ${whole} - ETA: 0s - loss: 4.0000\nEpoch 2: val_loss improved from inf to 4.00000\n` +
+      `${'\b'.repeat(62)}\r32/32 ${whole} - 1s 18ms/step - loss: 4.0000 - val_loss: 4.1000\n` +
+      `32/32 ${whole} - 0s 2ms/step - loss: 3.9000\n`;
+    const points = [
+      [0, 'loss', 4.142],
+      [0, 'val_loss', 4.1147],
+      [1, 'loss', 4],
+      [1, 'val_loss', 4.1],
+    ];
+    expect(read(second).filter(Array.isArray)).toEqual(points);
+    const third =
+      `Epoch 1/2\n\r32/32 ${bar} 0s 18ms/step - loss: 4.1420\nEpoch 1 is over\n` +
+      `\r32/32 ${bar} 1s 25ms/step - loss: 4.1420 - val_loss: 4.1147\n` +
+      `Epoch 2/2\n\r32/32 ${bar} 0s 40ms/step - loss: 4.0100saved\n\r32/32 ${bar} 1s 45ms/step - loss: 4.0000 - val_loss: 4.1000\n` +
+      `32/32 ${bar} 0s 2ms/step - loss: 3.9000\n`;
+    expect(read(third).filter(Array.isArray)).toEqual(points);
+  });
+
+  it('names no epoch in a training of one', () => {
+    const line = `10/10 ${bar} 0s 1ms/step - loss: 1.5000 - val_loss: 1.7500\n`;
+    expect(read(line)).toEqual(['10/10', [0, 'loss', 1.5], [0, 'val_loss', 1.75]]);
+    expect(read(`${line}10/10 ${bar} 0s 1ms/step - loss: 1.2500\n`)).toHaveLength(4);
+  });
+
+  it('of version 3 has no bar while the number of batches is unknown', () => {
+    const text = `Epoch 1/2\n\r      7/Unknown \u001B[1m1s\u001B[0m 18ms/step - loss: 4.1383${'\b'.repeat(40)}\r32/32 ${bar} 1s 18ms/step - loss: 4.1000\n`;
+    expect(read(text)).toEqual(['32/32 Epoch 1', [0, 'loss', 4.1]]);
+    expect(read('Epoch 1/2\n\r      7/Unknown 1s 18ms/step - loss: 4.1383')).toEqual(['7/null Epoch 1']);
+  });
+
   it('has no points in running means, in an evaluation, and where no bar is', () => {
     expect(read(`Epoch 1/4\n\r 7/32 ${bar} 1s 18ms/step - loss: 4.1383\n`)).toEqual(['7/32 Epoch 1']);
     expect(read(`Epoch 1/4\n\r 7/Unknown ${bar} 1s 18ms/step - loss: 4.1383\n`)).toEqual(['7/null Epoch 1']);

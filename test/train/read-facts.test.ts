@@ -86,6 +86,8 @@ describe('points', () => {
       [9, 'val', 1.5],
     ]);
     expect(pointsOf('epoch,loss\n0,2.5\n', '/x/training.csv')).toEqual([[0, 'loss', 2.5]]);
+    for (const text of ['epoch;loss\n0;2.5\n', 'epoch\tloss\n0\t2.5\n', 'epoch;"a,b";loss\n0;1;2.5\n'])
+      expect(pointsOf(text, '/x/training.csv')).toContainEqual([0, 'loss', 2.5]);
   });
 
   test('printed dicts take their step from the bar behind them', () => {
