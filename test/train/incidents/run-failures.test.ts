@@ -63,6 +63,11 @@ describe('a run that fails', () => {
       ['python@null root'],
     ],
     [
+      'an exception right behind a warning',
+      [{ text: `${steps(1, 9)}2026-11-23 10:01:00,000 WARNING train: x\n${uncaught('ValueError: no')}` }],
+      ['python@null root'],
+    ],
+    [
       'one rank raises, and the others lose it',
       [
         { rank: 0, text: steps(1, 5) + uncaught(closed) },
