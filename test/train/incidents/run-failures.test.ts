@@ -124,6 +124,15 @@ describe('a run that fails', () => {
       ['collective-timeout@1 root'],
     ],
     [
+      'one waits for the rank that the launcher ends, in one console',
+      [
+        {
+          text: `${steps(1, 5)}${uncaught('RuntimeError: [unbound_buffer.cc:78] Timed out waiting 8000ms for recv operation to complete').replaceAll(/^/gm, '[rank0]: ')}\nW1123 10:00:14.952000 20519 torch/distributed/elastic/multiprocessing/api.py:1028] Sending process 101 closing signal SIGTERM\n${exit(1, -15)}${exit(0, 1)}`,
+        },
+      ],
+      ['collective-timeout@1 root'],
+    ],
+    [
       'all wait for the rank that is behind',
       [
         { rank: 0, text: steps(1, 5) + timedOut(0, 8) },
