@@ -124,6 +124,15 @@ describe('a run that fails', () => {
       ['collective-timeout@1 root'],
     ],
     [
+      'one is killed, and the next attempt in the same console finds no peer',
+      [
+        {
+          text: `${steps(1, 5)}E1126 18:41:38.925000 2756 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: -9) local_rank: 1 (pid: 2816) of binary: /w/python\n[E1126 18:42:28.768850206 ProcessGroupGloo.cpp:69] Gloo connectFullMesh failed\n${uncaught('RuntimeError: Gloo connectFullMesh failed with Connect timeout')}${exit(0, 1)}`,
+        },
+      ],
+      ['killed@null root', 'python@null root'],
+    ],
+    [
       'one waits for the rank that the launcher ends, in one console',
       [
         {
