@@ -20,6 +20,8 @@ const trainerKey =
 const trainerRuntime = /^(?:train|eval|test)_runtime$/;
 /** The name of a value that is no plain number or short text. */
 const otherName = /'[^'\\]{1,200}': /y;
+/** Times that are logged as metrics: of a whole training or evaluation, and TRL's of a step. */
+const timing = /(?:runtime|step_time)$/;
 const pairsMax = 512;
 const dictMax = 16 * 1024;
 const toldMax = 4096;
@@ -74,7 +76,7 @@ function findPairs(line: string, end: number): Finding {
   const stated = pairs.filter(
     ({ name, at, end: to }) =>
       name !== 'epoch' &&
-      (isMetricName(name) || name.endsWith('runtime')) &&
+      (isMetricName(name) || timing.test(name)) &&
       readNumber(line.slice(at, to)) !== null,
   );
   return {

@@ -127,6 +127,7 @@ describe('points', () => {
       ['loss', 'acc'],
     ],
     ["{'eval_runtime': 2.5, 'eval_shares': [0.5]}", ['eval_runtime']],
+    ["{'loss': '0.5', 'step_time': '0.25', 'epoch': '1'}", ['loss', 'step_time']],
     ["{'loss': 'mse', 'lr': 0.1, 'epoch': 10, 'layers': [1, 2]}", []],
     ["{'loss': 0.5, 'epoch': 1.0, 'layers': [1, 2}", []],
   ])('what a printed dict holds beside numbers is passed over: %s', (text, names) => {
