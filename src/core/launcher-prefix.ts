@@ -17,6 +17,7 @@ const bracketed =
 const parenthesized =
   /\((?:[\w.<>[\]:-]{1,128} pid=\d{1,10}(?:, ip=[\w.:]{1,64})?|raylet(?:, ip=[\w.:]{1,64})?)\) ?/y;
 const depthMax = 4;
+const prefixMax = 1024;
 
 export function readLauncherPrefix(text: string): LauncherPrefix {
   const first = text.charCodeAt(0);
@@ -37,7 +38,7 @@ export function readLauncherPrefix(text: string): LauncherPrefix {
   return length === 0 ? noPrefix : { rank, length, source };
 }
 
-const noPrefix: LauncherPrefix = { rank: null, length: 0, source: null };
+export const noPrefix: LauncherPrefix = { rank: null, length: 0, source: null };
 
 const stamp = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2}) /;
 const pythonStart = 'Traceback (most recent call last):';
@@ -80,8 +81,14 @@ export function withoutLauncherPrefixes(text: string, rank: number | null): stri
 function withoutPrefixes(text: string, rank: number | null): string {
   const first = text.charCodeAt(0);
   const mayHave = first === 91 || first === 40 || (rank !== null && mayHaveLabel(text));
-  if (!mayHave || withoutPrefix(text, rank) === text) return text;
-  if (!text.includes('\n')) return withoutPrefix(text, rank);
+  const lineEnd = text.indexOf('\n');
+  if (!mayHave || withoutPrefix(text, rank) === text) {
+    // The first line of a traceback may be glued to a bar, and so have none.
+    const hasBelow = rank !== null && lineEnd >= 0 && text.startsWith(pythonStart);
+    if (!hasBelow || readLauncherPrefix(text.slice(lineEnd + 1, lineEnd + prefixMax)).length === 0)
+      return text;
+  }
+  if (lineEnd < 0) return withoutPrefix(text, rank);
   return text
     .split('\n')
     .map((line) => withoutPrefix(line, rank))

@@ -3,10 +3,11 @@ import { crc32 } from 'node:zlib';
 import { eventBytesMax } from '../core/event.ts';
 import type { EventKind, LogEvent } from '../core/event.ts';
 import { eventId } from '../core/ids.ts';
+import { readLauncherPrefix } from '../core/launcher-prefix.ts';
 import type { Origin } from '../core/segment.ts';
 import type { OpenEvent } from '../core/stream-document.ts';
 import type { ZoneOffset } from './event-time.ts';
-import { renderText } from './frame.ts';
+import { isBlank, renderText } from './frame.ts';
 import type { Group } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import type { Places } from './places.ts';
@@ -86,11 +87,22 @@ class MadeEvent implements LogEvent {
     this.observed = observed;
     this.level = group.level;
     this.kind = kindOf(state);
-    this.message = rows === undefined ? renderText(held.text(bytesStart, end)) : textOf(rows);
+    this.message = rows === undefined ? shownIn(held.text(bytesStart, end), group) : textOf(rows);
     this.rank = group.rank ?? source.origin.rank;
     this.sum = sumText(crcOf(held.slice(bytesStart, end), state.sumBefore));
     this.open = open;
   }
+}
+
+function shownIn(raw: string, group: Group): string {
+  let text = renderText(raw);
+  while (group.bareEnd === true) {
+    const lineEnd = text.lastIndexOf('\n');
+    const last = text.slice(lineEnd + 1);
+    if (lineEnd < 0 || !isBlank(last.slice(readLauncherPrefix(last).length))) break;
+    text = text.slice(0, lineEnd);
+  }
+  return text;
 }
 
 function kindOf(state: EventState): EventKind {

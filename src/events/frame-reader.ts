@@ -10,6 +10,7 @@
  */
 import {
   isStampedTraceback,
+  noPrefix,
   readLauncherPrefix,
   readTaskLabel,
   stampLength,
@@ -60,7 +61,7 @@ export class FrameReader {
     this.#events.close();
     this.#state.frameOpen = false;
     const lead = leadingBlanks.exec(glued)?.[0].length ?? 0;
-    this.takeLine(start + barEnd + lead, end, stripAnsi(glued.slice(lead)));
+    this.takeLine(start + barEnd + lead, end, stripAnsi(glued.slice(lead)), readLauncherPrefix(shown));
   }
 
   /** Where the bar of what a frame shows ends, in latin1; -1: it is none. */
@@ -105,7 +106,10 @@ export class FrameReader {
   /** The frame ends with `terminator`: `\r`, `\n`, or 0 where the stream was flushed. */
   endFrame(terminator: number): void {
     this.#state.frameOpen = terminator === carriageReturn;
-    if (terminator === newline && this.#events.current?.group.mode === 'bar') this.#events.close();
+    const group = this.#events.current?.group;
+    if (terminator !== newline || group?.mode !== 'bar') return;
+    // Blank lines of its process may follow, of which its launcher's prefix is left.
+    if (group.rank === null && (group.source ?? null) === null) this.#events.close();
   }
 
   /** A line end behind nothing, or behind `\r`. */
@@ -141,16 +145,18 @@ export class FrameReader {
     this.#events.start(start, end, { text, head: noHead, rank: readLauncherPrefix(text).rank }, true);
   }
 
-  /** `shown`: its beginning is enough, of a long line. */
-  takeLine(start: number, end: number, shown: string): void {
+  /** `shown`: its beginning is enough, of a long line. `glued`: the prefix of the bar that it is glued to. */
+  takeLine(start: number, end: number, shown: string, glued: LauncherPrefix = noPrefix): void {
     const { frameOpen, habit, marks } = this.#state;
     const event = this.#events.current;
-    const prefix = this.#prefixOf(shown);
+    const own = this.#prefixOf(shown);
+    const prefix = own.length > 0 || glued === noPrefix ? own : { ...glued, length: 0 };
     const text = prefix.length === 0 ? shown : shown.slice(prefix.length);
     const bare = prefix.length > 0 && isBlank(text);
     if (bare && event !== null && !frameOpen && isOf(event.group, prefix)) {
       this.#events.extend(end);
       event.group.blank = true;
+      event.group.bareEnd = true;
       return;
     }
     if (!frameOpen && this.#takeStamped(start, end, text, prefix)) return;

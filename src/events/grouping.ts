@@ -34,6 +34,12 @@ export interface Group {
   loose: number;
   /** Blank lines have followed. */
   blank: boolean;
+  /** Blank lines are at its end, of which the launcher's prefix is left: its text is without them. */
+  bareEnd?: true;
+  /** C++ has logged it. */
+  native?: true;
+  /** The first line is a head with nothing behind it: a heading on the next line is the message. */
+  bare?: true;
 }
 
 export interface Line {
@@ -56,6 +62,12 @@ const javaMore = /^(?:\s+at |Caused by: |\s+Suppressed: |\s+\.\.\. \d)/;
 const faultMore = /^(?:Current thread|Thread) 0x|^Extension modules: |^<no Python frame>/;
 const messageMore =
   /^(?:CUDA kernel errors might|For debugging consider passing|Compile with `TORCH_USE_CUDA|Device-side assertion|Exception raised from |frame #\d+: |Last error:|ncclInternalError|ncclSystemError|ncclUnhandledCudaError)/;
+/** `[W1126 18:11:21.049 reducer.cpp:1545] …`: whatever it says, Python's exceptions are not its. */
+const nativeSource = /\.(?:cc|cpp|cu|h|hpp|cuh):\d{1,7}\]/;
+const nativeMax = 160;
+/** What loggers put between head and message: transformers' `[transformers] ` and `[INFO|trainer.py:2134] 2026-… >> `, `… - INFO - train - `. */
+const bareHead = /(?:^\[[\w.:| -]{1,80}\]| >>| -) $/;
+const bareHeadMax = 160;
 const closingBracket = /^[)\]}]+[,;)\]}]*\s*$/;
 /** Lines that begin something, whatever log they stand in. */
 const starterLine =
@@ -73,6 +85,7 @@ export function joins(group: Group, line: Line, habit: number): boolean {
   group.mode = next;
   group.traceback ||= next === 'frames' || next === 'java' || next === 'group';
   group.blank = false;
+  delete group.bareEnd;
   group.lines += 1;
   return true;
 }
@@ -120,9 +133,12 @@ function nextMode(group: Group, line: Line, habit: number): Mode | null {
 
 function afterLine(group: Group, text: string, indent: number, head: LineHead, habit: number): Mode | null {
   if (group.blank) return null;
+  if (group.bare === true && group.lines === 1 && text.startsWith('***')) return 'line';
   if (indent > group.indent) return javaMore.test(text) ? 'java' : groupMode(text, 'line');
   if (indent === 0 && text.charCodeAt(0) === 84 && text.startsWith(pythonStart))
-    return group.timed || group.level !== null ? (isGrave(group.level) ? 'frames' : null) : null;
+    return (group.timed || group.level !== null) && isGrave(group.level) && group.native !== true
+      ? 'frames'
+      : null;
   if (text.startsWith('Caused by: ') || (group.timed && javaException.test(text))) return 'java';
   if (group.lines > 1 && closingBracket.test(text)) return 'line';
   return isLoose(group, text, head, habit) ? 'line' : null;
@@ -170,7 +186,15 @@ export function startGroup(line: Line, bar: boolean): Group {
     lines: 1,
     loose: 0,
     blank: false,
+    ...(mode === 'line' && isBareHead(line) && { bare: true }),
+    ...(isGrave(level) && nativeSource.test(text.slice(0, nativeMax)) && { native: true }),
   };
+}
+
+function isBareHead({ text, head }: Line): boolean {
+  if (text.charCodeAt(text.length - 1) !== 32 || text.length > bareHeadMax || !bareHead.test(text))
+    return false;
+  return text.startsWith('[') || head.time !== null || head.level !== null;
 }
 
 /** The group of a JSON record or a row, which is one frame or one row and takes in no other. */

@@ -1,6 +1,7 @@
 /**
  * The head of a text line: rank prefix, time, level and logger. Formats: Python logging in its usual layouts, loguru,
- * hydra, absl/glog (and torchrun, which uses it), log4j, TensorFlow, `LEVEL:logger:message`, Python warnings.
+ * hydra, absl/glog (and torchrun, which uses it), log4j, TensorFlow, transformers' explicit one (`[INFO|trainer.py:2134] 2026-… >> …`),
+ * `LEVEL:logger:message`, Python warnings.
  */
 import type { Level } from '../core/event.ts';
 import { epochTime, fractionMs, yearlessTime } from './event-time.ts';
@@ -54,13 +55,14 @@ export function levelOf(value: unknown): Level | null {
 }
 
 const headMax = 200;
-const timeLead = /^(?:[ \t[(<]{0,8}|\[[\w. -]{1,24}\] {0,4}\[?|[A-Z]{4,8}[: \t-]{1,3}\[?)(?=\d{4}[-/]\d)/;
+const timeLead =
+  /^(?:[ \t[(<]{0,8}|\[[\w. -]{1,24}(?:\|[\w.-]{1,64}:\d{1,7})?\] {0,4}\[?|\[?[A-Z]{4,8}[|: \t-]{1,3}\[?)(?=\d{4}[-/]\d)/;
 const glogHead = /^\[?([IWEFDV])(\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.(\d{1,9})\b/;
 const abslEarly = /^\[?([IWEF])0000 00:00:(\d{9,10}\.\d{1,9})\b/;
 const lowLevelInHead = /[[|<] {0,2}(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal) {0,8}[\]|>]/;
 const tensorflowLevel = /^: ([IWEF]) /;
 const levelAtStart =
-  /^[ \t]{0,4}[[<(]?(TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL)(?:[\])>:]|\s|$)/;
+  /^[ \t]{0,4}[[<(]?(TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL)(?:[\])>:|]|\s|$)/;
 const wordAtStart = /^(warning|error|fatal|critical|info|debug): /i;
 const pythonWarning = /^[^\s:][^:]{0,400}:\d{1,7}: \w{0,64}Warning: /;
 

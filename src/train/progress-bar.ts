@@ -6,6 +6,7 @@
  * remaining:01:00 …` (tqdm_logging.py), and Ignite's `Epoch [1/3]: [4/8]  50%|█████     , loss=0.86 [00:00<00:00]` (handlers/tqdm_logger.py).
  */
 import type { FactBody } from '../core/fact.ts';
+import { readLauncherPrefix } from '../core/launcher-prefix.ts';
 import type { FactReader, TrainContext } from './reader.ts';
 
 export interface Bar {
@@ -133,7 +134,10 @@ export const progressLineReader: FactReader = {
 };
 
 function remember(context: TrainContext, total: number, done: number): void {
-  const bars: Record<string, number> = { ...context.bars, [total]: done };
+  const known = context.bars ?? {};
+  // Bars that came to their end before another one began are of what was done first: a data set, a model's parts.
+  const isNext = !(total in known) && Object.entries(known).every(([all, now]) => now >= Number(all));
+  const bars: Record<string, number> = isNext ? { [total]: done } : { ...known, [total]: done };
   const totals = Object.keys(bars).map(Number);
   // Keys that are whole numbers are ordered by value: the first one is the smallest bar, the least likely to count steps.
   if (totals.length > barsMax) delete bars[String(Math.min(...totals))];
@@ -145,7 +149,8 @@ function remember(context: TrainContext, total: number, done: number): void {
  * print. Only the bar with the most steps counts them; others are of an evaluation, a download, a data set.
  */
 export function stepBeside(barAfter: string | undefined, context: TrainContext): number | null {
-  const bar = barAfter === undefined ? null : readBar(barAfter);
+  // torchrun reads what a process prints and its bars from two files, one ahead of the other (elastic/multiprocessing/tail_log.py).
+  const bar = barAfter === undefined || readLauncherPrefix(barAfter).length > 0 ? null : readBar(barAfter);
   if (bar === null || bar.total === null || context.bars === undefined) return null;
   const before = context.bars[bar.total];
   if (before === undefined || bar.done < before || bar.done === 0) return null;

@@ -17,6 +17,8 @@ export interface TrainContext {
   /** The progress bars seen, by their total: steps done. At most `barsMax`. */
   bars?: Record<string, number>;
   restarts?: RestartMemory | undefined;
+  /** Hugging Face: the dict that told last of a whole training or evaluation. */
+  told?: string;
   /** Keras, PaddlePaddle: the epoch that has begun and not ended, from 1 on. */
   epoch?: number;
   /** Keras: the epoch that ended last, the count of its bar, the metrics that were read. */

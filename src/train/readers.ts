@@ -32,6 +32,7 @@ import { sklearnReader } from './sklearn.ts';
 import { statementBlockReader } from './statement-blocks.ts';
 import { statementReader } from './statements.ts';
 import { tensorboardReader } from './tensorboard.ts';
+import { trainerMetricsReader } from './trainer-metrics.ts';
 import { trainerStateReader } from './trainer-state.ts';
 import { wandbReader, wandbSummaryReader } from './wandb.ts';
 import type { FactReader, LineReader, OriginReader } from './reader.ts';
@@ -52,6 +53,7 @@ const readers: readonly (FactReader | LineReader)[] = [
   recordReader,
   printedDictReader,
   printedDictBlockReader,
+  trainerMetricsReader,
   statementBlockReader,
   megatronReader,
   keyValueTableReader,

@@ -29,4 +29,6 @@ test('prefixes are taken off every line, the label of a task only where it is it
   expect(withoutLauncherPrefixes('[1,3]<stderr>:a\n[1,3]<stderr>:  b\nc', 3)).toBe('a\n  b\nc');
   expect(withoutLauncherPrefixes('3: a\n3:   b\n4: c', 3)).toBe('a\n  b\n4: c');
   expect(withoutLauncherPrefixes('3: a', null)).toBe('3: a');
+  const traceback = 'Traceback (most recent call last):\n[default1]:  File "a.py"';
+  expect(withoutLauncherPrefixes(traceback, 1)).toBe(traceback.replace('[default1]: ', ''));
 });

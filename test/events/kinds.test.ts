@@ -16,6 +16,20 @@ describe('lines', () => {
     expect(messages(text)).toEqual(['config {\n    "a": 1,\n}', 'next']);
   });
 
+  test.each([
+    '[transformers] ',
+    '[INFO|trainer.py:2] 2026-11-23 10:26:25,084 >> ',
+    '2026-11-23 10:26:25 - INFO - a - ',
+  ])('the message of a record begins behind a line end: %s', (head) => {
+    const evaluation = `${head}\n***** Running Evaluation *****`;
+    expect(messages(`${evaluation}\n***** more\n${head}\n{'loss': 1.5}\n`)).toEqual([
+      evaluation,
+      '***** more',
+      head,
+      "{'loss': 1.5}",
+    ]);
+  });
+
   test('in a log whose records all have a time, a line without one goes on with the message', () => {
     const records = Array.from(
       { length: 9 },
@@ -128,6 +142,12 @@ describe('tracebacks', () => {
     ]);
   });
 
+  test('what C++ has logged announces none', () => {
+    const warning = '[rank1]:[W1126 18:11:21.049341279 reducer.cpp:1545] Warning: x (function operator())';
+    const raised = traceback.replaceAll(/^/gm, '[rank1]: ');
+    expect(messages(`${warning}\n${raised}\n`)).toEqual([warning, raised]);
+  });
+
   test('an exception group is one event', () => {
     const group =
       '  + Exception Group Traceback (most recent call last):\n  |   File "a.py", line 1\n  | ExceptionGroup: x (1 sub-exception)\n  +-+---------------- 1 ----------------\n    | ValueError: y\n    +------------------------------------';
@@ -176,6 +196,8 @@ describe('heads', () => {
     ['11/23 10:26:25.084 - mmengine - ERROR - x', 'error'],
     ['2026-11-23 10:26:25,084 [myid:] - FATAL [main:A@42] - x', 'fatal'],
     ['2026-11-23 10:26:25.084000: W tensorflow/core/util/port.cc:110] x', 'warn'],
+    ['[WARNING|trainer.py:2134] 2026-11-23 10:26:25,084 >> x', 'warn'],
+    ['[INFO|2026-11-23 10:26:25.084] llamafactory.hparams.parser:423 >> x', 'info'],
     ['{"asctime": "2026-11-23 10:26:25,084", "levelname": "WARNING", "x": NaN}', 'warn'],
     ['{"time": 1795429585084, "level": 50, "msg": "x"}', 'error'],
     ['{"ts": 1795429585.084, "severity": "INFO"}', 'info'],
@@ -192,6 +214,7 @@ describe('heads', () => {
   test.each([
     ['WARNING:torch.distributed.elastic:Sending', 'warn'],
     ['/a/b.py:411: FutureWarning: This is old', 'warn'],
+    ['[INFO|trainer.py:2134] >> x', 'info'],
     ['a line with ERROR in it', null],
     ['Saved to x', null],
   ])('%s', (text, level) => {

@@ -27,6 +27,36 @@ test('a traceback with a time before each line is one event, at the first of the
   expect(new Date(events[1]?.time ?? 0).toISOString()).toBe('2026-11-23T10:00:01.123Z');
 });
 
+test('what is glued to a bar is of its process', () => {
+  const bar = '[default1]: 30%|███       | 6/20 [00:00<00:00, 46.78it/s]';
+  const lines = [`${bar}saved`, ...traceback.map((line, i) => `${i === 0 ? bar : '[default1]:'}${line}`)];
+  expect(kindsOf([...lines, `${bar}[default2]:next`])).toEqual([
+    ['progress', 1],
+    ['line', 1],
+    ['progress', 1],
+    ['traceback', 1],
+    ['progress', 1],
+    ['line', 2],
+  ]);
+});
+
+test('a prefix with nothing behind it is a blank line of its process', () => {
+  const bar = '[default0]: 30%|███       | 6/20 [00:00<00:00, 46.78it/s]';
+  const lines = [
+    bar,
+    '[default0]:',
+    '[default0]:   ',
+    "[default0]:{'loss': 1.5}",
+    '[default0]:',
+    '[default1]:x',
+  ];
+  expect(eventsOf(`${lines.join('\n')}\n`).map(({ message }) => message)).toEqual([
+    bar,
+    lines[3],
+    '[default1]:x',
+  ]);
+});
+
 test("two processes' lines do not join", () => {
   const lines = ['(A pid=1) Traceback (most recent call last):', '(A pid=2)   indented', '(A pid=1) x'];
   expect(kindsOf(lines)).toHaveLength(3);

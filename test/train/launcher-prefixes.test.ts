@@ -17,3 +17,10 @@ test.each(['[rank0]: ', '[default0]:', '[1,0]<stdout>:', '(TrainActor pid=12) ',
     ]);
   },
 );
+
+test('the step of a print is not that of a bar that the launcher has read elsewhere', () => {
+  const bar = (done: number) => `[default0]: ${done}0%|█ | ${done}/20 [00:00<00:00, 46.78it/s]\n`;
+  expect(pointsOf(`${bar(0)}[default0]:{'loss': 1.5, 'epoch': 0.1}\n${bar(4)}`)).toEqual([
+    [null, 'loss', 1.5],
+  ]);
+});

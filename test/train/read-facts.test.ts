@@ -108,6 +108,34 @@ describe('points', () => {
     ]);
   });
 
+  test('a bar that came to its end before the training began does not keep its bar from counting steps; one that goes on does', () => {
+    const bar = (label: string, done: number, total: number) =>
+      `\r${label} ${(100 * done) / total}%|█ | ${done}/${total} [00:01<00:01, 9.00it/s]`;
+    const training = `${bar('', 0, 20)}\r  \r{'loss': 4.5, 'epoch': 0.5}\n${bar('', 5, 20)}\n`;
+    const before = `${bar('Map:', 0, 90)}${bar('Map:', 90, 90)}\n`;
+    expect(pointsOf(before + training)).toEqual([[5, 'loss', 4.5]]);
+    expect(pointsOf(`${bar('Map:', 0, 90)}${bar('Map:', 60, 90)}\n${training}`)).toEqual([
+      [null, 'loss', 4.5],
+    ]);
+  });
+
+  test.each([
+    [
+      "{'eval_loss': 0.5, 'eval_PER': {'f1': 0.25, 'number': 8}, 'eval_runtime': 2.5, 'epoch': 1.0}",
+      ['eval_loss', 'eval_runtime'],
+    ],
+    [
+      "{'loss': '0.5', 'shares': [0.5, (1, '}')], 'note': \"it's, {\", 'acc': '0.75', 'epoch': '1'}",
+      ['loss', 'acc'],
+    ],
+    ["{'eval_runtime': 2.5, 'eval_shares': [0.5]}", ['eval_runtime']],
+    ["{'loss': '0.5', 'step_time': '0.25', 'epoch': '1'}", ['loss', 'step_time']],
+    ["{'loss': 'mse', 'lr': 0.1, 'epoch': 10, 'layers': [1, 2]}", []],
+    ["{'loss': 0.5, 'epoch': 1.0, 'layers': [1, 2}", []],
+  ])('what a printed dict holds beside numbers is passed over: %s', (text, names) => {
+    expect(pointsOf(text).map(([, name]) => name)).toEqual(names);
+  });
+
   test.each([
     'Saving checkpoint at step 100 took 3.5 s',
     'step=100 saved, size=5 version=1.2.3',
@@ -142,6 +170,8 @@ test('hostile lines take linear time', () => {
     'a='.repeat(30_000),
     `step 1: ${'a '.repeat(30_000)}`,
     `{'${"': '".repeat(9000)}}`,
+    `{${"'a': [, ".repeat(8000)}}`,
+    `{${"'a': b c, ".repeat(6000)}}`,
     '('.repeat(60_000),
     ' ['.repeat(30_000),
     `{${'"\\"'.repeat(20_000)}NaN}`,

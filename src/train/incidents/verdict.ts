@@ -96,7 +96,9 @@ function unexplained(exits: readonly Suspect[], own: readonly Suspect[], live: r
     exits.flatMap(({ kept: { first } }) => (first.details?.ranks ? [first.details.pid] : [])),
   );
   const left = exits.filter(({ kept: { first }, rank }) => {
-    if (speaking.has(rank)) return false;
+    // Who was killed has not written the traceback that nobody's name is on.
+    const isKilled = rank === null && first.details?.signal === 9 && first.details.pid !== undefined;
+    if (speaking.has(rank) && !isKilled) return false;
     // The launcher's one line about a process that its report names as a rank.
     if (rank === null && named.has(first.details?.pid)) return false;
     if (rank === null && own.some(({ kept }) => kept.first.class === first.class)) return false;

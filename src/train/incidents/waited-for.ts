@@ -18,7 +18,11 @@ export function waitedFor(cascades: readonly Kept[], live: readonly Kept[], reco
   const waiting = own.filter(({ first }) => first.class === name);
   if (waiting.length === 0) return [];
   const reporters = sortedRanks(own.map(({ rank }) => rank));
-  const rank = namedRank(waiting) ?? silentRank(reporters, record) ?? laggingRank(live, reporters);
+  const rank =
+    namedRank(waiting) ??
+    silentRank(reporters, record) ??
+    endedRank(reporters, live) ??
+    laggingRank(live, reporters);
   const cause = causeOf(waiting, rank);
   return [{ ...cause, role: 'root', message: describe(cause, rank, reporters) }];
 }
@@ -58,6 +62,16 @@ function silentRank(reporters: readonly number[], { ranks }: AttemptRecord): num
     if (isEarlier) silent = { rank, heard, step };
   }
   return silent?.rank ?? null;
+}
+
+/** The only one that was still there for the launcher to end, where lines do not tell whose they are. */
+function endedRank(reporters: readonly number[], live: readonly Kept[]): number | null {
+  if (reporters.length === 0) return null;
+  const ended = live.flatMap(({ first }) =>
+    first.class === 'terminated' && isExitStatus(first) ? (first.details?.ranks ?? []) : [],
+  );
+  const [rank, ...others] = sortedRanks(ended.filter((each) => !reporters.includes(each)));
+  return others.length > 0 ? null : (rank ?? null);
 }
 
 /** By the numbers of the collective operations that they speak of; null where all are as far as each other. */

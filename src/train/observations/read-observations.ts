@@ -186,7 +186,8 @@ function observeException(event: LogEvent, text: string, memory: FailureMemory):
   const traceback = readTraceback(text);
   if (traceback === null) return text.includes('\n\tat ') ? observeJava(event, text, memory) : [];
   const isLogged = isLogRecord(event);
-  const isUncaught = !isLogged && isOutermost(traceback.outermost);
+  const isOfProgram = isOutermost(traceback.outermost);
+  const isUncaught = !isLogged && isOfProgram;
   if (traceback.exceptions.length === 0) {
     rememberCut(event, isUncaught, memory);
     return [];
@@ -195,7 +196,7 @@ function observeException(event: LogEvent, text: string, memory: FailureMemory):
   if (isUncaught) addDetails(body, { end: 'likely' });
   if (memory.announced !== undefined) addDetails(body, { writer: memory.announced });
   delete memory.announced;
-  if (isLogged) afterLogged(event, body, memory);
+  if (isLogged) afterLogged(event, body, memory, isOfProgram);
   const positions = signed(text, hintsIn(text)).filter(
     ({ signature }) => signature.class === 'nccl-position',
   );
@@ -314,9 +315,17 @@ function observeRecord(
   return [];
 }
 
-/** A logged warning is no failure, whatever it tells. */
-function afterLogged(event: LogEvent, body: ObservationBody, memory: FailureMemory): void {
-  if (body.role === 'root' && event.level !== null && !isGrave(event)) body.role = 'warning';
+/**
+ * A logged warning is no failure, whatever it tells, unless the program itself may have ended with the exception: Python prints that behind any
+ * line, and so behind a warning.
+ */
+function afterLogged(
+  event: LogEvent,
+  body: ObservationBody,
+  memory: FailureMemory,
+  isOfProgram = false,
+): void {
+  if (body.role === 'root' && event.level !== null && !isGrave(event) && !isOfProgram) body.role = 'warning';
   memory.untilWentOn = wentOnAfter;
 }
 

@@ -63,6 +63,11 @@ describe('a run that fails', () => {
       ['python@null root'],
     ],
     [
+      'an exception right behind a warning',
+      [{ text: `${steps(1, 9)}2026-11-23 10:01:00,000 WARNING train: x\n${uncaught('ValueError: no')}` }],
+      ['python@null root'],
+    ],
+    [
       'one rank raises, and the others lose it',
       [
         { rank: 0, text: steps(1, 5) + uncaught(closed) },
@@ -115,6 +120,24 @@ describe('a run that fails', () => {
         { rank: 0, text: steps(1, 5) + timedOut(0, 7) },
         { rank: 1, text: steps(1, 4) },
         { rank: 2, text: steps(1, 5) + timedOut(2, 7) },
+      ],
+      ['collective-timeout@1 root'],
+    ],
+    [
+      'one is killed, and the next attempt in the same console finds no peer',
+      [
+        {
+          text: `${steps(1, 5)}E1126 18:41:38.925000 2756 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: -9) local_rank: 1 (pid: 2816) of binary: /w/python\n[E1126 18:42:28.768850206 ProcessGroupGloo.cpp:69] Gloo connectFullMesh failed\n${uncaught('RuntimeError: Gloo connectFullMesh failed with Connect timeout')}${exit(0, 1)}`,
+        },
+      ],
+      ['killed@null root', 'python@null root'],
+    ],
+    [
+      'one waits for the rank that the launcher ends, in one console',
+      [
+        {
+          text: `${steps(1, 5)}${uncaught('RuntimeError: [unbound_buffer.cc:78] Timed out waiting 8000ms for recv operation to complete').replaceAll(/^/gm, '[rank0]: ')}\nW1123 10:00:14.952000 20519 torch/distributed/elastic/multiprocessing/api.py:1028] Sending process 101 closing signal SIGTERM\n${exit(1, -15)}${exit(0, 1)}`,
+        },
       ],
       ['collective-timeout@1 root'],
     ],
