@@ -62,11 +62,11 @@ export class Returning {
     });
   }
 
-  /** A file of an earlier process. Of several streams that had its inode the last one has it. Whether its bytes are still the same is seen at the first read. */
+  /** A file of an earlier process. Of several streams that had its inode the longest one that it holds has it, or else the last. Whether its bytes are still the same is seen at the first read. */
   async continue(candidate: Candidate, now: number): Promise<boolean> {
     const { orphans, comparison, succession } = this.#options;
-    const known = orphans.missingAt(candidate.stat.key);
-    const stream = known.findLast((state) => isItsPlace(candidate, state));
+    const known = orphans.missingAt(candidate.stat.key).filter((state) => isItsPlace(candidate, state));
+    const stream = (known.length > 1 ? await this.#longestIn(candidate, known) : null) ?? known.at(-1);
     if (!stream) return false;
     const { paths, stat, compressed } = candidate;
     const { path, created } = stream.record;
@@ -76,6 +76,12 @@ export class Returning {
     orphans.found(stream);
     succession.attach(candidate, stream, { unsent: unsentOf(stream), unwatched: true }, now);
     return true;
+  }
+
+  async #longestIn(candidate: Candidate, known: readonly StreamState[]): Promise<StreamState | null> {
+    for (const stream of known.toSorted((a, b) => b.end - a.end))
+      if ((await this.#options.comparison.holds(candidate, stream)) === true) return stream;
+    return null;
   }
 
   /**
