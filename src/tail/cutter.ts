@@ -3,7 +3,6 @@ import { errorText } from '../core/errors.ts';
 import type { CutBytes } from '../core/redaction/mask.ts';
 import { segmentBytesMax } from '../core/segment.ts';
 import type { Catalog } from './catalog.ts';
-import { holdsStream } from './comparison.ts';
 import type { MadeCut } from './cut-state.ts';
 import { Cuts } from './cuts.ts';
 import type { CutsOptions } from './cuts.ts';
@@ -13,7 +12,7 @@ import type { FileSystem } from './file-system.ts';
 import { hasUnread, isQuiet, noteStat, offsetOf } from './followed-file.ts';
 import { judgeZeros, noZeros, standsBehind } from './holes.ts';
 import type { FollowedFile } from './followed-file.ts';
-import { anchorLength, hasAnchor } from './identity.ts';
+import { anchorBytesMax, anchorLength, hasAnchor, hasHead } from './identity.ts';
 import type { Opener } from './opener.ts';
 import type { ReadBuffers } from './read-buffers.ts';
 import { readNext } from './reading.ts';
@@ -248,8 +247,11 @@ export class Cutter {
   async #isVerified(file: FollowedFile): Promise<boolean> {
     const { handle, stream, spooled } = file;
     file.verifyAt = Infinity;
+    if (!handle || spooled !== null || !stream || stream.anchor === null) return true;
+    const { end, anchor, record } = stream;
+    // An anchor that spans all of it needs no head beside it.
     return (
-      !handle || spooled !== null || !stream || stream.anchor === null || (await holdsStream(handle, stream))
+      (await hasAnchor(handle, end, anchor)) && (end <= anchorBytesMax || (await hasHead(handle, record)))
     );
   }
 
