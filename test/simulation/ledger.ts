@@ -51,8 +51,6 @@ export class Ledger {
   readonly again: Again[] = [];
   /** Decisions were lost with a full state disk: from then on delivery is at least once, as documented. */
   atLeastOnce = false;
-  /** The wall clock was set back. */
-  clockWentBack = false;
   /** Files are closed to spare descriptors: what comes between two looks at a deleted one is lost, as documented. */
   closesFiles = false;
   /** Model ms of the first time that there was no descriptor to be had: from then on the agent takes it that there are few. */

@@ -266,7 +266,6 @@ class Simulation {
       }
       case 'clock':
         this.#scheduler.wallStart += fault.jumpMs;
-        if (fault.jumpMs < 0) this.#ledger.clockWentBack = true;
         return () => undefined;
     }
   }

@@ -1,7 +1,6 @@
 import { appendFile, mkdir, readdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { OpenFile } from '../../src/tail/file-system.ts';
 import { TailHarness } from './harness.ts';
 
 describe('files that are away for a time', () => {
@@ -129,21 +128,15 @@ describe('files that are away for a time', () => {
     await using t = await TailHarness.create();
     await mkdir(t.logs, { recursive: true });
     await writeFile(t.path('a.log'), 'one\n');
-    const { open } = t.fs;
     let isBroken = false;
     const check = () => {
       if (isBroken) throw Object.assign(new Error('EIO'), { code: 'EIO' });
     };
+    t.beforeReads(check);
+    const { open } = t.fs;
     t.fs.open = async (path) => {
       check();
-      const file = await open(path);
-      const read: OpenFile['read'] = async (...where) => {
-        check();
-        return (await file?.read(...where)) ?? 0;
-      };
-      return (
-        file && { read, stat: () => file.stat(), realPath: () => file.realPath(), close: () => file.close() }
-      );
+      return await open(path);
     };
     await t.start();
     await t.pass(1000);

@@ -1,6 +1,5 @@
 import { appendFile, copyFile, mkdir, rename, truncate } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import type { OpenFile } from '../../src/tail/file-system.ts';
 import { compare, randomOf } from '../scenario/oracle.ts';
 import { TailHarness } from './harness.ts';
 
@@ -42,22 +41,13 @@ describe('copytruncate', () => {
     await t.start();
     await t.pass(1000);
     t.crash();
-    const { open } = t.fs;
     let reads = 0;
-    t.fs.open = async (path) => {
-      const file = await open(path);
-      const read: OpenFile['read'] = async (...where) => {
-        reads += 1;
-        if (reads === 2) {
-          await copyFile(t.path('a.log'), t.path('a.log.1'));
-          await truncate(t.path('a.log'), 0);
-        }
-        return (await file?.read(...where)) ?? 0;
-      };
-      return (
-        file && { read, stat: () => file.stat(), realPath: () => file.realPath(), close: () => file.close() }
-      );
-    };
+    t.beforeReads(async () => {
+      reads += 1;
+      if (reads !== 2) return;
+      await copyFile(t.path('a.log'), t.path('a.log.1'));
+      await truncate(t.path('a.log'), 0);
+    });
     await t.start();
     await t.pass(10_000);
     expect(reads).toBeGreaterThan(2);

@@ -9,7 +9,7 @@ import { Budget } from '../../src/tail/budget.ts';
 import type { BudgetOptions } from '../../src/tail/budget.ts';
 import { CutLog } from '../../src/tail/cut-log.ts';
 import { nodeFileSystem } from '../../src/tail/file-system.ts';
-import type { FileSystem } from '../../src/tail/file-system.ts';
+import type { FileSystem, OpenFile } from '../../src/tail/file-system.ts';
 import { nodeJournalStore } from '../../src/tail/journal-store.ts';
 import type { JournalStore } from '../../src/tail/journal-store.ts';
 import { compilePatterns } from '../../src/tail/patterns.ts';
@@ -90,6 +90,21 @@ export class TailHarness {
     await harness.start();
     await harness.pass(1000);
     return harness;
+  }
+
+  /** Of files that are opened from now on: called before each read, which it may make fail. */
+  beforeReads(hook: () => Promise<void> | void): void {
+    const { open } = this.fs;
+    this.fs.open = async (path) => {
+      const file = await open(path);
+      const read: OpenFile['read'] = async (...where) => {
+        await hook();
+        return (await file?.read(...where)) ?? 0;
+      };
+      return (
+        file && { read, stat: () => file.stat(), realPath: () => file.realPath(), close: () => file.close() }
+      );
+    };
   }
 
   path(name: string): string {

@@ -31,8 +31,12 @@ function bytesOf(t: TailHarness): string[] {
   return t.publisher.published.map(({ segment }) => segment.bytes.toString()).filter((bytes) => bytes !== '');
 }
 
-it('reads what was written anew with the same length in the second of the last look', async () => {
+it.each([
+  ['reads what was written anew with the same length in the second of the last look', false],
+  ['looks so even where the writer tells of each write', true],
+])('%s', async (_, isTold) => {
   await using t = await harness();
+  t.isTold = () => isTold;
   await write(t.path('train.log'), 'step 1\n');
   await t.start();
   await t.pass(pollIntervalMs);
@@ -50,17 +54,6 @@ it('knows it by its head, where the last bytes are the same', async () => {
   await write(t.path('train.log'), `b\n${tail}`);
   await t.pass(3000);
   expect(bytesOf(t)).toEqual([`a\n${tail}`, `b\n${tail}`]);
-});
-
-it('looks so even where the writer tells of each write', async () => {
-  await using t = await harness();
-  t.isTold = () => true;
-  await write(t.path('train.log'), 'step 1\n');
-  await t.start();
-  await t.pass(pollIntervalMs);
-  await write(t.path('train.log'), 'step 2\n');
-  await t.pass(3000);
-  expect(bytesOf(t)).toEqual(['step 1\n', 'step 2\n']);
 });
 
 it('goes on with one that was appended to', async () => {
