@@ -115,6 +115,7 @@ export class Catalog {
     rest = await unlessTaken(rest, (candidate) => this.#returning.continue(candidate, now));
     this.#orphans.addMissing();
     for (const candidate of candidates) await this.#adoptRewritten(candidate, now);
+    for (const file of files.gone) await this.#adoptGone(file, now);
     rest = await unlessTaken(rest, (candidate) => this.#returning.takeCopiedUp(candidate, now));
     rest = await unlessTaken(rest, (candidate) => this.#adopt(candidate, now));
     // One by one, oldest first: a copy may be found in the same walk as its original.
@@ -287,6 +288,21 @@ export class Catalog {
         this.#orphans.keep(orphan, canBeRead(file) ? Infinity : orphan.untilMax);
       return;
     }
+    this.#give(file, candidate, orphan, now);
+  }
+
+  /** It was written over, and is gone since: what is held open of it may be a copy that no walk can find any more. */
+  async #adoptGone(file: FollowedFile, now: number): Promise<void> {
+    const { handle, path, waitsFor } = file;
+    if (file.stream !== null || handle === null || !this.hasOrphans) return;
+    const stat = await this.#comparison.lookInto(path, handle, (open) => open.stat());
+    if (stat === null) return;
+    const candidate = { paths: [path], stat };
+    const orphan = await this.#orphans.in(candidate, waitsFor, handle);
+    if (orphan && orphan !== 'unknown') this.#give(file, candidate, orphan, now);
+  }
+
+  #give(file: FollowedFile, candidate: Candidate, orphan: Orphan, now: number): void {
     if (!this.#orphans.mayGoTo(candidate, orphan)) return;
     // What it held before is no measure of what it holds now.
     noteStat(file, candidate.stat, now);

@@ -41,6 +41,16 @@ export class Comparison {
     }
   }
 
+  /** As `look`, into a file that is open: no path may lead to it any more. */
+  async lookInto<T>(path: string, file: OpenFile, at: (file: OpenFile) => Promise<T>): Promise<T | null> {
+    try {
+      return await at(file);
+    } catch (error) {
+      this.#logger.debug({ path, error }, 'could not be compared with known streams');
+      return null;
+    }
+  }
+
   /**
    * Whether the candidate holds the stream's bytes. Null: as for `look`, or it cannot be read, which is told once: such a file is read by
    * nobody who would tell it.

@@ -106,7 +106,7 @@ export class Endings {
   async giveUpFile({ stream, size, path, unsent }: FollowedFile): Promise<MadeCut[]> {
     if (stream) {
       const lost = { stream, lastSize: size, successor: null, unsent, unwatched: true };
-      return await this.giveUp({ ...lost, scan: 0, until: 0, untilMax: 0 });
+      return await this.giveUp({ ...lost, scan: 0, untilOthers: 0, until: 0, untilMax: 0 });
     }
     if (size === 0) return [];
     const { logger, metrics } = this.#options;

@@ -87,6 +87,8 @@ export interface Orphan {
   unwatched: boolean;
   /** Number of the first scan that could have seen a copy of it. */
   scan: number;
+  /** Monotonic ms: it goes to no file of another family before. */
+  untilOthers: number;
   /** Monotonic ms: it is not given up before. */
   until: number;
   /** To when that may be put off, while it cannot be told whether a file has the bytes. */

@@ -5,6 +5,7 @@ import type { Comparison } from './comparison.ts';
 import type { StreamState } from './cut-state.ts';
 import { pathOf } from './discovery.ts';
 import type { Candidate } from './discovery.ts';
+import type { OpenFile } from './file-system.ts';
 import type { FollowedFile, Orphan } from './followed-file.ts';
 import { unsentOf } from './resend.ts';
 
@@ -25,6 +26,8 @@ export interface OrphansOptions {
 export const confirmingScans = 2;
 /** A file of an earlier process may be away for so long: moved for a time, or on a volume that comes later. */
 const missingWaitMsMax = 10_000;
+/** A file of another family that begins with the same bytes waits for so long, unread, lest it be gone itself meanwhile. */
+const othersWaitMsMax = 5_000;
 /** When it cannot be told whether a file has the bytes: looked again after this, and at most for so long. */
 const unknownWaitMs = 1000;
 const unknownMaxMs = 60_000;
@@ -84,9 +87,15 @@ export class Orphans {
     return this.#missing.get(key) ?? [];
   }
 
-  add(lost: Omit<Orphan, 'scan' | 'until' | 'untilMax'>, waitMs = 0): Orphan {
+  add(lost: Omit<Orphan, 'scan' | 'untilOthers' | 'until' | 'untilMax'>, waitMs = 0): Orphan {
     const until = this.#walkedAt + waitMs;
-    const orphan = { ...lost, scan: this.#scan + confirmingScans, until, untilMax: until + unknownMaxMs };
+    const orphan = {
+      ...lost,
+      scan: this.#scan + confirmingScans,
+      untilOthers: Math.min(until, this.#walkedAt + othersWaitMsMax),
+      until,
+      untilMax: until + unknownMaxMs,
+    };
     this.#orphans.push(orphan);
     return orphan;
   }
@@ -113,8 +122,15 @@ export class Orphans {
     }
   }
 
-  /** The one whose bytes the candidate holds. While that cannot be told, those that it may hold are not given up. */
-  async in(candidate: Candidate, except: Orphan | null = null): Promise<Orphan | 'unknown' | null> {
+  /**
+   * The one whose bytes the candidate holds. While that cannot be told, those that it may hold are not given up. `opened`: the file itself, if
+   * it is held open.
+   */
+  async in(
+    candidate: Candidate,
+    except: Orphan | null = null,
+    opened: OpenFile | null = null,
+  ): Promise<Orphan | 'unknown' | null> {
     const { compressed, stat } = candidate;
     if (compressed)
       return this.#orphans.find(({ stream }) => compressed.holds.get(stream) === stream.end) ?? null;
@@ -125,14 +141,20 @@ export class Orphans {
     // Those of its family first: others may merely begin with the same bytes.
     possible.sort((a, b) => Number(areKin(candidate, b)) - Number(areKin(candidate, a)));
     let found: Orphan | null = null;
-    const isKnown = await this.#options.comparison.look(pathOf(candidate), stat.key, async (file) => {
+    const find = async (file: OpenFile): Promise<boolean> => {
       for (const orphan of possible) {
         if (!(await holdsStream(file, orphan.stream))) continue;
         found = orphan;
         return true;
       }
       return false;
-    });
+    };
+    const { comparison } = this.#options;
+    const path = pathOf(candidate);
+    const isKnown =
+      opened === null
+        ? await comparison.look(path, stat.key, find)
+        : await comparison.lookInto(path, opened, find);
     if (isKnown !== null) return found;
     for (const orphan of possible) this.keep(orphan);
     return 'unknown';
@@ -140,7 +162,9 @@ export class Orphans {
 
   /** A file has its bytes, or may have them, that cannot take it over yet: it is not given up now, nor before `untilMax` if that goes on. */
   keep(orphan: Orphan, untilMax = orphan.untilMax): void {
-    orphan.until = Math.max(orphan.until, Math.min(untilMax, this.#walkedAt + unknownWaitMs));
+    const until = Math.min(untilMax, this.#walkedAt + unknownWaitMs);
+    orphan.until = Math.max(orphan.until, until);
+    orphan.untilOthers = Math.max(orphan.untilOthers, until);
   }
 
   /**
@@ -148,7 +172,7 @@ export class Orphans {
    * own file is not away for a time.
    */
   mayGoTo(candidate: Candidate, orphan: Orphan): boolean {
-    return areKin(candidate, orphan) || (orphan.scan <= this.#scan && orphan.until <= this.#walkedAt);
+    return areKin(candidate, orphan) || (orphan.scan <= this.#scan && orphan.untilOthers <= this.#walkedAt);
   }
 
   /** Whether one of them is of the candidate's rotation family. */

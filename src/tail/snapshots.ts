@@ -302,10 +302,12 @@ export class Snapshots {
     const { record, end, anchor, sum } = stream;
     const last = await readAt(handle, end - 1, 1);
     if (last?.[0] !== 0x0a || anchor === null) return null;
-    if (!(await holds(handle, { headBytes: record.headBytes, headHash: record.headHash, end, anchor })))
-      return null;
+    const known = { headBytes: record.headBytes, headHash: record.headHash, end, anchor };
+    if (!(await holds(handle, known))) return null;
     const observed = Math.max(this.#options.clock.now(), stream.observed);
-    return await planCuts(handle, { start: end, end: size, sum }, { observed, wholeLines });
+    const plan = await planCuts(handle, { start: end, end: size, sum }, { observed, wholeLines });
+    // What was planned may be of a state that was written in its place meanwhile.
+    return (await holds(handle, known)) ? plan : null;
   }
 
   async #rewritten(

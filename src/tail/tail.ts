@@ -139,7 +139,7 @@ export class Tail {
     await this.#workThrough(stop);
     const drained = await this.#sender.drained(stop);
     const { refusal } = this.#sender;
-    await this.#vanished.save(true);
+    await this.#vanished.save('last');
     await this.#close();
     if (refusal) throw refusal;
     if (!drained) {
@@ -157,12 +157,12 @@ export class Tail {
     await this.#loop;
     await this.#options.watcher.close();
     this.#cutAnywhere = true;
-    await this.#vanished.save(true);
+    await this.#vanished.save('urgent');
     await this.#workThrough(signal);
     const drained = await this.#sender.drained(signal);
     // Whatever the transport does: what only this process holds survives it. A file may have gone while nobody looked.
     if (!drained) await this.#scan();
-    await this.#vanished.save(true);
+    await this.#vanished.save('last');
     await this.#close();
   }
 
@@ -415,7 +415,7 @@ export class Tail {
    * had to wait for a descriptor.
    */
   async #keepVanished(): Promise<boolean> {
-    await this.#vanished.save(!this.#sender.room.isAmpleForAll);
+    await this.#vanished.save(this.#sender.room.isAmpleForAll ? 'usual' : 'urgent');
     await this.#descriptors.trim();
     await this.#vanished.park();
     await this.#vanished.tidy();

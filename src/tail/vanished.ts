@@ -89,12 +89,15 @@ export class Vanished {
     return file.stream !== null && this.#copies.has(file.stream);
   }
 
-  /** Copies what may be lost with this process. `urgent`: whatever the transport may take. Does not reject. */
-  async save(urgent: boolean): Promise<void> {
+  /**
+   * Copies what may be lost with this process: what the transport has had the time to take; `urgent`: whatever it may take; `last`: also what
+   * may yet turn out to be another file's copy. Does not reject.
+   */
+  async save(need: 'usual' | 'urgent' | 'last'): Promise<void> {
     const { cutLog, catalog } = this.#options;
     const saved: StreamState[] = [];
     for (const file of catalog.files.gone) {
-      if (!this.#isAtRisk(file, urgent)) continue;
+      if (!this.#isAtRisk(file, need)) continue;
       try {
         if ((await this.#copy(file)) && file.stream) saved.push(file.stream);
       } catch (error) {
@@ -153,10 +156,10 @@ export class Vanished {
     }
   }
 
-  #isAtRisk(file: FollowedFile, urgent: boolean): boolean {
-    if (file.spooled) return false;
+  #isAtRisk(file: FollowedFile, need: 'usual' | 'urgent' | 'last'): boolean {
+    if (file.spooled || (file.waitsFor !== null && need !== 'last')) return false;
     // Its writer may have gone on since the last look.
-    if (urgent) return true;
+    if (need !== 'usual') return true;
     return this.#options.clock.monotonic() - file.goneSince >= takeWaitMs && !this.#isCopied(file);
   }
 

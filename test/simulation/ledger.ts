@@ -24,7 +24,17 @@ export interface HeldStream {
   observed: number;
   final: boolean;
   /** What was taken in, in order. */
-  parts: { start: number; end: number; observed: number; gap: string | null; epoch: Epoch | null }[];
+  parts: Part[];
+  /** What came again of a part, and not all of it at once. */
+  pieces: Map<Part, Segment[]>;
+}
+
+interface Part {
+  start: number;
+  end: number;
+  observed: number;
+  gap: string | null;
+  epoch: Epoch | null;
 }
 
 /** What one call has read. */
@@ -109,7 +119,14 @@ export class Ledger {
   }
 
   #begin(segment: Segment): HeldStream {
-    const held: HeldStream = { first: segment, end: 0, observed: 0, final: false, parts: [] };
+    const held: HeldStream = {
+      first: segment,
+      end: 0,
+      observed: 0,
+      final: false,
+      parts: [],
+      pieces: new Map(),
+    };
     this.streams.set(segment.stream, held);
     const before = segment.previous === null ? undefined : this.streams.get(segment.previous);
     if (before && before.first.created >= segment.created && !this.atLeastOnce)
@@ -117,15 +134,28 @@ export class Ledger {
     return held;
   }
 
-  /** What comes again must be cut the same way. */
+  /** What comes again must be cut the same way, unless a part of it is not to be had any more: then that is a gap. */
   #compare(held: HeldStream, segment: Segment): void {
     if (segment.start >= held.end || segment.start === segment.end) return;
     const same = held.parts.filter(({ start, end }) => start < segment.end && segment.start < end);
     for (const part of same) {
       const within = part.start >= segment.start && part.end <= segment.end;
-      if (!within || part.observed !== segment.observed)
-        this.violate('recut', `${about(segment)} comes when [${part.start}, ${part.end}) was cut there`);
+      const isPiece = segment.start >= part.start && segment.end <= part.end;
+      if (part.observed !== segment.observed || !(within || isPiece)) this.#violateCut(segment, part);
+      else if (!within) held.pieces.set(part, [...(held.pieces.get(part) ?? []), segment]);
     }
+  }
+
+  /** At the end. */
+  judgePieces(): void {
+    for (const { pieces } of this.streams.values())
+      for (const [part, segments] of pieces)
+        if (!segments.some(({ gap }) => gap !== null))
+          for (const segment of segments) this.#violateCut(segment, part);
+  }
+
+  #violateCut(segment: Segment, { start, end }: Part): void {
+    this.violate('recut', `${about(segment)} comes when [${start}, ${end}) was cut there`);
   }
 
   #takePart(

@@ -60,6 +60,7 @@ export function judge(epochs: readonly Epoch[], ledger: Ledger, lives: Lives, no
       if (fate === 'equal') equal.push({ epoch, start, end });
     }
   }
+  ledger.judgePieces();
   for (const again of ledger.again) if (!isInsteadOf(again, equal)) ledger.violate('duplicate', again.detail);
   return total;
 }

@@ -1,4 +1,4 @@
-import { appendFile, copyFile, mkdir, rename, truncate } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, rename, rm, truncate } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { compare, randomOf } from '../scenario/oracle.ts';
 import { TailHarness } from './harness.ts';
@@ -89,6 +89,24 @@ describe('copytruncate', () => {
     await t.pass(20_000);
     expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\n', 'two\n']);
     expect(t.publisher.of('a.log.1').map(({ bytes }) => bytes.toString())).toEqual(['older\n']);
+  });
+
+  it('is known in a file that was written over with it, and is gone before anybody looks again', async () => {
+    await using t = await TailHarness.following('one\n');
+    await appendFile(t.path('a.log.1'), 'an older one, which is longer\n');
+    await t.pass(2000);
+    t.publisher.acks = false;
+    await appendFile(t.path('b.log'), `${'x'.repeat(1023)}\n`.repeat(8 * 1024));
+    await t.pass(2000);
+    await copyFile(t.path('a.log'), t.path('a.log.1'));
+    await truncate(t.path('a.log'), 0);
+    await appendFile(t.path('a.log'), 'two\n');
+    await rm(t.path('a.log.1'));
+    await t.pass(3000);
+    t.publisher.release();
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual(['one\n', 'two\n']);
+    expect(t.publisher.text('a.log.1')).toBe('an older one, which is longer\n');
   });
 
   it('is not waited for when a copy stays beside an original that is written to all the time', async () => {

@@ -15,6 +15,7 @@ function orphan(more: Partial<Orphan> = {}): Orphan {
     unsent: [],
     unwatched: false,
     scan: 0,
+    untilOthers: 0,
     until: 0,
     untilMax: 0,
     ...more,

@@ -93,6 +93,27 @@ describe('Snapshots', () => {
     expect(texts(t, 'metrics.csv')[1]).toBe('a,b,step\n1,,0\n1,,1\n');
   });
 
+  it.each([1, 2, 3, 4, 5, 6])(
+    'does not take what is written in the place of a state for lines that follow it, at read %i of a look',
+    async (when) => {
+      await using t = await started({ 'metrics.csv': 'a,step\n1,0\n' });
+      await t.pass(3000);
+      const another = 'loss,x\n9,9\n8,8\n7,7\n';
+      await appendFile(t.path('metrics.csv'), '2,1\n');
+      let reads = 0;
+      t.beforeReads(async () => {
+        reads += 1;
+        if (reads === when) await writeFile(t.path('metrics.csv'), another);
+      });
+      await t.pass(20_000);
+      expect(reads).toBeGreaterThan(when);
+      const shipped = texts(t, 'metrics.csv');
+      expect(shipped.at(-1)).toBe(another);
+      expect(['a,step\n1,0\n', 'a,step\n1,0\n2,1\n']).toContain(shipped[0]);
+      expect(shipped).toHaveLength(2);
+    },
+  );
+
   it('does not wait for a file to stand still that is appended to all the time', async () => {
     await using t = await started({ 'metrics.csv': 'a,step\n' });
     const append = async (from: number, to: number) => {
