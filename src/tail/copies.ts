@@ -36,7 +36,7 @@ export interface CopiesOptions {
 }
 
 /** A copy that does not change for so long, beside an original in its place, is a file of its own. */
-const holdMs = 10_000;
+const holdMs = 6_000;
 
 interface Held {
   size: number;

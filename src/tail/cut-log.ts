@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { CabooseError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { CutState } from './cut-state.ts';
+import { CutState, placeOf } from './cut-state.ts';
 import type { Cut, Entry, Spooled, StreamRecord, StreamState } from './cut-state.ts';
 import type { AppendFile, JournalStore } from './journal-store.ts';
 
@@ -101,9 +101,8 @@ export class CutLog {
     this.#add({ t: 'partition', s: state.record.id, partition });
   }
 
-  setPlace(state: StreamState, place: Pick<StreamRecord, 'path' | 'dev' | 'ino' | 'compressed'>): void {
-    const { path, dev, ino, compressed } = place;
-    this.#add({ t: 'place', s: state.record.id, path, dev, ino, ...(compressed ? { compressed } : {}) });
+  setPlace(state: StreamState, file: Parameters<typeof placeOf>[0]): void {
+    this.#add({ t: 'place', s: state.record.id, ...placeOf(file) });
   }
 
   /** What the spool holds of it from now on; null: nothing. */

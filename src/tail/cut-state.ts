@@ -12,6 +12,8 @@ export interface StreamRecord {
   firstPath: string;
   dev: string;
   ino: string;
+  /** Birth time of the file there, ms since epoch; absent: not known, or what is there is a compressed file. */
+  born?: number | null;
   /** Set: what has its bytes is a compressed file. */
   compressed?: CompressedPlace | null;
   headBytes: number;
@@ -30,6 +32,9 @@ export interface StreamRecord {
   /** It is one state of a file that is written anew as a whole. */
   snapshot?: true;
 }
+
+/** Where a stream's file is. */
+export type Place = Pick<StreamRecord, 'path' | 'dev' | 'ino' | 'born' | 'compressed'>;
 
 /** The durable decision that [start, end) is one segment, observed at `observed` (ms since epoch). */
 export interface Cut {
@@ -87,12 +92,20 @@ export type Entry =
   | { t: 'partition'; s: string; partition: number }
   | { t: 'spool'; s: string; spool: Spooled | null }
   /** The file was renamed, copied or compressed: it is there now. */
-  | ({ t: 'place'; s: string } & Pick<StreamRecord, 'path' | 'dev' | 'ino' | 'compressed'>)
+  | ({ t: 'place'; s: string } & Place)
   /** Nothing of it is left; its generation is not to be used again. */
   | { t: 'forget'; s: string }
   | { t: 'generations'; base: string; next: number }
   /** The user's patterns that a version of the rules of redaction has. */
   | { t: 'patterns'; version: string; patterns: readonly string[] };
+
+/** `birthtimeMs`: 0 if it is not known. */
+export function placeOf(file: Omit<Place, 'born'> & { birthtimeMs: number }): Place {
+  const { path, dev, ino, birthtimeMs, compressed } = file;
+  const place = { path, dev, ino };
+  if (compressed) return { ...place, compressed };
+  return birthtimeMs > 0 ? { ...place, born: birthtimeMs } : place;
+}
 
 /** How many bases' generation counters are kept; the oldest is dropped first. */
 export const generationsMax = 100_000;
@@ -209,8 +222,8 @@ function applyToStream(
       state.spool = entry.spool;
       return;
     case 'place': {
-      const { path, dev, ino, compressed = null } = entry;
-      state.record = { ...state.record, path, dev, ino, compressed };
+      const { path, dev, ino, born = null, compressed = null } = entry;
+      state.record = { ...state.record, path, dev, ino, born, compressed };
     }
   }
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import type { Lane } from '../core/segment.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { CutLog } from './cut-log.ts';
+import { placeOf } from './cut-state.ts';
 import type { Cut, MadeCut, StreamState } from './cut-state.ts';
 import type { FollowedFile } from './followed-file.ts';
 import { noZeros } from './holes.ts';
@@ -128,11 +129,8 @@ export class Cuts {
         id: generation === 0 ? base : streamId({ ...identity, generation }),
         base,
         generation,
-        path: file.path,
+        ...placeOf(file),
         firstPath: file.path,
-        dev: file.dev,
-        ino: file.ino,
-        ...(file.compressed ? { compressed: file.compressed } : {}),
         headBytes: head.length,
         headHash: hashOf(head),
         created: Math.max(birth, after),

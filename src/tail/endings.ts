@@ -33,7 +33,7 @@ export interface EndingsOptions {
 }
 
 /** No file has this inode. */
-const nowhere = { dev: '', ino: '' };
+const nowhere = { dev: '', ino: '', birthtimeMs: 0, compressed: null };
 const noBytes = Buffer.alloc(0);
 
 export class Endings {

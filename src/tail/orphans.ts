@@ -42,6 +42,8 @@ export class Orphans {
   #scan = 0;
   /** Monotonic ms of the last walk. */
   #walkedAt = -Infinity;
+  /** A file may have the bytes of a stream whose own has been missing in this walk only. */
+  #wantsConfirmation = false;
   /** Where it could not look. */
   #isHidden: (path: string) => boolean = () => false;
 
@@ -65,6 +67,7 @@ export class Orphans {
   /** Before a walk begins, so that what is lost during it waits for the next one. */
   beginScan(): void {
     this.#scan += 1;
+    this.#wantsConfirmation = false;
   }
 
   /** `now` is monotonic ms; `isHidden` says where the walk could not look. */
@@ -75,6 +78,7 @@ export class Orphans {
 
   /** Some look for a copy, and the next walk may decide it. */
   get areDue(): boolean {
+    if (this.#wantsConfirmation) return true;
     return this.#orphans.some((orphan) => orphan.until <= this.#walkedAt && !this.#isOutOfSight(orphan));
   }
 
@@ -172,7 +176,11 @@ export class Orphans {
    * own file is not away for a time.
    */
   mayGoTo(candidate: Candidate, orphan: Orphan): boolean {
-    return areKin(candidate, orphan) || (orphan.scan <= this.#scan && orphan.untilOthers <= this.#walkedAt);
+    if (!areKin(candidate, orphan)) return orphan.scan <= this.#scan && orphan.untilOthers <= this.#walkedAt;
+    // A file that is renamed during a walk may not be seen by it.
+    const isConfirmed = orphan.successor !== null || orphan.scan < this.#scan + confirmingScans;
+    this.#wantsConfirmation ||= !isConfirmed;
+    return isConfirmed;
   }
 
   /** Whether one of them is of the candidate's rotation family. */

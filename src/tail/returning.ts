@@ -69,9 +69,10 @@ export class Returning {
     const stream = (known.length > 1 ? await this.#longestIn(candidate, known) : null) ?? known.at(-1);
     if (!stream) return false;
     const { paths, stat, compressed } = candidate;
-    const { path, created } = stream.record;
+    const { path, created, born } = stream.record;
     // One that was made after the stream began is a copy that has taken it over, or another file by now: its bytes tell.
-    const isInPlace = compressed !== undefined || (paths.includes(path) && stat.birthtimeMs <= created);
+    const isInPlace =
+      compressed !== undefined || (paths.includes(path) && stat.birthtimeMs <= (born ?? created));
     if (!isInPlace && (await comparison.holds(candidate, stream)) === false) return false;
     orphans.found(stream);
     succession.attach(candidate, stream, { unsent: unsentOf(stream), unwatched: true }, now);
@@ -107,10 +108,10 @@ export class Returning {
   }
 }
 
-/** Whether what was found under a stream's dev and ino is still what it was: an inode may be another file's now. */
-function isItsPlace({ compressed }: Candidate, stream: StreamState): boolean {
+/** Whether what was found under a stream's dev and ino may still be what it was: an inode may be another file's now, made later. */
+function isItsPlace({ compressed, stat }: Candidate, stream: StreamState): boolean {
   const was = stream.record.compressed ?? null;
-  if (!compressed) return was === null;
+  if (!compressed) return was === null && stat.birthtimeMs <= (stream.record.born ?? Infinity);
   return was !== null && (compressed.holds.has(stream) || compressed.beginsAs.has(stream));
 }
 

@@ -79,8 +79,8 @@ export class Ledger {
 
   /** A cut was decided; `read` is what was read for it, null if that was in the spool: then it is of the same file as the cut before. */
   cut(stream: string, cut: Cut, read: Read | null): void {
-    if (cut.gap === 'hole' && read) read.epoch.markCut(cut.start, cut.end);
-    if (cut.gap !== null || cut.end === cut.start) return;
+    // A hole is of the file in which it was seen.
+    if ((cut.gap !== null && !(cut.gap === 'hole' && read)) || cut.end === cut.start) return;
     const epoch = read ? read.epoch : this.epochOf(stream);
     if (!epoch || (read && (read.start > cut.start || read.start + read.bytes < cut.end))) {
       this.violate('cut', `[${cut.start}, ${cut.end}) of ${stream} was cut and not read`);
@@ -101,6 +101,7 @@ export class Ledger {
   take(segment: Segment): void {
     const held = this.streams.get(segment.stream) ?? this.#begin(segment);
     if (!this.atLeastOnce) this.#compare(held, segment);
+    if (segment.gap !== null && this.atLeastOnce) this.#tellHeld(segment, held.end);
     const isMarker = segment.start === segment.end;
     if (segment.end < held.end || (segment.end === held.end && (!isMarker || held.final))) return;
     if (segment.start > held.end) {
@@ -156,6 +157,13 @@ export class Ledger {
 
   #violateCut(segment: Segment, { start, end }: Part): void {
     this.violate('recut', `${about(segment)} comes when [${start}, ${end}) was cut there`);
+  }
+
+  /** A consumer that holds other bytes there passes this over: decisions were lost, and the offsets are another file's. */
+  #tellHeld({ stream, start, end }: Segment, heldEnd: number): void {
+    for (const part of this.#partsOf(stream, start, Math.min(end, heldEnd)))
+      for (const piece of part.epoch?.pieces(part.start, Math.min(part.end, part.epoch.size)) ?? [])
+        piece.epoch.told.fill(told, piece.start, piece.end);
   }
 
   #takePart(

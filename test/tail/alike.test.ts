@@ -1,6 +1,8 @@
 import { appendFile, link, mkdir, rename, stat, symlink, unlink, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { TailHarness } from './harness.ts';
+import { MemoryFiles } from './memory-files.ts';
+import { MemoryTail } from './memory-tail.ts';
 
 async function harness(): Promise<TailHarness> {
   const t = await TailHarness.create();
@@ -86,5 +88,48 @@ describe('files that look like others', () => {
     await t.start();
     await t.pass(2000);
     expect(t.publisher.text()).toBe([0, 1, 2, 3].map((n) => `banner\ngen ${n}\n`).join(''));
+  });
+
+  it('one that is renamed during the first walk of a process loses its stream to none that begins alike', async () => {
+    await using t = await harness();
+    await writeFile(t.path('a.log'), 'banner\n');
+    await t.start();
+    await t.pass(1000);
+    t.crash();
+    await rename(t.path('a.log'), t.path('a.log.1'));
+    await writeFile(t.path('a.log'), 'banner\nnew\n');
+    const { readDirectory } = t.fs;
+    let walks = 0;
+    t.fs.readDirectory = async (path) => {
+      walks += 1;
+      const entries = await readDirectory(path);
+      return walks === 1 && entries ? entries.filter(({ name }) => name !== 'a.log.1') : entries;
+    };
+    await t.start();
+    await t.pass(20_000);
+    expect(t.publisher.of('a.log').map(({ bytes }) => bytes.toString())).toEqual([
+      'banner\n',
+      'banner\nnew\n',
+    ]);
+  });
+
+  it('one of another name that has the inode of one that is gone leaves the stream to its copy', async () => {
+    const files = new MemoryFiles();
+    const before = new MemoryTail(files);
+    files.append('a.log', 'banner\n');
+    await (await before.open()).start();
+    await before.pass(1000);
+    // It is killed: its clock stands still.
+    const ino = files.inoOf('a.log');
+    files.remove('a.log');
+    files.append('b.log', 'banner\nmore\n', ino);
+    const after = new MemoryTail(files, before.journal, before.spool);
+    after.publisher.published.push(...before.publisher.published);
+    await (await after.open()).start();
+    await after.pass(2000);
+    files.append('a.log.1', 'banner\nlate\n');
+    await after.pass(20_000);
+    expect(after.publisher.text('a.log')).toBe('banner\nlate\n');
+    expect(after.publisher.text('b.log')).toBe('banner\nmore\n');
   });
 });

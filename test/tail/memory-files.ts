@@ -14,10 +14,17 @@ export class MemoryFiles {
   readonly #names = new Map<string, Inode>();
   #ticks = 0;
 
-  append(name: string, text: string): void {
+  /** `ino`: of a file that is made, an inode of one that is gone. */
+  append(name: string, text: string, ino: number | null = null): void {
     this.#ticks += 1;
     const time = 1_700_000_000_000 + this.#ticks;
-    const fresh = { ino: this.#ticks, bytes: Buffer.alloc(0), links: 1, birthtimeMs: time, mtimeMs: time };
+    const fresh = {
+      ino: ino ?? this.#ticks,
+      bytes: Buffer.alloc(0),
+      links: 1,
+      birthtimeMs: time,
+      mtimeMs: time,
+    };
     const inode = this.#names.get(name) ?? fresh;
     inode.bytes = Buffer.concat([inode.bytes, Buffer.from(text)]);
     inode.mtimeMs = time;
@@ -28,6 +35,10 @@ export class MemoryFiles {
     const inode = this.#names.get(name);
     if (inode) inode.links -= 1;
     this.#names.delete(name);
+  }
+
+  inoOf(name: string): number | null {
+    return this.#names.get(name)?.ino ?? null;
   }
 
   get fs(): FileSystem {

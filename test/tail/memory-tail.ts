@@ -43,7 +43,7 @@ export class MemoryTail {
     const store = this.spool.spoolStore;
     return new Tail({
       source: 's',
-      patterns: compilePatterns(['*.log'], [], this.#files.root),
+      patterns: compilePatterns(['*.log*'], [], this.#files.root),
       laneOf: () => 'bulk',
       isSnapshot: () => false,
       originOf: () => ({ run: 'r', attempt: 0, rank: null, labels: {} }),
