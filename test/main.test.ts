@@ -107,23 +107,23 @@ describe('the process', () => {
     const file = join(dir, 'agent.yaml');
     const config = { source: { id: 's', include: [join(dir, '*.log')] }, transport: { local: { dir: 't' } } };
     await writeFile(file, JSON.stringify({ ...config, http: { listen: '127.0.0.1:0' } }));
+    await writeFile(join(dir, 'shipped.log'), 'a line\n');
     const child = spawn(process.execPath, [main, 'agent', '--config', file], { cwd: dir, stdio: 'pipe' });
     const done = once(child, 'close');
     let log = '';
     child.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
     try {
-      await until(() => log.includes('"following"'), 'it follows');
       const tasks = `/proc/${child.pid}/task`;
-      const threads = (await readdir(tasks)).map(async (thread) => {
+      // proc_pid_stat(5): the 19th field; the second one, in parentheses, is the name.
+      const niceOf = async (thread: string): Promise<string | undefined> => {
         const stat = await readFile(`${tasks}/${thread}/stat`, 'utf8');
-        // proc_pid_stat(5): the 19th field; the second one, in parentheses, is the name.
-        const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-        return { name, nice: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]) };
-      });
-      const found = await Promise.all(threads);
-      expect(found.length).toBeGreaterThan(4);
-      expect(found.filter(({ nice }) => nice !== 19)).toEqual([]);
+        return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16];
+      };
+      const niceness = async () => await Promise.all((await readdir(tasks)).map(niceOf));
+      await until(() => log.includes('"following"'), 'it follows');
+      await until(async () => (await niceness()).every((nice) => nice === '19'), 'it has shipped something');
+      expect((await niceness()).length).toBeGreaterThan(4);
     } finally {
       child.kill('SIGTERM');
       await done;

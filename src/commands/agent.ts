@@ -4,6 +4,7 @@ import { StallWatch } from '../telemetry/stalls.ts';
 import { exitCodes, flag } from './command.ts';
 import type { Command } from './command.ts';
 import { collectGarbage } from './wiring/heap.ts';
+import { withFirstAck } from './wiring/first-ack.ts';
 import { openHttp } from './wiring/http.ts';
 import { openLogger } from './wiring/logger.ts';
 import { lowerPriority } from './wiring/priority.ts';
@@ -36,7 +37,9 @@ export const command: Command = {
       metrics,
       compressionLevel: () => compression.level,
     });
-    const { publisher } = transport;
+    const { publisher, acked } = withFirstAck(transport.publisher, clock);
+    // Kafka is asked for its topics while the files are looked at.
+    void publisher.partitionFor('bulk', config.source?.id ?? '', signal).catch(() => undefined);
     const stalls = new StallWatch({ clock, logger, metrics });
     const { tail, measure, release, stateNotReady } = await openTail(config, {
       watched: stalls.part('tail'),
@@ -70,8 +73,8 @@ export const command: Command = {
       void sampleResources(config, { tail, env, clock, logger, metrics }, signal);
       const watching = stalls.run(signal);
       collectGarbage();
-      // Not before: on a busy machine a start would take far longer, and what is written meanwhile waits for it.
-      lowerPriority(logger);
+      // Not before: on a busy machine a start would take several times as long, and what is written meanwhile waits for it.
+      void acked.then(() => lowerPriority(logger));
       logger.info({ source: config.source?.id, include: config.source?.include }, 'following');
       await untilAborted(signal);
       await watching;

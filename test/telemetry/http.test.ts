@@ -54,6 +54,14 @@ const page: HttpServerOptions['handler'] = (_, response, url) => {
 };
 
 describe('probes', () => {
+  it('does not bring what Node has for HTTP clients into every process that serves', () => {
+    const program = `await import('./src/telemetry/http.ts'); console.log(process.moduleLoadList.join());`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program]);
+    expect(stderr.toString()).toBe('');
+    expect(stdout.toString()).toContain('http');
+    expect(stdout.toString()).not.toContain('undici');
+  });
+
   it('say ready when every check does, else why not, in words', async () => {
     const { server, health } = await start();
     expect(await get(server, '/readyz')).toEqual({ status: 200, body: '{"ok":true,"checks":{}}\n' });
