@@ -93,11 +93,11 @@ function pace(files: readonly LogFile[], work: (file: LogFile) => number, least 
 
 const counted = new Map<Buffer, number>();
 
+/** What ends with a line feed or a carriage return: each time that a bar is drawn is read as a line is. */
 function linesOf(bytes: Buffer): number {
   const known = counted.get(bytes);
   if (known !== undefined) return known;
-  let lines = 0;
-  for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10, at + 1)) lines += 1;
+  const lines = bytes.toString('latin1').split(/\r\n|\r|\n/).length - 1;
   counted.set(bytes, lines);
   return lines;
 }

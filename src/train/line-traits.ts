@@ -27,10 +27,11 @@ export interface LineTraits {
 }
 
 /** The traits of a line, as these readers see them: the same for all lines of its shape. */
-export function traitsIn(line: string, readers: readonly (FactReader | LineReader)[]): LineTraits {
-  const readable = readableLine(line);
+export function traitsIn(line: string, readers: Readers): LineTraits {
+  const hasNumbers = holdsNumbers(line);
+  const readable = hasNumbers ? readableLine(line) : { line, namesStep: false, namesRound: false };
   const { namesStep, namesRound } = readable;
-  const { asked, found } = askedOf(readable, readers);
+  const { asked, found } = askedOf(readable, hasNumbers ? readers : ofWords(readers));
   return {
     namesStep,
     namesRound,
@@ -43,6 +44,29 @@ export function traitsIn(line: string, readers: readonly (FactReader | LineReade
   };
 }
 
+const timeHead = /^[^\w]{0,4}\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?/;
+const numbers = /(?<![A-Za-z_])\d|nan|inf(?:inity)?\b/gi;
+
+/** Whether a number stands in it, or what stands for none, but for its time at the beginning: most lines of words have none. */
+function holdsNumbers(line: string): boolean {
+  numbers.lastIndex = timeHead.exec(line)?.[0].length ?? 0;
+  return numbers.test(line);
+}
+
+type Readers = readonly (FactReader | LineReader)[];
+
+const withoutFinders = new WeakMap<Readers, Readers>();
+
+/** Those that read lines without a number, too. */
+function ofWords(readers: Readers): Readers {
+  let known = withoutFinders.get(readers);
+  if (known === undefined) {
+    known = readers.filter((reader) => !('find' in reader));
+    withoutFinders.set(readers, known);
+  }
+  return known;
+}
+
 const stepWord = /step|iter|num_updates/i;
 const roundWord = /epoch|episode|batch|test|val|dev(?![a-z])|acc@|cur metric/i;
 
@@ -50,10 +74,7 @@ export function readableLine(line: string): ReadableLine {
   return { line, namesStep: stepWord.test(line), namesRound: roundWord.test(line) };
 }
 
-function askedOf(
-  readable: ReadableLine,
-  readers: readonly (FactReader | LineReader)[],
-): Pick<LineTraits, 'asked' | 'found'> {
+function askedOf(readable: ReadableLine, readers: Readers): Pick<LineTraits, 'asked' | 'found'> {
   const asked: (FactReader | LineReader)[] = [];
   for (const reader of readers) {
     if (!('find' in reader)) {
