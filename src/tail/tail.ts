@@ -1,31 +1,30 @@
 import { CabooseError, errorText } from '../core/errors.ts';
-import { perLane } from '../core/lane-turns.ts';
-import type { Lane } from '../core/segment.ts';
 import type { Publisher } from '../core/transport.ts';
 import type { Budget } from './budget.ts';
 import { Catalog } from './catalog.ts';
 import { CompressedFiles } from './compressed-files.ts';
-import type { MadeCut, StreamRecord } from './cut-state.ts';
+import type { StreamRecord } from './cut-state.ts';
 import type { Pressure } from './compression-choice.ts';
 import { Cutter } from './cutter.ts';
 import { Cuts } from './cuts.ts';
 import { Descriptors } from './descriptors.ts';
 import { Discovery } from './discovery.ts';
 import { Endings } from './endings.ts';
-import { canBeRead, hasUnread, offsetOf } from './followed-file.ts';
+import { canBeRead, hasUnread } from './followed-file.ts';
 import type { FollowedFile } from './followed-file.ts';
 import { Opener } from './opener.ts';
 import type { Patterns } from './patterns.ts';
 import { ReadBuffers } from './read-buffers.ts';
-import { ReadingTurns } from './reading-turns.ts';
+import { Rounds } from './rounds.ts';
 import { Sender } from './sender.ts';
 import type { Spool } from './spool.ts';
 import { Snapshots } from './snapshots.ts';
-import type { Gate, SnapshotOptions } from './snapshots.ts';
+import type { SnapshotOptions } from './snapshots.ts';
 import { unwatched } from '../telemetry/stalls.ts';
 import type { WatchedPart } from '../telemetry/stalls.ts';
 import { Vanished } from './vanished.ts';
 import type { Wake } from './watched-directory.ts';
+import { Walks } from './walks.ts';
 import type { Watcher } from './watcher.ts';
 
 /**
@@ -62,37 +61,27 @@ export interface TailOptions extends SnapshotOptions {
 
 /** Files that found no free descriptor are tried again after this. */
 const starvedWaitMs = 100;
-const scanIntervalMinMs = 1000;
 /** Walks, when all there is is worked through, to find out what is a copy. */
 const decidingWalksMax = 5;
 /** Looks at rewritten files that do not stand still, at the end. */
 const statesWaitsMax = 20;
 /** It looks at every file, so not in every round. */
 const finishIntervalMs = 500;
-/** A walk may take this share of the time. The first one, which also warms everything up, does not count. */
-const scanShare = 0.005;
-/** Walks are no further apart than this for each name that one meets: a minute for ten thousand. */
-const scanIntervalMaxMsEach = 6;
-
 export class Tail {
   readonly #options: TailOptions;
-  readonly #discovery: Discovery;
   readonly #compressed: CompressedFiles;
   readonly #catalog: Catalog;
-  readonly #opener: Opener;
-  readonly #cutter: Cutter;
   readonly #snapshots: Snapshots;
   readonly #sender: Sender;
-  readonly #order: ReadingTurns;
+  readonly #rounds: Rounds;
+  readonly #walks: Walks;
   readonly #descriptors: Descriptors;
   readonly #vanished: Vanished;
   readonly #endings: Endings;
   readonly #stopping = new AbortController();
   #loop: Promise<void> | null = null;
   #wake = new AbortController();
-  #nextScanAt = 0;
   #nextFinishAt = 0;
-  #scanned = false;
   /** Cut an unterminated rest at once: at the end (once, drain). */
   #cutAnywhere = false;
   #waits = 0;
@@ -101,21 +90,21 @@ export class Tail {
   constructor(options: TailOptions) {
     this.#options = options;
     const { fs, patterns, logger } = options;
-    this.#discovery = new Discovery(fs, patterns, logger);
-    this.#compressed = new CompressedFiles(options);
-    this.#snapshots = new Snapshots(options, this.#discovery);
-    const descriptors = new Descriptors(options.openFilesMax, logger);
-    this.#catalog = new Catalog({ ...options, compressed: this.#compressed, descriptors });
+    const discovery = new Discovery(fs, patterns, logger);
+    const compressed = (this.#compressed = new CompressedFiles(options));
+    const snapshots = (this.#snapshots = new Snapshots(options, discovery));
+    const descriptors = (this.#descriptors = new Descriptors(options.openFilesMax, logger));
+    const catalog = (this.#catalog = new Catalog({ ...options, compressed, descriptors }));
     const buffers = new ReadBuffers();
-    const catalog = this.#catalog;
-    const opener = (this.#opener = new Opener(options, this.#discovery, descriptors));
+    const opener = new Opener(options, discovery, descriptors);
     const cuts = new Cuts(options);
-    this.#cutter = new Cutter(options, { catalog, buffers, descriptors, opener, cuts });
+    const cutter = new Cutter(options, { catalog, buffers, descriptors, opener, cuts });
     const sender = (this.#sender = new Sender({ ...options, buffers, bytesMax: options.inFlightBytesMax }));
-    this.#vanished = new Vanished({ ...options, catalog, cuts, sender, descriptors });
-    this.#endings = new Endings({ ...options, catalog, vanished: this.#vanished, descriptors });
-    this.#descriptors = descriptors;
-    this.#order = new ReadingTurns(options.budget.bytesAtOnce, (file) => this.#laneOf(file));
+    const vanished = (this.#vanished = new Vanished({ ...options, catalog, cuts, sender, descriptors }));
+    const endings = (this.#endings = new Endings({ ...options, catalog, vanished, descriptors }));
+    const rounds = (this.#rounds = new Rounds(options, { catalog, cutter, snapshots, sender }));
+    const parts = { discovery, snapshots, compressed, catalog, endings, opener, sender, rounds };
+    this.#walks = new Walks(options, parts);
     options.metrics.followedFiles.set(0);
   }
 
@@ -161,7 +150,7 @@ export class Tail {
     await this.#workThrough(signal);
     const drained = await this.#sender.drained(signal);
     // Whatever the transport does: what only this process holds survives it. A file may have gone while nobody looked.
-    if (!drained) await this.#scan();
+    if (!drained) await this.#walks.walk();
     await this.#vanished.save('last');
     await this.#close();
   }
@@ -170,7 +159,7 @@ export class Tail {
   wake(...[kind, path]: Parameters<Wake>): void {
     const now = this.#options.clock.monotonic();
     if (kind === 'appeared') {
-      this.#nextScanAt = Math.min(this.#nextScanAt, now + 50);
+      this.#walks.hasten(50);
     } else if (!this.#snapshots.wake(path)) {
       const file = this.#catalog.files.at(path);
       if (!file || file.nextPollAt <= now + this.#options.pollIntervalMs) return;
@@ -182,7 +171,7 @@ export class Tail {
 
   /** Null when the directories were walked and the transport takes segments; else why not. */
   get notReady(): string | null {
-    if (!this.#scanned) return 'the directories were not walked yet';
+    if (!this.#walks.hasWalked) return 'the directories were not walked yet';
     const { refusal } = this.#sender;
     return refusal ? `the transport refuses segments: ${refusal.message}` : null;
   }
@@ -217,7 +206,7 @@ export class Tail {
     while (!this.#stopping.signal.aborted) {
       const work = watched.begin('walking the directories');
       try {
-        if (clock.monotonic() >= this.#nextScanAt) await this.#scan();
+        if (clock.monotonic() >= this.#walks.nextAt) await this.#walks.walk();
         work.progress('reading files');
         await this.#round();
         work.progress('ending files');
@@ -240,13 +229,13 @@ export class Tail {
   async #workThrough(signal: AbortSignal): Promise<void> {
     let walks = 0;
     do {
-      await this.#scan();
+      await this.#walks.walk();
       let readable = 0;
       while (!signal.aborted) {
         const before = readable;
         for (const file of this.#catalog.files) if (mayHaveMore(file)) this.#pollNow(file);
         // A round that lacked room, or was over budget, did not look at everything: that one does not mean the end.
-        const looks = this.#sender.room.isAmpleForAll && this.#pauseMs() === 0;
+        const looks = this.#sender.room.isAmpleForAll && this.#rounds.pauseMs === 0;
         const sentBytes = await this.#round();
         await this.#finish();
         this.#tellPressure();
@@ -258,10 +247,10 @@ export class Tail {
         if (!this.#sender.room.isAmpleForAll) await this.#sender.nextAck(signal);
         else if (waiting) await this.#options.clock.sleep(starvedWaitMs, signal);
         // The round itself may have gone over budget, before it came to the last file.
-        else if (looks && this.#pauseMs() === 0 && sentBytes === 0 && readable === before && !isMidway) {
+        else if (looks && this.#rounds.pauseMs === 0 && sentBytes === 0 && readable === before && !isMidway) {
           if (!(await this.#waitForStates(signal))) break;
         }
-        const pauseMs = this.#pauseMs();
+        const pauseMs = this.#rounds.pauseMs;
         if (pauseMs > 0) await this.#options.clock.sleep(pauseMs, signal);
       }
       walks += 1;
@@ -296,118 +285,22 @@ export class Tail {
     this.#waits += 1;
     await this.#options.clock.sleep(this.#options.pollIntervalMs, signal);
     // Meanwhile others may have been written.
-    await this.#scan();
+    await this.#walks.walk();
     return true;
-  }
-
-  async #scan(): Promise<void> {
-    const { clock, watcher } = this.#options;
-    const began = clock.monotonic();
-    this.#catalog.beginScan();
-    const followed = this.#snapshots.takeOut(await this.#discovery.scan());
-    watcher.follow(this.#discovery.directories);
-    const candidates = await this.#compressed.show(followed, this.#catalog.files.byKey);
-    const lost = await this.#catalog.reconcile(candidates, clock.monotonic(), (path) =>
-      this.#discovery.isHidden(path),
-    );
-    const gone = this.#catalog.takeLost(clock.monotonic());
-    for (const orphan of lost) await this.#commitAndSend(await this.#endings.giveUp(orphan));
-    for (const file of gone) await this.#commitAndSend(await this.#endings.giveUpFile(file));
-    if (!this.#sender.room.isAmpleForAll) await this.#holdUnread();
-    const tookMs = this.#scanned ? clock.monotonic() - began : 0;
-    this.#scanned = true;
-    // A busy machine stretches a walk's time, but not its work.
-    const longestMs = Math.max(scanIntervalMinMs, this.#discovery.entries * scanIntervalMaxMsEach);
-    const wantedMs = Math.max(scanIntervalMinMs, Math.min(tookMs / scanShare, longestMs));
-    const pauseMs = this.#catalog.hasOrphans ? 0 : wantedMs;
-    this.#nextScanAt = clock.monotonic() + pauseMs;
   }
 
   /** The next slice of a compressed file that is not known yet; when one is known, the next walk takes it in. */
   async #lookThrough(): Promise<void> {
-    if (!this.#isLookingThrough || this.#pauseMs() > 0) return;
+    if (!this.#isLookingThrough || this.#rounds.pauseMs > 0) return;
     await this.#compressed.work();
-    if (!this.#compressed.isBusy || this.#compressed.hasNews) this.#nextScanAt = 0;
+    if (!this.#compressed.isBusy || this.#compressed.hasNews) this.#walks.hasten();
   }
 
-  /** Reads and sends what is there, within room and budget; returns how many bytes were sent. */
   async #round(): Promise<number> {
-    const { budget } = this.#options;
-    const made: MadeCut[] = [];
-    let bytes = 0;
-    const room = this.#sender.room.copy();
-    const ample = perLane((lane) => room.isAmple(lane));
-    const hasRoom = (lane: Lane): boolean => ample[lane] && room.left(lane) > 0;
-    const mayBegin = perLane((lane) => budget.pauseMs(lane) === 0);
-    const mayRead = (lane: Lane): boolean =>
-      mayBegin[lane] && (!budget.limitsBytes || budget.pauseMs(lane) === 0);
-    const ending = {
-      cutAnywhere: this.#cutAnywhere,
-      isWhole: this.#cutAnywhere && !this.#stopping.signal.aborted,
-    };
-    this.#order.begin(this.#due());
-    for (;;) {
-      const file = this.#order.next(hasRoom, mayRead);
-      if (!file) break;
-      const cuts = await this.#cutter.poll(file, ending, budget.bytesAtOnce);
-      const taken = cuts.made.reduce((sum, cut) => sum + cut.bytes.length, 0);
-      const lane = this.#laneOf(file);
-      bytes += taken;
-      room.take(lane, taken);
-      budget.spend(lane, taken);
-      this.#order.took(file, taken);
-      made.push(...cuts.made);
-      if (cuts.more) this.#order.again(file);
-    }
-    const gate: Gate = {
-      room: (lane) => (hasRoom(lane) && mayRead(lane) ? room.left(lane) : 0),
-      took: (lane, taken) => {
-        bytes += taken;
-        room.take(lane, taken);
-        budget.spend(lane, taken);
-      },
-    };
-    const states = await this.#snapshots.poll(gate, this.#cutAnywhere);
-    await this.#commitAndSend([...made, ...states]);
-    if (this.#catalog.hasOrphans) this.#nextScanAt = 0;
+    const isWhole = this.#cutAnywhere && !this.#stopping.signal.aborted;
+    const bytes = await this.#rounds.play({ cutAnywhere: this.#cutAnywhere, isWhole });
+    if (this.#catalog.hasOrphans) this.#walks.hasten();
     return bytes;
-  }
-
-  #due(): FollowedFile[] {
-    const now = this.#options.clock.monotonic();
-    return oneCompressed(
-      [...this.#catalog.files.awake].filter((file) => file.nextPollAt <= now && canBeRead(file)),
-    );
-  }
-
-  /** How long the budget holds back at least one lane. */
-  #pauseMs(): number {
-    return this.#options.budget.pauseMs('bulk');
-  }
-
-  #laneOf(file: FollowedFile): Lane {
-    return file.stream?.record.lane ?? (file.lane ??= this.#options.laneOf(file.path));
-  }
-
-  async #commitAndSend(made: readonly MadeCut[]): Promise<void> {
-    const { cutLog, metrics } = this.#options;
-    if (made.length === 0) {
-      await cutLog.flush();
-      return;
-    }
-    await cutLog.commit();
-    for (const cut of made) {
-      metrics.cutBytes.inc(cut.bytes.length);
-      this.#sender.send(cut);
-    }
-  }
-
-  /** While there is no room to read: opens what waits to be read, lest it be deleted meanwhile. */
-  async #holdUnread(): Promise<void> {
-    for (const file of this.#catalog.files) {
-      if (file.handle || file.spooled || !hasUnread(file)) continue;
-      await this.#opener.hold(file);
-    }
   }
 
   /**
@@ -425,7 +318,7 @@ export class Tail {
   /** Final markers, at times. */
   async #finish(): Promise<void> {
     this.#nextFinishAt = this.#options.clock.monotonic() + finishIntervalMs;
-    await this.#commitAndSend(await this.#endings.finish());
+    await this.#rounds.ship(await this.#endings.finish());
   }
 
   #pollNow(file: FollowedFile): void {
@@ -465,20 +358,8 @@ export class Tail {
 
   /** Monotonic ms: the next walk, or the next look at a file that can be read then. */
   #dueAt(now: number): number {
-    const { budget } = this.#options;
-    const { room } = this.#sender;
-    const readableAt = perLane((lane) => (room.isAmple(lane) ? now + budget.pauseMs(lane) : Infinity));
-    let dueAt = Math.min(
-      this.#nextScanAt,
-      this.#snapshots.dueAt((lane) => readableAt[lane]),
-    );
-    if (this.#isLookingThrough) dueAt = Math.min(dueAt, now + this.#pauseMs());
-    for (const file of this.#catalog.files.awake) {
-      if (file.nextPollAt === Infinity) this.#catalog.files.awake.delete(file);
-      else if (canBeRead(file))
-        dueAt = Math.min(dueAt, Math.max(file.nextPollAt, readableAt[this.#laneOf(file)]));
-    }
-    return dueAt;
+    const dueAt = Math.min(this.#walks.nextAt, this.#rounds.dueAt(now));
+    return this.#isLookingThrough ? Math.min(dueAt, now + this.#rounds.pauseMs) : dueAt;
   }
 
   async #close(): Promise<void> {
@@ -488,15 +369,6 @@ export class Tail {
     await this.#snapshots.close();
     await this.#options.cutLog.close();
   }
-}
-
-/** Compressed files are read one after another: each that is read takes memory. */
-function oneCompressed(due: readonly FollowedFile[]): FollowedFile[] {
-  const waiting = due.filter(
-    (file) => file.compressed !== null && (file.unsent.length > 0 || file.size > offsetOf(file)),
-  );
-  const next = waiting.find(({ handle }) => handle !== null) ?? waiting[0];
-  return due.filter((file) => file === next || !waiting.includes(file));
 }
 
 /** What the walk has just seen unchanged, and nobody holds open, has no more than it had. */
