@@ -1,7 +1,7 @@
 /** `caboose_incident_active`: a series for each open incident, as long as it is open and this process leads. */
 import type { Incident } from '../core/incident.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { labelValue } from './prometheus.ts';
+import { labelValue } from './gauge-naming.ts';
 
 /** An incident beyond has no series; it is in the index all the same. */
 const seriesMax = 1_000;

@@ -15,14 +15,15 @@
  *
  * Nothing here fails: a fact that makes no gauge is left out.
  */
-import { hash } from 'node:crypto';
 import { Counter } from 'prom-client';
 import type { Metric, Registry } from 'prom-client';
 import type { Clock } from '../core/clock.ts';
 import type { Fact, PointFact } from '../core/fact.ts';
 import { silentLogger } from '../core/logger.ts';
 import type { Logger } from '../core/logger.ts';
-import { deviceOf, isResource } from '../core/resources.ts';
+import { EndedRuns } from './ended-runs.ts';
+import { labelValue, resourceNaming, trainNaming } from './gauge-naming.ts';
+import type { Naming, Place } from './gauge-naming.ts';
 import { firstValue, moveValue } from './gauge-value.ts';
 import type { GaugeValue, ToldValue } from './gauge-value.ts';
 
@@ -67,59 +68,6 @@ export function createTrainGauges(options: TrainGaugesOptions): TrainGauges {
   };
 }
 
-/** One gauge that a point moves. */
-interface Place {
-  /** Behind the prefix. */
-  part: string;
-  value: number;
-  /** Beside run, attempt and rank. */
-  labels: Record<string, string>;
-}
-
-/** Which points make gauges, and under what names. */
-interface Naming {
-  prefix: string;
-  /** For people. */
-  noun: string;
-  takes(fact: PointFact): boolean;
-  /** Whose series go together when a later attempt begins, or it falls silent. */
-  group(fact: PointFact): string;
-  places(fact: PointFact): Place[];
-  help(part: string): string;
-}
-
-const trainNaming: Naming = {
-  prefix: 'caboose_train_',
-  noun: 'training',
-  takes: (fact) => !isResource(fact),
-  group: ({ rank, run }) => `${rank ?? ''}:${run}`,
-  places(fact) {
-    const { name, step, value } = fact;
-    const canonical = metricPart(fact);
-    const place: Place =
-      canonical === null
-        ? { part: 'value', value, labels: { name: labelValue(name) } }
-        : { part: canonical, value, labels: {} };
-    return step === null ? [place] : [place, { part: 'step', value: step, labels: {} }];
-  },
-  help: helpText,
-};
-
-const resourceNaming: Naming = {
-  prefix: 'caboose_resource_',
-  noun: 'resource',
-  takes: isResource,
-  group: ({ host, rank, run }) => JSON.stringify([host, rank, run]),
-  places(fact) {
-    const [, group = '', measure = ''] = fact.canonical?.split('.') ?? [];
-    const part = `${group}_${measure}`;
-    if (!/^[a-z][a-z0-9_]{0,99}$/.test(part)) return [];
-    const labels = { host: labelValue(fact.host ?? ''), device: labelValue(deviceOf(fact) ?? '') };
-    return [{ part, value: fact.value, labels }];
-  },
-  help: (part) => `Last ${part.replaceAll('_', ' ')}.`,
-};
-
 /** The series of one rank of one run, and of one host where resources are meant; only its newest attempt has any. */
 interface RankGroup {
   run: string;
@@ -144,19 +92,9 @@ interface Family {
   series: Set<Series>;
 }
 
-interface RunEnd {
-  attempt: number;
-  observed: number;
-  endedMs: number;
-}
-
 const seriesMaxDefault = 10_000;
-/** Names that have a meaning of their own; a canonical name that equals one is shown as `caboose_train_value`. */
-const reservedNames: ReadonlySet<string> = new Set(['step', 'value', 'series', 'dropped_points_total']);
 /** Metric names come from a fixed list; this bound holds even if a fact of another origin makes names up. */
 const familiesMax = 100;
-const labelLengthMax = 200;
-const endedRunsMax = 1000;
 const sweepIntervalMs = 1000;
 
 class Gauges implements TrainGauges {
@@ -165,12 +103,11 @@ class Gauges implements TrainGauges {
   readonly #clock: Clock;
   readonly #seriesMax: number;
   readonly #runIdleMs: number;
-  readonly #endedGraceMs: number;
   readonly #logger: Logger;
   readonly #dropped: Counter;
   readonly #families = new Map<string, Family>();
   readonly #groups = new Map<string, RankGroup>();
-  readonly #ended = new Map<string, RunEnd>();
+  readonly #ended: EndedRuns;
   #seriesCount = 0;
   #sweptMs: number;
   #toldFull = false;
@@ -182,7 +119,7 @@ class Gauges implements TrainGauges {
     this.#clock = options.clock;
     this.#seriesMax = seriesMax;
     this.#runIdleMs = options.runIdleMs ?? 3_600_000;
-    this.#endedGraceMs = options.endedGraceMs ?? 120_000;
+    this.#ended = new EndedRuns(options.clock, options.endedGraceMs ?? 120_000);
     this.#logger = options.logger ?? silentLogger;
     this.#sweptMs = options.clock.monotonic();
     this.#dropped = new Counter({
@@ -205,7 +142,7 @@ class Gauges implements TrainGauges {
     for (const fact of facts) {
       if (fact.observed < oldest) continue;
       if (fact.kind === 'point' && this.#naming.takes(fact)) this.#takePoint(fact);
-      else if (fact.kind === 'lifecycle' && fact.state !== 'started') this.#endRun(fact);
+      else if (fact.kind === 'lifecycle' && fact.state !== 'started') this.#ended.add(fact);
     }
   }
 
@@ -224,7 +161,7 @@ class Gauges implements TrainGauges {
   }
 
   #takePoint(fact: PointFact): void {
-    if (this.#isOver(fact)) return;
+    if (this.#ended.includes(fact)) return;
     const key = this.#naming.group(fact);
     const group = this.#groups.get(key) ?? emptyGroup(fact);
     if (fact.attempt < group.attempt) return;
@@ -315,46 +252,15 @@ class Gauges implements TrainGauges {
     this.#registry.registerMetric(metric as unknown as Metric);
   }
 
-  #endRun(fact: Fact): void {
-    const held = this.#ended.get(fact.run);
-    if (held !== undefined && held.attempt > fact.attempt) return;
-    if (held === undefined && this.#ended.size >= endedRunsMax) {
-      for (const oldest of this.#ended.keys()) {
-        this.#ended.delete(oldest);
-        break;
-      }
-    }
-    this.#ended.set(fact.run, {
-      attempt: fact.attempt,
-      observed: fact.observed,
-      endedMs: held?.attempt === fact.attempt ? held.endedMs : this.#clock.monotonic(),
-    });
-  }
-
-  /** Whether the point belongs to an attempt that has ended. One well after the end says that the run goes on after all. */
-  #isOver(fact: PointFact): boolean {
-    const end = this.#ended.get(fact.run);
-    if (end === undefined || fact.attempt > end.attempt) return false;
-    if (fact.observed > end.observed + this.#endedGraceMs) {
-      this.#ended.delete(fact.run);
-      return false;
-    }
-    return this.#clock.monotonic() - end.endedMs > this.#endedGraceMs;
-  }
-
   #sweep(): void {
     const now = this.#clock.monotonic();
     if (now - this.#sweptMs < sweepIntervalMs) return;
     this.#sweptMs = now;
     for (const [key, group] of this.#groups) {
-      const end = this.#ended.get(group.run);
-      const ended =
-        end !== undefined && group.attempt <= end.attempt && now - end.endedMs > this.#endedGraceMs;
-      if (ended || now - group.takenMs > this.#runIdleMs) this.#removeGroup(key, group);
+      if (this.#ended.isOverFor(group) || now - group.takenMs > this.#runIdleMs)
+        this.#removeGroup(key, group);
     }
-    for (const [run, end] of this.#ended) {
-      if (now - end.endedMs > this.#runIdleMs + this.#endedGraceMs) this.#ended.delete(run);
-    }
+    this.#ended.forget(this.#runIdleMs);
   }
 
   #removeGroup(key: string, group: RankGroup): void {
@@ -373,18 +279,6 @@ function emptyGroup({ run, rank, attempt }: PointFact): RankGroup {
   return { run, rank, attempt, takenMs: 0, series: new Map() };
 }
 
-/** The canonical name, if it can stand in a metric's name. */
-function metricPart({ canonical }: PointFact): string | null {
-  if (canonical === null || reservedNames.has(canonical)) return null;
-  return /^[a-z][a-z0-9_]{0,63}$/.test(canonical) ? canonical : null;
-}
-
-function helpText(part: string): string {
-  if (part === 'step') return 'Highest training step of a point.';
-  if (part === 'value') return 'Last value of a training metric that has no name of its own here.';
-  return `Last ${part.replaceAll('_', ' ')} of the training.`;
-}
-
 /** The step is the stream's, whatever it is told with; else a name in a file is a source. */
 function toldBy(
   { path, name, step, time, decimals, restart = 0 }: PointFact,
@@ -394,16 +288,4 @@ function toldBy(
   const isStep = part === 'step';
   const source = isStep ? path : `${path}\n${name}`;
   return { source, value, step, time, restart, decimals: isStep ? undefined : decimals };
-}
-
-/**
- * What a label can hold: well-formed Unicode, no control characters (the exposition is made of UTF-8 lines), a bounded
- * length. A text that had to be changed ends in a digest of the original, so that two texts stay two.
- */
-export function labelValue(text: string): string {
-  const clean = text
-    .slice(0, labelLengthMax)
-    .toWellFormed()
-    .replaceAll(/\p{Cc}/gu, '\uFFFD');
-  return clean === text ? text : `${clean}~${hash('sha256', JSON.stringify(text), 'hex').slice(0, 8)}`;
 }
