@@ -3,30 +3,24 @@ import { errorText } from '../../core/errors.ts';
 import type { LogEvent } from '../../core/event.ts';
 import type { EventIndex, IndexItem, ItemResult } from '../../core/event-index.ts';
 import type { Fact } from '../../core/fact.ts';
-import { perLane } from '../../core/lane-turns.ts';
 import type { Logger } from '../../core/logger.ts';
-import { lanes, stateBefore } from '../../core/segment.ts';
+import { stateBefore } from '../../core/segment.ts';
 import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import type { StreamDocument } from '../../core/stream-document.ts';
-import type {
-  DeadLetter,
-  DeadLetterLog,
-  EventLog,
-  FactLog,
-  SegmentBatch,
-  Subscriber,
-} from '../../core/transport.ts';
+import type { DeadLetterLog, EventLog, FactLog, SegmentBatch, Subscriber } from '../../core/transport.ts';
 import { Turnstile } from '../../core/turnstile.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { unwatched } from '../../telemetry/stalls.ts';
 import type { WatchedPart, Work } from '../../telemetry/stalls.ts';
-import { rejectedLetter } from './letters.ts';
+import { rejectedLetter, tellLetters } from './letters.ts';
+import { OpenEvents, observeLatency } from './open-events.ts';
+import type { OpenMemory } from './open-events.ts';
 import { asWhole, pieceBytesMax, piecesOf } from './pieces.ts';
-import { itemsOf, openFacts as openFactsOf, readSegment } from './reading.ts';
+import { readSegment } from './reading.ts';
 import { heldStreams } from './held.ts';
 import type { ReadingOptions, SegmentReading } from './reading.ts';
 import { Refusals } from './refusals.ts';
-import { Storing, appendFacts, writeItems } from './storing.ts';
+import { Storing, writeItems } from './storing.ts';
 
 /**
  * The consumer's way of a segment: transport → events → facts → index → commit. For each batch:
@@ -42,9 +36,7 @@ import { Storing, appendFacts, writeItems } from './storing.ts';
  * Where a stream may be in two clusters, what begins beyond its document may not be a gap: held.ts. Then the batch's other streams are taken
  * in, and it is released instead of committed.
  *
- * A partition is in one of: idle, working (one batch at a time), revoked (what it remembers is dropped).
- * An event that stays open is indexed provisionally after a second of quiet (in the fast lane a quarter of it), every ten seconds while it grows without any, and its facts are told as
- * those of an open event; the same ids are overwritten as it grows.
+ * A partition is in one of: idle, working (one batch at a time), revoked (what it remembers is dropped). What stays open: open-events.ts.
  *
  * Failure rule: an index or a log that is away is waited for, inside the write; a batch that fails otherwise is released and
  * comes again, which changes nothing that is held already. A batch of a revoked partition is dropped. A document that the index
@@ -86,16 +78,6 @@ interface PartitionMemory {
   streams: Map<string, StreamMemory>;
 }
 
-/** Today's view of a stream's open events, what the index is to hold of them, and whether it does. */
-interface OpenMemory {
-  events: readonly LogEvent[];
-  items: readonly IndexItem[];
-  facts: () => Fact[];
-  indexed: boolean;
-  /** Monotonic ms: when what is open was shown last, or was begun. */
-  shownAt: number;
-}
-
 interface StreamMemory {
   document: StreamDocument;
   open: OpenMemory | null;
@@ -105,12 +87,6 @@ interface StreamMemory {
 
 /** Streams that are remembered per partition; the least recently used are loaded again when they are needed. */
 const streamsMax = 5_000;
-const provisionalIntervalMs = 100;
-/** A progress bar is redrawn without a second of quiet, perhaps for hours: so often it is shown all the same. */
-const growingIntervalMs = 10_000;
-/** News of the fast lane is shown before its writer has been quiet for long. */
-const fastProvisionalAfterMsMax = 250;
-
 /** What a batch has made of a stream. */
 type Taken = Pick<SegmentReading, 'document' | 'open' | 'openFacts'>;
 
@@ -122,12 +98,12 @@ export class Indexing {
   readonly #refusals: Refusals;
   /** By partition: of the batch that is worked on, or held back, what was appended to the logs. */
   readonly #told = new Map<string, Set<string>>();
-  /** Stream and start of open events that were refused. */
-  readonly #toldOpen = new Set<string>();
+  readonly #open: OpenEvents;
 
   constructor(options: IndexingOptions) {
     this.#options = options;
     this.#refusals = new Refusals(options);
+    this.#open = new OpenEvents(options, () => this.#partitions.values());
   }
 
   /** Null while the index takes what it is given; else why it does not, in words. */
@@ -137,12 +113,17 @@ export class Indexing {
 
   /** Until the signal aborts; then finishes the batches under way. */
   async run(signal: AbortSignal): Promise<void> {
-    const provisional = this.#indexOpenEvents(signal);
+    const provisional = this.#open.run(signal);
     for await (const batch of this.#options.subscriber.batches(signal)) {
       const work = this.#process(batch, signal).finally(() => this.#working.delete(work));
       this.#working.add(work);
     }
     await Promise.all([...this.#working, provisional]);
+  }
+
+  /** Indexes provisionally what is open of streams that were quiet since then (monotonic ms). */
+  async indexOpen(quietSince: Readonly<Record<Lane, number>>, signal: AbortSignal): Promise<void> {
+    await this.#open.index(quietSince, signal);
   }
 
   async #process(batch: SegmentBatch, signal: AbortSignal): Promise<void> {
@@ -212,7 +193,7 @@ export class Indexing {
     const refused = await writeItems({ ...this.#options, signal, check }, documents);
     if (refused.length > 0) await deadLetters.append(refused);
     this.#told.delete(partition);
-    this.#tellLetters([...storing.letters, ...refused]);
+    tellLetters([...storing.letters, ...refused], this.#options);
     onFacts(storing.facts);
     for (const [stream, taken] of touched) this.#remember(memory, stream, taken);
     return held.size === 0;
@@ -282,94 +263,15 @@ export class Indexing {
     }
   }
 
-  #remember(memory: PartitionMemory, stream: string, { document, open, openFacts }: Taken): void {
+  #remember(memory: PartitionMemory, stream: string, taken: Taken): void {
     const takenAt = this.#options.clock.monotonic();
-    const known = memory.streams.get(stream)?.open ?? null;
+    const open = this.#open.view(memory.streams.get(stream)?.open ?? null, taken);
     memory.streams.delete(stream);
-    memory.streams.set(stream, {
-      document,
-      open:
-        open.length === 0
-          ? null
-          : {
-              events: open,
-              items: itemsOf(open, openFacts, document.indexPrefix),
-              facts: () => openFactsOf(document, open, this.#options.ownReaders),
-              indexed: false,
-              shownAt: isSameEvent(known, open) ? known.shownAt : takenAt,
-            },
-      takenAt,
-    });
+    memory.streams.set(stream, { document: taken.document, open, takenAt });
     for (const [oldest, { open: waiting }] of memory.streams) {
       if (memory.streams.size <= streamsMax) break;
       if (waiting === null || waiting.indexed) memory.streams.delete(oldest);
     }
-  }
-
-  async #indexOpenEvents(signal: AbortSignal): Promise<void> {
-    const { clock, provisionalAfterMs, logger } = this.#options;
-    const afterMs = {
-      bulk: provisionalAfterMs,
-      fast: Math.min(provisionalAfterMs, fastProvisionalAfterMsMax),
-    };
-    while (!signal.aborted) {
-      await clock.sleep(provisionalIntervalMs, signal);
-      try {
-        const now = clock.monotonic();
-        await this.indexOpen(
-          perLane((lane) => now - afterMs[lane]),
-          signal,
-        );
-      } catch (error) {
-        if (!signal.aborted)
-          logger.warn({ reason: errorText(error) }, 'open events could not be indexed yet');
-      }
-    }
-  }
-
-  /** Indexes provisionally what is open of streams that were quiet since then (monotonic ms). */
-  async indexOpen(quietSince: Readonly<Record<Lane, number>>, signal: AbortSignal): Promise<void> {
-    const growingSince = this.#options.clock.monotonic() - growingIntervalMs;
-    for (const lane of lanes) {
-      const due: OpenMemory[] = [];
-      for (const memory of this.#partitions.values()) {
-        if (memory.lane !== lane) continue;
-        for (const { open, takenAt } of memory.streams.values())
-          if (open && !open.indexed && (takenAt <= quietSince[lane] || open.shownAt <= growingSince))
-            due.push(open);
-      }
-      if (due.length > 0) await this.#indexProvisionally(due, lane === 'fast', signal);
-    }
-  }
-
-  async #indexProvisionally(due: readonly OpenMemory[], soon: boolean, signal: AbortSignal): Promise<void> {
-    for (const open of due) {
-      open.indexed = true;
-      open.shownAt = this.#options.clock.monotonic();
-    }
-    const items = due.flatMap(({ items }) => [...items]);
-    try {
-      await this.#tellOpen(await writeItems({ ...this.#options, signal, soon }, items));
-      // What a process says last stays open: nothing comes behind it.
-      await appendFacts(
-        this.#options.facts,
-        due.flatMap(({ facts }) => facts()),
-      );
-    } catch (error) {
-      for (const open of due) open.indexed = false;
-      throw error;
-    }
-    for (const { events } of due) for (const event of events) this.#observeLatency(event);
-  }
-
-  /** An event that stays open for ever is told as well; one that grows, when it is refused first and when it is closed. */
-  async #tellOpen(letters: readonly DeadLetter[]): Promise<void> {
-    const fresh = letters.filter(({ stream, start }) => !this.#toldOpen.has(`${stream} ${start}`));
-    if (fresh.length === 0) return;
-    await this.#options.deadLetters.append(fresh);
-    if (this.#toldOpen.size > streamsMax) this.#toldOpen.clear();
-    for (const { stream, start } of fresh) this.#toldOpen.add(`${stream} ${start}`);
-    this.#tellLetters(fresh);
   }
 
   #noteStored(memory: PartitionMemory, closed: readonly LogEvent[], points: number): void {
@@ -381,37 +283,9 @@ export class Indexing {
       // What was searchable provisionally has been counted then.
       const wasShown = open?.indexed === true && open.events.some(({ id }) => id === event.id);
       // A row of a rewritten file has the `observed` of the first state.
-      if (!wasShown && event.version === undefined) this.#observeLatency(event);
+      if (!wasShown && event.version === undefined) observeLatency(event, this.#options);
     }
   }
-
-  #observeLatency(event: LogEvent): void {
-    const { clock, index, metrics } = this.#options;
-    metrics.endToEnd.observe(Math.max(0, clock.now() + index.refreshIntervalMs - event.observed) / 1000);
-  }
-
-  #tellLetters(letters: readonly DeadLetter[]): void {
-    const { metrics, logger } = this.#options;
-    for (const letter of letters) metrics.dropped.inc({ reason: letter.kind });
-    const [first] = letters;
-    if (!first) return;
-    logger.error(
-      {
-        letters: letters.length,
-        kind: first.kind,
-        reason: first.reason,
-        stream: first.stream,
-        start: first.start,
-        end: first.end,
-        hint: 'see the dead letters; nothing else waits for these',
-      },
-      'some things could not be taken in and are in the dead letters',
-    );
-  }
-}
-
-function isSameEvent(known: OpenMemory | null, open: readonly LogEvent[]): known is OpenMemory {
-  return known !== null && known.events[0]?.id === open[0]?.id;
 }
 
 function idsOf({ segments }: SegmentBatch): Set<string> {

@@ -1,8 +1,10 @@
 import type { IndexItem } from '../../core/event-index.ts';
+import type { Logger } from '../../core/logger.ts';
 import type { CarriedSegment, Lane } from '../../core/segment.ts';
 import { lanes } from '../../core/segment.ts';
 import type { DeadLetter, RejectedRecord } from '../../core/transport.ts';
 import type { ReceivedRecord } from '../../segment/wire-format.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 
 /** Dead letters as they are written and read again: what of a refused thing has to be kept so that it can be taken in later. */
 
@@ -74,4 +76,26 @@ export function itemOf({ document }: DeadLetter): Exclude<IndexItem, { kind: 'st
 
 function offsetOf(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : null;
+}
+
+/** Counts them, and tells the operator of the first. */
+export function tellLetters(
+  letters: readonly DeadLetter[],
+  { metrics, logger }: { metrics: Pick<Metrics, 'dropped'>; logger: Logger },
+): void {
+  for (const letter of letters) metrics.dropped.inc({ reason: letter.kind });
+  const [first] = letters;
+  if (!first) return;
+  logger.error(
+    {
+      letters: letters.length,
+      kind: first.kind,
+      reason: first.reason,
+      stream: first.stream,
+      start: first.start,
+      end: first.end,
+      hint: 'see the dead letters; nothing else waits for these',
+    },
+    'some things could not be taken in and are in the dead letters',
+  );
 }
