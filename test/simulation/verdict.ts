@@ -165,7 +165,9 @@ function excuse(
     const isKilled = wasInMemory && to <= endedAt && endedAt < to + spooledMsMax;
     // What a full spool did not take ends with the agent.
     const isGivenUp = told === toldFull && isClosedByStop(epoch, to, lives);
-    if (cause === 'unlinked' && ms >= patience && !isKilled && !isGivenUp)
+    // Closed to spare descriptors, and written to while there was no room: nobody looks.
+    const isUnseen = ledger.closesFiles && end > seenBytes(epoch);
+    if (cause === 'unlinked' && ms >= patience && !isKilled && !isGivenUp && !isUnseen)
       ledger.violate('dropped', `${what} could be read for ${ms} ms and was not held open`);
   }
   if (told > 0) return 'told';
