@@ -1,3 +1,4 @@
+import { bareNameOf } from '../core/decompressor.ts';
 import { familyOf } from './compressed-files.ts';
 import type { CompressedFiles, Contents } from './compressed-files.ts';
 import { holdsStream } from './comparison.ts';
@@ -60,6 +61,8 @@ export class Copies {
   readonly #options: CopiesOptions;
   /** By dev:ino. */
   readonly #held = new Map<string, Held>();
+  /** By dev:ino of a compressed file: that of the one that it was made of, of which nothing was cut yet. */
+  readonly #uncut = new Map<string, string>();
   /** Families of an earlier process, until every compressed file that was there at the start is known. */
   readonly #unsettled: Set<string>;
   /** What the last walk has found, by every path. */
@@ -89,6 +92,7 @@ export class Copies {
     const { files } = this.#options;
     for (const key of this.#held.keys())
       if (!found.has(key) || files.get(key)?.stream) this.#held.delete(key);
+    for (const key of this.#uncut.keys()) if (!found.has(key)) this.#uncut.delete(key);
   }
 
   /** `now` is monotonic ms; `bornAt`: wall ms, when the file got what it holds now. */
@@ -145,7 +149,52 @@ export class Copies {
       if (original && (!original.gone || !isDrained(original))) return 'held';
       return { stream, original };
     }
-    return 'own';
+    return await this.#judgeUnknown(candidate, contents);
+  }
+
+  /**
+   * A compressed file that begins as no stream does: what it was made of may be there, and have none yet. Then it waits until that has one,
+   * and is looked through again, for now it may begin as that.
+   */
+  async #judgeUnknown(candidate: Candidate, contents: Contents): Promise<'held' | 'own'> {
+    const { files, compressed } = this.#options;
+    const { key } = candidate.stat;
+    const known = files.get(this.#uncut.get(key) ?? '');
+    if (known?.stream) {
+      this.#uncut.delete(key);
+      compressed.outdate(candidate);
+      return 'held';
+    }
+    const original = await this.#uncutOriginalOf(candidate, contents, known);
+    if (original === null) {
+      this.#uncut.delete(key);
+      return 'own';
+    }
+    if (original !== 'unknown') this.#uncut.set(key, original.key);
+    return 'held';
+  }
+
+  /** Its dev:ino: of a file of the family that is followed and of which nothing was cut, or of one that was found in this walk. */
+  async #uncutOriginalOf(
+    candidate: Candidate,
+    contents: Contents,
+    known: FollowedFile | undefined,
+  ): Promise<{ key: string } | 'unknown' | null> {
+    const { files, comparison } = this.#options;
+    const path = pathOf(candidate);
+    for (const file of known ? [known] : files.membersOf(familyOf(path))) {
+      if (file.stream !== null || files.get(file.key) !== file) continue;
+      const isPart = await this.#isPartOf(candidate, contents, file);
+      if (isPart !== false) return isPart === null ? 'unknown' : file;
+    }
+    const { stat, compressed } = this.#present.get(bareNameOf(path)) ?? {};
+    const { place, anchor } = contents;
+    if (!stat || compressed || files.get(stat.key) || stat.size < place.size) return null;
+    const isPart = await comparison.look(bareNameOf(path), stat.key, (file) =>
+      hasAnchor(file, place.size, anchor),
+    );
+    if (isPart === null) return 'unknown';
+    return isPart ? stat : null;
   }
 
   /** Whether the original has, where the compressed file ends, the bytes with which that ends: then it is older, or unfinished. */

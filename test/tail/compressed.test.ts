@@ -261,6 +261,24 @@ describe('compressed files', () => {
     expect(t.publisher.of('')[0]?.gaps).toEqual([]);
   });
 
+  it('beside an original of which nothing was cut yet are not shipped beside it', async () => {
+    await using t = await TailHarness.following('one\n');
+    t.publisher.acks = false;
+    await appendFile(t.path('b.log'), `${'x'.repeat(1023)}\n`.repeat(8 * 1024));
+    await t.pass(2000);
+    await rename(t.path('a.log'), t.path('a.log.2'));
+    await writeFile(t.path('a.log.1'), lines(0, 20));
+    await writeFile(t.path('a.log.1.gz'), gzipSync(lines(0, 20)));
+    await writeFile(t.path('a.log'), 'two\n');
+    await t.pass(20_000);
+    t.publisher.release();
+    await t.pass(2000);
+    await unlink(t.path('a.log.1'));
+    await t.pass(20_000);
+    expect(t.publisher.text('a.log.1') + t.publisher.text('a.log.1.gz')).toBe(lines(0, 20));
+    expect(t.publisher.text('a.log')).toBe('one\ntwo\n');
+  });
+
   it('with the head of a live file, and other bytes, are files of their own', async () => {
     await using t = await TailHarness.create();
     await write(t.path('metrics.csv.log'), 'step,loss\n' + lines(0, 1000));
