@@ -27,7 +27,7 @@ import type { HeldBytes } from './held-bytes.ts';
 import { looksLikeObject, parseJsonLine, readRecordHead } from './json-line.ts';
 import { noHead, readHead } from './line-head.ts';
 import { observedAt } from './observed-marks.ts';
-import { readStatedRank } from './stated-rank.ts';
+import { rankOfWorker, readStatedRank, withWorker } from './stated-rank.ts';
 
 const newline = 10;
 const carriageReturn = 13;
@@ -193,6 +193,7 @@ export class FrameReader {
       event.group.bareEnd = true;
       return;
     }
+    if (prefix.source !== null) this.#noteWorker(text);
     if (!frameOpen && this.#takeStamped(start, end, text, prefix)) return;
     const head = bare ? noHead : readHead(text, observedAt(marks, start), this.#source.offset);
     const line = { text, head, rank: prefix.rank, source: prefix.source };
@@ -217,8 +218,14 @@ export class FrameReader {
   /** A line that begins an event, with the rank that it names where nothing else does. */
   #withRank(line: Line): Line {
     if (line.rank !== null || this.#source.origin.rank !== null) return line;
-    const stated = readStatedRank(line.text);
+    const stated = rankOfWorker(this.#state.workers, line.source ?? null) ?? readStatedRank(line.text);
     return stated === null ? line : { ...line, stated };
+  }
+
+  /** Of a launcher whose prefix names no rank. */
+  #noteWorker(text: string): void {
+    const workers = withWorker(this.#state.workers, text);
+    if (workers !== undefined) this.#state.workers = workers;
   }
 
   /** A line of a traceback, with a time before each of its lines. False: it is none. */

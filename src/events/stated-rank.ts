@@ -7,6 +7,8 @@
  * - `Process rank: 1, device: …` (transformers' examples), `rank=1 world_size=4`, `GLOBAL_RANK: 1, MEMBER: 2/2` (Lightning), DeepSpeed's
  *   `OVERFLOW! Rank 0 Skipping step` anywhere;
  * - `rank=1`, `'rank': 1` among statements of a step and a loss, or as what loguru and others were given beside the message.
+ * - Ray Train's controller tells of its workers `(ip=10.0.0.1, pid=123) world_rank=1, …` (ray/train/v2/_internal/execution/worker_group; before
+ *   version 2.43 with `node_id=…, ` at first), whose lines come behind `(RayTrainWorker pid=123, ip=10.0.0.1) `.
  *
  * Words may speak of another rank (`lost [rank 3]`), and LoRA has a rank of its own: what is not sure is none.
  */
@@ -15,13 +17,38 @@ const lineMax = 512;
 const tokensMax = 40;
 const bracketMax = 96;
 
+const workersMax = 1024;
+const worker = /ip=[\w.:]{1,64}, pid=(\d{1,10})\) world_rank=(\d{1,6})\b/;
+const pidOf = /\bpid=(\d{1,10})/;
+
+/** The workers of a stream, with the one that a line tells of; by pid. */
+export function withWorker(
+  workers: Readonly<Record<string, number>> | undefined,
+  line: string,
+): Readonly<Record<string, number>> | undefined {
+  if (!line.includes('world_rank=')) return workers;
+  const [, pid, rank] = worker.exec(line) ?? [];
+  if (pid === undefined) return workers;
+  const isFull = workers !== undefined && Object.keys(workers).length >= workersMax;
+  return { ...(isFull ? {} : workers), [pid]: Number(rank) };
+}
+
+/** `source`: the prefix of a launcher that names a pid, and no rank. */
+export function rankOfWorker(
+  workers: Readonly<Record<string, number>> | undefined,
+  source: string | null,
+): number | null {
+  if (workers === undefined || source === null) return null;
+  return workers[pidOf.exec(source)?.[1] ?? ''] ?? null;
+}
+
 /** Every line is looked at: this is the fastest. */
 const named = /[rR](?:ank|ANK)/;
 
 /** `text`: without a launcher's prefix. */
 export function readStatedRank(text: string): number | null {
   const line = text.length > lineMax ? text.slice(0, lineMax) : text;
-  if (!named.test(line) || settings.test(line)) return null;
+  if (!named.test(line) || settings.test(line) || worker.test(line)) return null;
   return inHead(line) ?? numberOf(ownAnywhere.exec(line)) ?? amongStatements(line);
 }
 

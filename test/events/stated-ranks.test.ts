@@ -81,3 +81,20 @@ test("a launcher's prefix, and the rank of the file, come first", () => {
 test.each(['rank', 'global_rank', 'world_rank'])('a record names it as %s', (name) => {
   expect(eventsOf(`{"${name}":3,"step":1,"loss":0.5}\n`).map(({ rank }) => rank)).toEqual([3]);
 });
+
+test("Ray Train's workers have the ranks that its controller tells", () => {
+  const lines = [
+    '(RayTrainWorker pid=604) loading',
+    '(TrainController pid=487) Started training worker group of size 2: ',
+    '(TrainController pid=487) - (ip=192.0.2.2, pid=604) world_rank=0, local_rank=0, node_rank=0',
+    '(TorchTrainer pid=487) - (node_id=ab12, ip=192.0.2.3, pid=744) world_rank=1, local_rank=0, node_rank=1',
+    '(RayTrainWorker pid=744, ip=192.0.2.3) step 1 loss 2.9',
+    '(RayTrainWorker pid=604) step 1 loss 2.8',
+    '(RayTrainWorker pid=744, ip=192.0.2.3) Traceback (most recent call last):',
+    '(RayTrainWorker pid=744, ip=192.0.2.3)   File "/w/a.py", line 1, in loop',
+    '(RayTrainWorker pid=744, ip=192.0.2.3) ValueError: bad',
+    '(SomethingElse pid=9) step 1 loss 2.9',
+  ];
+  const events = eventsOf(`${lines.join('\n')}\n`);
+  expect(events.map(({ rank }) => rank)).toEqual([null, null, null, null, 1, 0, 1, null]);
+});

@@ -82,7 +82,26 @@ function suspectsOf(live: readonly Kept[]): Suspect[] {
       firstOf.set(process, suspect);
     } else known.explains.push(suspect.kept);
   }
-  return [...firstOf.values(), ...unexplained(exits, [...firstOf.values()], live)];
+  const processes = withoutEchoes([...firstOf.values()]);
+  return [...processes, ...unexplained(exits, processes, live)];
+}
+
+/** What is raised without a name behind what a rank has raised in the same text passes it on, as drivers and launchers do. */
+function withoutEchoes(suspects: readonly Suspect[]): Suspect[] {
+  const named = suspects.filter(({ rank, kept }) => rank !== null && raises(kept));
+  return suspects.filter((suspect) => {
+    const { rank, kept } = suspect;
+    if (rank !== null || kept.first.class !== 'python' || !raises(kept)) return true;
+    const cause = named.find(
+      ({ kept: { first } }) => first.stream === kept.first.stream && first.start < kept.first.start,
+    );
+    cause?.explains.push(kept, ...suspect.explains);
+    return cause === undefined;
+  });
+}
+
+function raises({ first }: Kept): boolean {
+  return first.details?.exception !== undefined;
 }
 
 /** Files without a rank are processes of their own. */

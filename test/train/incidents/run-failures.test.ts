@@ -171,6 +171,15 @@ describe('a run that fails', () => {
       ['python@1 root'],
     ],
     [
+      'the driver passes on what a rank has raised',
+      [
+        {
+          text: `(TrainController pid=7) - (ip=192.0.2.2, pid=9) world_rank=1, local_rank=1, node_rank=0\n${uncaught('ValueError: no').replaceAll(/^/gm, '(RayTrainWorker pid=9) ')}\n${uncaught('ray.train.WorkerGroupError: Training failed due to worker errors:')}`,
+        },
+      ],
+      ['python@1 root'],
+    ],
+    [
       "W&B's service that ends with the run",
       [
         { text: steps(1, 5) + uncaught('ValueError: no') },
