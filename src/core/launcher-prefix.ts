@@ -1,5 +1,6 @@
 /**
- * What launchers put before each line that a process has written: torchrun `[default1]:` and PyTorch `[rank1]: `, which may stack; Open MPI's
+ * What launchers put before each line that a process has written: torchrun `[default1]:` (its `--role` and the local rank) and PyTorch `[rank1]: `,
+ * which may stack; TorchX's `ddp/0 [1]:` (role, replica; torchrun without a role; torchx/components/dist.py, cli/cmd_log.py); Open MPI's
  * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c) and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Ray's
  * `(TrainWorker pid=123, ip=10.0.0.1) ` (python/ray/_private/worker.py, print_worker_logs), which names no rank; `kubectl logs --prefix`, `[pod/train-3/main] `.
  * The innermost names the rank. `srun --label` puts `3: ` before a line, which is told from other text by the lines around it only.
@@ -13,18 +14,28 @@ export interface LauncherPrefix {
 }
 
 const bracketed =
-  /\[(?:(?:default|rank)(\d{1,6})\]: ?|\d{1,10},(\d{1,6})\]<std(?:out|err|diag)>:|[\w.@-]{1,128}@\d{1,10},(\d{1,6})\]<std(?:out|err)>: ?|pod\/[\w.-]{1,253}\/[\w.-]{1,253}\] ?)/y;
+  /\[(?:(?:default|rank|trainer|worker)(\d{1,6})\]: ?|\d{1,10},(\d{1,6})\]<std(?:out|err|diag)>:|[\w.@-]{1,128}@\d{1,10},(\d{1,6})\]<std(?:out|err)>: ?|pod\/[\w.-]{1,253}\/[\w.-]{1,253}\] ?)/y;
 const parenthesized =
   /\((?:[\w.<>[\]:-]{1,128} pid=\d{1,10}(?:, ip=[\w.:]{1,64})?|raylet(?:, ip=[\w.:]{1,64})?)\) ?/y;
+const torchx = /^[A-Za-z][\w.-]{0,63}\/(\d{1,6}) \[(\d{1,6})\]:/;
 const depthMax = 4;
 const prefixMax = 1024;
 
 export function readLauncherPrefix(text: string): LauncherPrefix {
   const first = text.charCodeAt(0);
-  if (first !== 91 && first !== 40) return noPrefix;
+  const mayBeTorchx = first > 64 && first !== 91 && hasSlashBehindName(text);
+  if (first !== 91 && first !== 40 && !mayBeTorchx) return noPrefix;
   let rank: number | null = null;
   let source: string | null = null;
   let length = 0;
+  if (mayBeTorchx) {
+    const [whole, replica, local] = torchx.exec(text) ?? [];
+    if (whole === undefined) return noPrefix;
+    length = whole.length;
+    // Of the first machine; how many ranks each has is not told.
+    if (replica === '0') rank = Number(local);
+    else source = whole;
+  }
   for (let depth = 0; depth < depthMax; depth += 1) {
     const pattern = text.charCodeAt(length) === 40 ? parenthesized : bracketed;
     pattern.lastIndex = length;
@@ -36,6 +47,13 @@ export function readLauncherPrefix(text: string): LauncherPrefix {
     length += found[0].length;
   }
   return length === 0 ? noPrefix : { rank, length, source };
+}
+
+/** Most lines begin with a word and a space: they are told apart without the pattern. */
+function hasSlashBehindName(text: string): boolean {
+  let at = 1;
+  while (at < 64 && text.charCodeAt(at) > 44 && text.charCodeAt(at) !== 47) at += 1;
+  return text.charCodeAt(at) === 47;
 }
 
 export const noPrefix: LauncherPrefix = { rank: null, length: 0, source: null };
@@ -80,7 +98,7 @@ export function withoutLauncherPrefixes(text: string, rank: number | null): stri
 
 function withoutPrefixes(text: string, rank: number | null): string {
   const first = text.charCodeAt(0);
-  const mayHave = first === 91 || first === 40 || (rank !== null && mayHaveLabel(text));
+  const mayHave = first === 40 || first > 64 || (rank !== null && mayHaveLabel(text));
   const lineEnd = text.indexOf('\n');
   if (!mayHave || withoutPrefix(text, rank) === text) {
     // The first line of a traceback may be glued to a bar, and so have none.

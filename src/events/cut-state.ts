@@ -25,6 +25,8 @@ export interface CutState {
   /** Of lines in a row with a number before each (frame-reader.ts): the largest one, and how many were not new. */
   labelMax?: number;
   labels?: number;
+  /** Ray Train: the ranks of its workers, by their pids (stated-rank.ts). Never changed in place. */
+  workers?: Readonly<Record<string, number>>;
   /** The pending bytes have not been looked at: see EventCutter.hold(). */
   unseen: boolean;
   /** A display that is drawn over and over on several rows, if there is one. Absent in what older versions have stored. */

@@ -21,7 +21,8 @@ import type { CutState } from './cut-state.ts';
 import { EventBuilder } from './event-builder.ts';
 import type { EventSource } from './event-of.ts';
 import { FrameReader } from './frame-reader.ts';
-import { isBlank, stripAnsi, withoutUnfinishedCode } from './frame.ts';
+import { indexWithAnsi, isBlank, stripAnsi, withoutUnfinishedCode } from './frame.ts';
+import { unfinishedStart } from './glued.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { LiveDisplay, startsDisplay } from './live-display.ts';
 import { markObserved } from './observed-marks.ts';
@@ -123,12 +124,21 @@ export class EventCutter {
     const { end } = this.#held;
     const { atom } = this.#state;
     if (this.#display.undecidedFrom === null) {
-      this.#takeAtom(atom, atom + withoutUnfinishedCode(this.#held.latin1(atom, end)).length, 0);
+      this.#takeAtom(atom, this.#endOfFirst(atom, end), 0);
       this.#state.atom = end;
     }
     const isKnown = this.closed.length > 0 || this.#events.current !== null;
     if (!isKnown && !this.#display.takeFirst()) this.flush();
     return this.closed[0] ?? this.#events.view();
+  }
+
+  /** Without a code, and a print of another process, that more bytes may finish. */
+  #endOfFirst(atom: number, end: number): number {
+    const start = this.#held.afterNul(this.#held.afterMark(atom, end), end);
+    const text = withoutUnfinishedCode(this.#held.latin1(start, end));
+    const shown = stripAnsi(text);
+    const unfinished = unfinishedStart(shown);
+    return start + (unfinished === 0 ? text.length : indexWithAnsi(text, shown.length - unfinished));
   }
 
   /** Which offsets may still be asked of `source.places`: starts that are known, and everything from `from` on. */

@@ -88,7 +88,7 @@ class MadeEvent implements LogEvent {
     this.level = group.level;
     this.kind = kindOf(state);
     this.message = rows === undefined ? shownIn(held.text(bytesStart, end), group) : textOf(rows);
-    this.rank = group.rank ?? source.origin.rank;
+    this.rank = group.rank ?? source.origin.rank ?? group.stated ?? null;
     this.sum = sumText(crcOf(held.slice(bytesStart, end), state.sumBefore));
     this.open = open;
   }

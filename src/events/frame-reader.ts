@@ -20,15 +20,20 @@ import type { CutState } from './cut-state.ts';
 import type { EventBuilder } from './event-builder.ts';
 import type { EventSource } from './event-of.ts';
 import { charactersIn, indexWithAnsi, isBlank, progressBarEnd, stripAnsi } from './frame.ts';
+import { gluedAt } from './glued.ts';
 import { isOf, joins, recordGroup, startGroup } from './grouping.ts';
+import type { Line } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import { looksLikeObject, parseJsonLine, readRecordHead } from './json-line.ts';
 import { noHead, readHead } from './line-head.ts';
 import { observedAt } from './observed-marks.ts';
+import { rankOfWorker, readStatedRank, withWorker } from './stated-rank.ts';
 
 const newline = 10;
 const carriageReturn = 13;
 const closingBracket = 93;
+/** Prints on one line that are told apart. */
+const gluedMax = 64;
 const leadingBlanks = /^[ \t\v\f\0]*/;
 
 export class FrameReader {
@@ -49,6 +54,35 @@ export class FrameReader {
   /** `raw` is the atom's latin1 text without NULs before it, `shown` the same without ANSI codes. */
   take(start: number, end: number, raw: string, shown: string): void {
     if (looksLikeObject(shown) && this.#takeRecord(start, end)) return;
+    const at = gluedAt(shown);
+    if (at < 0) this.#takeText(start, end, raw, shown);
+    else this.#takeGlued(start, end, raw, shown, at);
+  }
+
+  /** Prints of several processes: the first one ends at `first` of what is shown. */
+  #takeGlued(start: number, end: number, raw: string, shown: string, first: number): void {
+    let from = start;
+    let rest = raw;
+    let restShown = shown;
+    let at = first;
+    for (let pieces = 1; at >= 0 && pieces < gluedMax; pieces += 1) {
+      const cut = restShown.length === rest.length ? at : indexWithAnsi(rest, at);
+      this.#takePrint(from, from + cut, rest.slice(0, cut), restShown.slice(0, at));
+      this.#events.close();
+      this.#state.frameOpen = false;
+      from += cut;
+      rest = rest.slice(cut);
+      restShown = restShown.slice(at);
+      at = gluedAt(restShown);
+    }
+    this.#takePrint(from, end, rest, restShown);
+  }
+
+  #takePrint(start: number, end: number, raw: string, shown: string): void {
+    if (!looksLikeObject(shown) || !this.#takeRecord(start, end)) this.#takeText(start, end, raw, shown);
+  }
+
+  #takeText(start: number, end: number, raw: string, shown: string): void {
     const shownEnd = this.barEnd(shown);
     if (shownEnd < 0) {
       this.takeLine(start, end, shown);
@@ -159,6 +193,7 @@ export class FrameReader {
       event.group.bareEnd = true;
       return;
     }
+    if (prefix.source !== null) this.#noteWorker(text);
     if (!frameOpen && this.#takeStamped(start, end, text, prefix)) return;
     const head = bare ? noHead : readHead(text, observedAt(marks, start), this.#source.offset);
     const line = { text, head, rank: prefix.rank, source: prefix.source };
@@ -167,7 +202,7 @@ export class FrameReader {
         this.#events.extend(end);
       } else {
         this.#events.redraw(start, end);
-        event.group = startGroup(line, false);
+        event.group = startGroup(this.#withRank(line), false);
         event.logger = head.logger;
       }
       return;
@@ -177,7 +212,20 @@ export class FrameReader {
       return;
     }
     this.#events.close();
-    this.#events.start(start, end, line, false);
+    this.#events.start(start, end, this.#withRank(line), false);
+  }
+
+  /** A line that begins an event, with the rank that it names where nothing else does. */
+  #withRank(line: Line): Line {
+    if (line.rank !== null || this.#source.origin.rank !== null) return line;
+    const stated = rankOfWorker(this.#state.workers, line.source ?? null) ?? readStatedRank(line.text);
+    return stated === null ? line : { ...line, stated };
+  }
+
+  /** Of a launcher whose prefix names no rank. */
+  #noteWorker(text: string): void {
+    const workers = withWorker(this.#state.workers, text);
+    if (workers !== undefined) this.#state.workers = workers;
   }
 
   /** A line of a traceback, with a time before each of its lines. False: it is none. */

@@ -25,6 +25,8 @@ export interface Group {
   timed: boolean;
   level: Level | null;
   rank: number | null;
+  /** The rank that its first line names as its own, where no launcher does: lines that follow need not. */
+  stated?: number;
   /** Of a launcher that names no rank: its prefix. Absent in what older versions have stored. */
   source?: string | null;
   /** Every line of the traceback has a time before it. */
@@ -47,6 +49,8 @@ export interface Line {
   text: string;
   head: LineHead;
   rank: number | null;
+  /** See `Group`; null: none. Absent: it was not asked. */
+  stated?: number | null;
   source?: string | null;
 }
 
@@ -163,7 +167,7 @@ function groupMode(text: string, otherwise: Mode): Mode {
 
 /** The group of an event that starts with this line. */
 export function startGroup(line: Line, bar: boolean): Group {
-  const { text, head, rank, source = null } = line;
+  const { text, head, rank, stated = null, source = null } = line;
   let mode: Mode = bar ? 'bar' : 'line';
   let level = head.level;
   if (!bar && head.time === null && level === null) {
@@ -182,6 +186,7 @@ export function startGroup(line: Line, bar: boolean): Group {
     timed: head.time !== null,
     level,
     rank,
+    ...(stated !== null && { stated }),
     ...(source !== null && { source }),
     lines: 1,
     loose: 0,

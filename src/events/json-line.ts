@@ -143,7 +143,7 @@ export function readRecordHead(fields: JsonFields, offset: ZoneOffset): RecordHe
     time: firstOf(source, timeNames, (value) => timeOf(value, offset)),
     level: firstOf(source, levelNames, levelIn),
     logger: firstOf(source, loggerNames, (value) => (typeof value === 'string' ? value : null)),
-    rank: rankOf(fields['rank']) ?? (loguru === null ? null : rankOf(objectAt(loguru, 'extra')?.['rank'])),
+    rank: rankIn(fields) ?? (loguru === null ? null : rankIn(objectAt(loguru, 'extra') ?? {})),
   };
 }
 
@@ -176,6 +176,12 @@ function timeOf(value: unknown, offset: ZoneOffset): number | null {
 function levelIn(value: unknown): Level | null {
   if (typeof value === 'object' && value !== null) return levelOf((value as JsonFields)['name']);
   return levelOf(value);
+}
+
+const rankNames = ['rank', 'global_rank', 'world_rank'];
+
+function rankIn(fields: JsonFields): number | null {
+  return firstOf(fields, rankNames, rankOf);
 }
 
 function rankOf(value: unknown): number | null {

@@ -121,7 +121,13 @@ const namesOf = {
     'tokens_s_device',
     'throughput_device_tokens_per_second',
   ],
-  samples_per_second: ['samples_per_second', 'samples_per_sec', 'train_samples_per_second'],
+  samples_per_second: [
+    'samples_per_second',
+    'samples_per_sec',
+    'train_samples_per_second',
+    // DeepSpeed, utils/timer.py: of the last steps, beside a mean over the run.
+    'currsamplespersec',
+  ],
   loss_scale: ['loss_scale', 'grad_scale'],
   mfu: ['mfu'],
 } as const;

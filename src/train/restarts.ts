@@ -64,7 +64,7 @@ export function countRestarts(
   if (hasEnded) after.ends += 1;
   const rank = rankIn(after, event.rank);
   if (rank === null) return after;
-  if (epoch !== undefined) rank.epoch = epoch;
+  if (epoch !== undefined) noteEpoch(after, rank, event.rank, epoch);
   if (points.length > 0) take(rank, points, after.ends);
   return after;
 }
@@ -91,6 +91,12 @@ function rankIn({ ends, ranks }: RestartMemory, rank: number | null): RankMemory
   if (known !== undefined) return known;
   if (Object.keys(ranks).length >= ranksMax) return null;
   return (ranks[key] = { restarts: 0, ends, repeats: 0, steps: {} });
+}
+
+/** What a line without a name says of the epoch may be meant for those that have one. */
+function noteEpoch({ ranks }: RestartMemory, rank: RankMemory, name: number | null, epoch: number): void {
+  rank.epoch = epoch;
+  if (name === null) for (const each of Object.values(ranks)) each.epoch = epoch;
 }
 
 type SteppedPoint = PointBody & { step: number };

@@ -12,6 +12,12 @@ const kindsOf = (lines: readonly string[]) =>
 
 test.each([
   ['Open MPI', '[1,3]<stderr>:', 3],
+  ['torchrun --role trainer', '[trainer3]:', 3],
+  ['torchrun --role trainer, and PyTorch', '[trainer1]:[rank3]: ', 3],
+  ['TorchX', 'ddp/0 [3]:', 3],
+  ['TorchX and PyTorch', 'ddp/0 [1]:[rank3]: ', 3],
+  ['TorchX, on the second machine', 'ddp/1 [3]:', null],
+  ['TorchX on the second machine, and PyTorch', 'ddp/1 [1]:[rank3]: ', 3],
   ['Ray', '(TrainActor pid=12) ', null],
   ['kubectl', '[pod/train-3/main] ', null],
   ['srun --label', '3: ', 3],

@@ -29,6 +29,11 @@ describe('restarts in one file', () => {
     expect(restarts(lines)).toBe('10.0 20.0 30.0 40.0 20.1 30.1 40.1 50.1 30.2 40.2');
   });
 
+  it('are none where steps begin anew with an epoch that is told without a rank', () => {
+    const epoch = (n: number) => [`Epoch ${n} begins`, ...[1, 2, 3].map((n) => `[rank 1] ${line(n)}`)];
+    expect(restarts([...epoch(1), ...epoch(2), ...epoch(3)])).toBe('1.0 2.0 3.0 1.0 2.0 3.0 1.0 2.0 3.0');
+  });
+
   it.each([
     ['an exception', 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: x'],
     ['words of resuming', 'INFO Resuming from checkpoint-20'],

@@ -62,6 +62,7 @@ const ranksMax = 65_536;
 const keptMax = 8_192;
 const scaleSearchMax = 32;
 const watchedMax = 4_096;
+const namedMax = 64;
 
 export class AttemptRecord {
   readonly attempt: number;
@@ -117,7 +118,7 @@ export class AttemptRecord {
       fact.stream,
     ].join('|');
     const known = this.kept.get(key);
-    const stream = fact.role === 'warning' ? this.#stream(fact) : null;
+    const stream = fact.role === 'warning' ? this.#streamBeside(fact) : null;
     if (fact.class === 'overflow' && stream !== null) noteSkipped(fact, stream);
     if (known !== undefined) {
       known.count += 1;
@@ -186,6 +187,17 @@ export class AttemptRecord {
     };
     record.streams.set(stream, added);
     return added;
+  }
+
+  /** Of a warning: where its steps are told. Of lines of one process not all need to name its rank. */
+  #streamBeside(fact: Observation): StreamRecord | null {
+    const own = this.#stream(fact);
+    if (own === null || own.steps.length > 0 || this.ranks.size > namedMax) return own;
+    for (const [rank, { streams }] of this.ranks) {
+      const other = fact.rank === null || rank === null ? streams.get(fact.stream) : undefined;
+      if (other !== undefined && other.steps.length > 0) return other;
+    }
+    return own;
   }
 
   /** Another one that knows the same; what it takes is not known to this one. */

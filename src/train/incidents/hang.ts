@@ -143,11 +143,13 @@ function isTimed({ time, observed, details }: Kept['first']): boolean {
 
 /** The rank that stands a little behind the others, if there is one. One that is far behind only has no more log. */
 function laggardOf(silences: readonly Silence[]): Silence | null {
-  const steps = silences.map(({ line }) => line.lastStep);
+  // What is told without a name may be of any of them.
+  const named = silences.filter(({ stream }) => stream.rank !== null);
+  const steps = named.map(({ line }) => line.lastStep);
   const lowest = Math.min(...steps);
-  const lagging = silences.filter(({ line }) => line.lastStep === lowest);
+  const lagging = named.filter(({ line }) => line.lastStep === lowest);
   const [laggard] = lagging;
-  if (laggard === undefined || lagging.length === silences.length || lagging.length * 2 > silences.length)
+  if (laggard === undefined || lagging.length === named.length || lagging.length * 2 > named.length)
     return null;
   return Math.max(...steps) - lowest <= strides * laggard.line.stride ? laggard : null;
 }

@@ -2,7 +2,7 @@
  * Whether a run has survived what was observed: it went on, came to its end, or the trouble passed. What a process says when it ends is
  * never survived.
  */
-import type { AttemptRecord, Kept, StreamRecord } from './attempt-record.ts';
+import type { AttemptRecord, Kept, Observation, StreamRecord } from './attempt-record.ts';
 
 /**
  * What a process printed last may be written behind its traceback, which is not buffered: so many bytes of steps do not show that it
@@ -19,7 +19,7 @@ export function survived(kept: Kept, record: AttemptRecord): boolean {
   const { last } = kept;
   const { end } = last.details ?? {};
   if (end === 'sure') return false;
-  const stream = record.ranks.get(last.rank)?.streams.get(last.stream);
+  const stream = streamOf(last, record);
   if (last.class === 'nan' || last.class === 'nan-hidden') return becameNumber(kept, stream);
   if (last.class === 'storage' && saidAfter('recovered', kept, record)) return true;
   if (saidAfter('finished', kept, record)) return true;
@@ -29,6 +29,30 @@ export function survived(kept: Kept, record: AttemptRecord): boolean {
     return after.length > 1 && farthest - last.end > outputBufferBytes && !hasFailed(record);
   if (after.length > 1 || after.some(({ kind }) => kind === 'point')) return true;
   return saidAfter('went-on', kept, record) || wentOnElsewhere(kept, record);
+}
+
+/**
+ * What is known of its stream. Where lines name their rank, not all need to: without a name, it may be of any that do; with one, what comes
+ * without a name may be its own, unless it has told its end.
+ */
+function streamOf(
+  { rank, stream, details }: Observation,
+  { ranks }: AttemptRecord,
+): StreamRecord | undefined {
+  const own = ranks.get(rank)?.streams.get(stream);
+  if (own !== undefined && own.steps.length > 0) return own;
+  if (rank !== null)
+    return (details?.end === undefined ? ranks.get(null)?.streams.get(stream) : undefined) ?? own;
+  let farthest = own;
+  for (const { streams } of ranks.values()) {
+    const other = streams.get(stream);
+    if (other !== undefined && startOf(other) > startOf(farthest)) farthest = other;
+  }
+  return farthest;
+}
+
+function startOf(stream: StreamRecord | undefined): number {
+  return stream?.steps.at(-1)?.start ?? -1;
 }
 
 /** Of a warning: it is no longer one. */
@@ -47,7 +71,7 @@ function becameNumber({ last }: Kept, stream: StreamRecord | undefined): boolean
 /** In the same stream, behind it; of a whole rank, where the two are in different files. */
 function saidAfter(name: string, kept: Kept, { kept: all }: AttemptRecord): boolean {
   for (const other of all.values()) {
-    if (other.last.class !== name || other.last.rank !== kept.last.rank) continue;
+    if (other.last.class !== name || !mayBeOfOne(kept.last, other.last)) continue;
     if (other.last.stream === kept.last.stream) {
       if (other.last.start >= kept.last.end) return true;
     } else if (name === 'finished' && kept.last.details?.end === undefined) return true;
@@ -55,8 +79,13 @@ function saidAfter(name: string, kept: Kept, { kept: all }: AttemptRecord): bool
   return false;
 }
 
+function mayBeOfOne(observed: Observation, other: Observation): boolean {
+  if (observed.rank === other.rank) return true;
+  return observed.rank === null && observed.stream === other.stream;
+}
+
 function wentOnElsewhere({ last }: Kept, { ranks }: AttemptRecord): boolean {
-  const isNode = last.rank === null && ranks.get(null)?.streams.has(last.stream) !== true;
+  const isNode = last.rank === null && !isStreamOfRun(last.stream, ranks);
   for (const [rank, { streams }] of ranks) {
     if (rank !== last.rank && !isNode) continue;
     for (const [id, stream] of streams)
@@ -64,6 +93,12 @@ function wentOnElsewhere({ last }: Kept, { ranks }: AttemptRecord): boolean {
         if (stream.lastTime - last.time > (isNode ? nodeLaterMs : laterMs)) return true;
       }
   }
+  return false;
+}
+
+/** Does it tell the run's steps or ranks? Else it is a machine's log. */
+export function isStreamOfRun(stream: string, ranks: AttemptRecord['ranks']): boolean {
+  for (const { streams } of ranks.values()) if (streams.has(stream)) return true;
   return false;
 }
 

@@ -13,7 +13,7 @@ import { compare, normalized } from './attempt-record.ts';
 import type { AttemptRecord, Kept } from './attempt-record.ts';
 import { causeOf, isExitStatus, sortedRanks } from './cause.ts';
 import type { Cause, Echo } from './cause.ts';
-import { isStreak, survived } from './survival.ts';
+import { isStreak, isStreamOfRun, survived } from './survival.ts';
 import { waitedFor } from './waited-for.ts';
 
 const causesMax = 16;
@@ -33,6 +33,7 @@ export function liveOf(record: AttemptRecord): Kept[] {
 export function causesOf(record: AttemptRecord, live: readonly Kept[]): Cause[] {
   const suspects = absorb(suspectsOf(live));
   const roots = merged(suspects).sort(bySeverityAndTime);
+  for (const root of roots) nameRank(root, live);
   const cascades = live.filter(({ first }) => first.role === 'cascade');
   const causes = roots.length > 0 ? roots : waitedFor(cascades, live, record);
   // Hardware that computes two results is to be known, whatever else happens.
@@ -81,7 +82,26 @@ function suspectsOf(live: readonly Kept[]): Suspect[] {
       firstOf.set(process, suspect);
     } else known.explains.push(suspect.kept);
   }
-  return [...firstOf.values(), ...unexplained(exits, [...firstOf.values()], live)];
+  const processes = withoutEchoes([...firstOf.values()]);
+  return [...processes, ...unexplained(exits, processes, live)];
+}
+
+/** What is raised without a name behind what a rank has raised in the same text passes it on, as drivers and launchers do. */
+function withoutEchoes(suspects: readonly Suspect[]): Suspect[] {
+  const named = suspects.filter(({ rank, kept }) => rank !== null && raises(kept));
+  return suspects.filter((suspect) => {
+    const { rank, kept } = suspect;
+    if (rank !== null || kept.first.class !== 'python' || !raises(kept)) return true;
+    const cause = named.find(
+      ({ kept: { first } }) => first.stream === kept.first.stream && first.start < kept.first.start,
+    );
+    cause?.explains.push(kept, ...suspect.explains);
+    return cause === undefined;
+  });
+}
+
+function raises({ first }: Kept): boolean {
+  return first.details?.exception !== undefined;
 }
 
 /** Files without a rank are processes of their own. */
@@ -142,7 +162,8 @@ function absorb(suspects: readonly Suspect[]): Suspect[] {
       if (contradicts(first.details?.pid, effect.kept.first.details?.pid)) continue;
       absorbed.add(effect);
       cause.explains.push(effect.kept, ...effect.explains);
-      cause.rank ??= effect.rank;
+      // Who ends a job means no rank of it.
+      if (first.class !== 'scheduler') cause.rank ??= effect.rank;
     }
   }
   return suspects.filter((suspect) => !absorbed.has(suspect));
@@ -169,6 +190,18 @@ function merged(suspects: readonly Suspect[]): Cause[] {
     cause.ranks = sortedRanks(group.map(({ rank }) => rank));
     return cause;
   });
+}
+
+/** An exception that ended a program without a name: whose it is where the launcher says of one process only that it failed. */
+function nameRank(cause: Cause, live: readonly Kept[]): void {
+  if (cause.rank !== null || cause.details.exception === undefined || cause.details.end !== 'likely') return;
+  const failed = live
+    .filter(({ first }) => isExitStatus(first) && (first.details?.exitCode ?? 0) > 0)
+    .flatMap(({ first }) => first.details?.ranks ?? []);
+  const [rank, ...others] = sortedRanks(failed);
+  if (rank === undefined || others.length > 0) return;
+  cause.rank = rank;
+  cause.ranks = [rank];
 }
 
 /** However often it is told, and in whatever words. */
@@ -219,7 +252,7 @@ function echoOf(live: readonly Kept[], causes: readonly Cause[]): Echo[] {
 
 /** A machine's log reaches back further than the run. */
 function isOfRun({ first }: Kept, { ranks }: AttemptRecord): boolean {
-  if (first.rank !== null || ranks.get(null)?.streams.has(first.stream) === true) return true;
+  if (first.rank !== null || isStreamOfRun(first.stream, ranks)) return true;
   let from = Infinity;
   let to = -Infinity;
   for (const { streams } of ranks.values())

@@ -24,6 +24,8 @@ export const exceptionKinds: readonly ExceptionKind[] = [
     pattern:
       /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException|HorovodInternalError)\b|^ray\.exceptions\.(?:RayActorError|ActorDiedError|ActorUnavailableError|WorkerCrashedError|NodeDiedError|OwnerDiedError)\b/,
   },
+  // wandb/sdk/mailbox: its service has ended, as it does with the run; debug.log tells so of runs that failed for other reasons.
+  { class: 'worker-death', role: 'cascade', pattern: /^[\w.]*\bHandleAbandonedError\b/ },
   { class: 'interrupted', role: 'root', pattern: /^KeyboardInterrupt\b/ },
   {
     class: 'cuda-oom',

@@ -30,8 +30,8 @@ export interface FailureMemory extends NumberMemory {
   cut?: Record<string, boolean>;
   /** The rank whose exception torch.multiprocessing is about to print. */
   announced?: number;
-  /** Events to go until the process that logged an exception has gone on. */
-  untilWentOn?: number;
+  /** By rank (`-`: unknown): events to go until the process that logged an exception has gone on. */
+  wentOn?: Record<string, number> | undefined;
 }
 
 const ranksMax = 4096;
@@ -326,15 +326,20 @@ function afterLogged(
   isOfProgram = false,
 ): void {
   if (body.role === 'root' && event.level !== null && !isGrave(event) && !isOfProgram) body.role = 'warning';
-  memory.untilWentOn = wentOnAfter;
+  if (Object.keys(memory.wentOn ?? {}).length < cutMax)
+    memory.wentOn = { ...memory.wentOn, [String(event.rank ?? '-')]: wentOnAfter };
 }
 
 function noteGoingOn(event: LogEvent, memory: FailureMemory, found: FactBody[]): void {
-  if (memory.untilWentOn === undefined || event.timeSource !== 'event') return;
-  if (isGrave(event)) return;
-  memory.untilWentOn -= 1;
-  if (memory.untilWentOn > 0) return;
-  delete memory.untilWentOn;
+  if (memory.wentOn === undefined || event.timeSource !== 'event' || isGrave(event)) return;
+  const own = String(event.rank ?? '-');
+  // Who logged an exception without a name may be any of those that go on.
+  const left = Object.entries(memory.wentOn).map(
+    ([rank, count]) => [rank, rank === own || rank === '-' ? count - 1 : count] as const,
+  );
+  const waiting = left.filter(([, count]) => count > 0);
+  memory.wentOn = waiting.length === 0 ? undefined : Object.fromEntries(waiting);
+  if (waiting.length === left.length) return;
   found.push({
     kind: 'observation',
     class: 'went-on',

@@ -65,7 +65,8 @@ export function readTraceback(text: string): Traceback | null {
         traceback.isOpen = false;
         if (traceback.exceptions.length < exceptionsMax) traceback.exceptions.push(raised);
       }
-    } else if (chain.test(line)) {
+    } else if (chain.test(line) || frame.test(line)) {
+      // A frame is another process's that prints its traceback at the same time.
       raised = null;
     } else if (raised !== null && raised.message.length < messageMax && line.trim() !== '') {
       raised.message = `${raised.message}\n${line}`.slice(0, messageMax);

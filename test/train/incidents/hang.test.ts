@@ -49,6 +49,11 @@ describe('a run under way that makes no steps is told', () => {
     expect(cause?.message).toMatch(/rank 2 stands at step 199, the others are at 200$/);
   });
 
+  test('not where some lines name their rank and others do not, and count differently', () => {
+    const runs = [unbounded(0).steps(200), unbounded().steps(199)];
+    expect(hangs(runs, (runs[0]?.time ?? 0) + 6 * minute)).toEqual([]);
+  });
+
   test('not again once it goes on', () => {
     const run = underWay()
       .steps(200)

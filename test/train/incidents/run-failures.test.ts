@@ -54,6 +54,19 @@ const timedOut = (rank: number, sequence: number) =>
 const exit = (rank: number, code: number, pid = 100 + rank) =>
   `[${rank}]:\n  time      : 2026-11-23_10:02:26\n  host      : localhost\n  rank      : ${rank} (local_rank: ${rank})\n  exitcode  : ${code} (pid: ${pid})\n`;
 
+/** Lines of one file that name their rank. */
+const stated = (rank: number, from: number, to: number) =>
+  steps(from, to).replaceAll(' INFO train: ', ` - INFO - train - [RANK ${rank}] `);
+/** Two processes print into one pipe, each line by itself. */
+const interleaved = (...texts: string[]) => {
+  const lines = texts.map((text) => text.trimEnd().split('\n'));
+  const length = Math.max(...lines.map((each) => each.length));
+  const rows = Array.from({ length }, (_, i) => lines.flatMap((each) => each[i] ?? []));
+  return `${rows.flat().join('\n')}\n`;
+};
+const oom =
+  'RuntimeError: CUDA out of memory. Tried to allocate 20.00 MiB. GPU 1 has a total capacity of 23.64 GiB';
+
 describe('a run that fails', () => {
   test.each<[string, File[], string[]]>([
     ['an exception', [{ text: steps(1, 9) + uncaught('ValueError: no') }], ['python@null root']],
@@ -124,13 +137,66 @@ describe('a run that fails', () => {
       ['collective-timeout@1 root'],
     ],
     [
+      'one raises before it has joined the others: its launcher says which',
+      [{ text: `${uncaught('ValueError: no')}${exit(2, 1)}${exit(0, -15)}${exit(1, -15)}` }],
+      ['python@2 root'],
+    ],
+    [
+      'two do: it is not said which of them is whose',
+      [{ text: `${uncaught('ValueError: no')}${exit(2, 1)}${exit(1, 1)}${exit(0, -15)}` }],
+      ['python@null root'],
+    ],
+    [
+      'two raise at the same time, on one pipe',
+      [{ text: steps(1, 5) + interleaved(uncaught('ValueError: no'), uncaught('ValueError: no')) }],
+      ['python@null root'],
+    ],
+    [
+      'the peer of one without memory loses it at the same time, on one pipe',
+      [{ text: steps(1, 5) + interleaved(uncaught(closed), uncaught(oom)) }],
+      ['cuda-oom@null root'],
+    ],
+    [
+      'lines that name their rank, and an exception without a name',
+      [{ text: stated(0, 1, 9) + stated(1, 1, 9) + uncaught('ValueError: no') }],
+      ['python@null root'],
+    ],
+    [
+      'an exception that a rank logs by its name, and nothing after it',
+      [
+        {
+          text: `${stated(0, 1, 9)}2026-11-23 10:01:00,000 - ERROR - train - [RANK 1] failed\n${uncaught('ValueError: no')}`,
+        },
+      ],
+      ['python@1 root'],
+    ],
+    [
+      'the driver passes on what a rank has raised',
+      [
+        {
+          text: `(TrainController pid=7) - (ip=192.0.2.2, pid=9) world_rank=1, local_rank=1, node_rank=0\n${uncaught('ValueError: no').replaceAll(/^/gm, '(RayTrainWorker pid=9) ')}\n${uncaught('ray.train.WorkerGroupError: Training failed due to worker errors:')}`,
+        },
+      ],
+      ['python@1 root'],
+    ],
+    [
+      "W&B's service that ends with the run",
+      [
+        { text: steps(1, 5) + uncaught('ValueError: no') },
+        {
+          text: `2026-11-23 10:01:00,000 ERROR   wandb-AsyncioManager-main:9 [asyncio_manager.py:fn_wrap_exceptions():197] Uncaught exception in run_soon callback.\n${caught('wandb.sdk.mailbox.mailbox_handle.HandleAbandonedError')}`,
+        },
+      ],
+      ['python@null root'],
+    ],
+    [
       'one is killed, and the next attempt in the same console finds no peer',
       [
         {
           text: `${steps(1, 5)}E1126 18:41:38.925000 2756 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: -9) local_rank: 1 (pid: 2816) of binary: /w/python\n[E1126 18:42:28.768850206 ProcessGroupGloo.cpp:69] Gloo connectFullMesh failed\n${uncaught('RuntimeError: Gloo connectFullMesh failed with Connect timeout')}${exit(0, 1)}`,
         },
       ],
-      ['killed@null root', 'python@null root'],
+      ['killed@null root', 'python@0 root'],
     ],
     [
       'one waits for the rank that the launcher ends, in one console',
@@ -253,6 +319,26 @@ describe('a run that is well', () => {
     ],
     ['a script fails, and the training comes after it', [{ text: uncaught('OSError: no') + steps(1, 400) }]],
     ['a gradient overflows now and then', [{ text: `step=1 loss=1.5 grad_norm=inf\n${steps(2, 9)}` }]],
+    [
+      'an exception without a name is caught, and lines that have one go on',
+      [{ text: stated(0, 1, 9) + caught('OSError: no route') + stated(0, 9, 12) + stated(1, 9, 12) }],
+    ],
+    [
+      'one that has a name is caught, and lines without one go on',
+      [
+        {
+          text: `2026-11-23 10:00:00,000 - ERROR - train - [RANK 1] failed\n${caught('OSError: no route')}${steps(1, 9)}`,
+        },
+      ],
+    ],
+    [
+      'a rank logs an exception and goes on, and so do the others',
+      [
+        {
+          text: `2026-11-23 10:00:00,000 - ERROR - serve - [RANK 1] failed\n${caught('OSError: no route')}${[0, 1, 0, 1, 0, 1].map((rank) => `2026-11-23 10:00:09,000 - INFO - serve - [RANK ${rank}] request\n`).join('')}`,
+        },
+      ],
+    ],
     ['the loss is NaN once', [{ text: steps(1, 5) + steps(5, 6, 'nan') + steps(6, 9) }]],
     ['NCCL warns', [{ text: `n:1:1 [0] NCCL WARN Call to posix failed\n${steps(1, 9)}` }]],
     [
