@@ -7,7 +7,7 @@ import type { LogEvent } from './event.ts';
 import type { PointFact } from './fact.ts';
 import type { IncidentDocument } from './incident.ts';
 import type { SearchQuery } from './search-query.ts';
-import type { StreamDocument, StreamSummary } from './stream-document.ts';
+import type { StreamDocument, StreamProgress, StreamSummary } from './stream-document.ts';
 import type { ConnectionState } from './transport.ts';
 
 /** Stored under `id` with a version; an older version never replaces a newer one. */
@@ -78,7 +78,11 @@ export interface RunSummary {
   last: number;
   /** Bytes that could not be had. */
   gapBytes: number;
+  /** How far the last attempt says that it is; absent where none of its streams does. */
+  progress?: RunProgress;
 }
+
+export type RunProgress = Omit<StreamProgress, 'from'>;
 
 /** A stored event as the audit sees it. */
 export interface StoredRange {

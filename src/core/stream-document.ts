@@ -33,8 +33,26 @@ export interface StreamDocument {
   open: OpenEvent | null;
   /** The last segments taken in, with the crc32 of their raw bytes: other bytes under a held range are told, not skipped. */
   recent: readonly { start: number; end: number; sum: string }[];
+  /** How far it says that its training is; absent: it does not, or the document is of a version before. */
+  progress?: StreamProgress;
   /** What the readers remember from earlier bytes of this stream (a CSV header, the last step …). Plain JSON, bounded. */
   context: StreamContext;
+}
+
+/** What a bar, or a point whose text tells the last step, says of how far the training is (train/stream-progress.ts). */
+export interface StreamProgress {
+  step: number;
+  total: number;
+  /** What the bar says in front, an epoch perhaps; null: nothing, or no bar has told it. */
+  label: string | null;
+  /** Steps per second: the bar's, or the mean since `from`. */
+  rate: number | null;
+  /** How long it still took when it was told; null: not known, or it is at its end. */
+  etaMs: number | null;
+  /** ms since epoch: when it was told last, as far as that is known. */
+  time: number;
+  /** Of points: the first one since they began to count, or began anew. */
+  from?: { step: number; time: number };
 }
 
 /** What an audit needs of a stream document: small, however long its open event and its memory are. */

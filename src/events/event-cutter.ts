@@ -21,7 +21,7 @@ import type { CutState } from './cut-state.ts';
 import { EventBuilder } from './event-builder.ts';
 import type { EventSource } from './event-of.ts';
 import { FrameReader } from './frame-reader.ts';
-import { indexWithAnsi, isBlank, stripAnsi, withoutUnfinishedCode } from './frame.ts';
+import { indexWithAnsi, isBarOfOpenEnd, isBlank, stripAnsi, withoutUnfinishedCode } from './frame.ts';
 import { unfinishedStart } from './glued.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { LiveDisplay, startsDisplay } from './live-display.ts';
@@ -129,7 +129,13 @@ export class EventCutter {
     }
     const isKnown = this.closed.length > 0 || this.#events.current !== null;
     if (!isKnown && !this.#display.takeFirst()) this.flush();
-    return this.closed[0] ?? this.#events.view();
+    const first = this.closed[0] ?? this.#events.view();
+    return first !== null && this.#mayShrink(first) ? null : first;
+  }
+
+  /** What is glued to such a bar is known when it is whole. */
+  #mayShrink({ kind, start, end }: LogEvent): boolean {
+    return kind === 'progress' && isBarOfOpenEnd(stripAnsi(this.#held.latin1(start, end)));
   }
 
   /** Without a code, and a print of another process, that more bytes may finish. */

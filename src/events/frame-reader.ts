@@ -17,6 +17,7 @@ import {
 } from '../core/launcher-prefix.ts';
 import type { LauncherPrefix } from '../core/launcher-prefix.ts';
 import type { CutState } from './cut-state.ts';
+import { frameBottomEnd } from './drawn-bars.ts';
 import type { EventBuilder } from './event-builder.ts';
 import type { EventSource } from './event-of.ts';
 import { charactersIn, indexWithAnsi, isBlank, progressBarEnd, stripAnsi } from './frame.ts';
@@ -85,7 +86,7 @@ export class FrameReader {
   #takeText(start: number, end: number, raw: string, shown: string): void {
     const shownEnd = this.barEnd(shown);
     if (shownEnd < 0) {
-      this.takeLine(start, end, shown);
+      this.#takeLines(start, end, raw, shown);
       return;
     }
     const barEnd = shownEnd === shown.length ? raw.length : indexWithAnsi(raw, shownEnd);
@@ -96,6 +97,20 @@ export class FrameReader {
     this.#state.frameOpen = false;
     const lead = leadingBlanks.exec(glued)?.[0].length ?? 0;
     this.takeLine(start + barEnd + lead, end, stripAnsi(glued.slice(lead)), readLauncherPrefix(shown));
+  }
+
+  /** One line, or the last row of a table and the line that is glued to it. */
+  #takeLines(start: number, end: number, raw: string, shown: string): void {
+    const bottom = frameBottomEnd(shown);
+    if (bottom < 0) {
+      this.takeLine(start, end, shown);
+      return;
+    }
+    const rowEnd = indexWithAnsi(raw, bottom);
+    this.takeLine(start, start + rowEnd, shown.slice(0, bottom));
+    this.#events.close();
+    this.#state.frameOpen = false;
+    this.takeLine(start + rowEnd, end, shown.slice(bottom));
   }
 
   /** Where the bar of what a frame shows ends, in latin1; -1: it is none. */

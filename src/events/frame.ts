@@ -3,6 +3,7 @@
  * drawn with them recognised. All structure is ASCII, so these functions work on latin1 text, in which an index is a
  * byte offset, as well as on decoded text.
  */
+import { drawnBarEnd } from './drawn-bars.ts';
 import { isDigit } from './iso-time.ts';
 
 const escape = String.fromCharCode(27);
@@ -90,8 +91,22 @@ function trimNul(text: string): string {
  * known: tqdm cuts a bar off there, and with it the bracket that closes it. The text must be latin1 then.
  * tqdm: `label:  50%|███  | 30/60 [00:00<00:00, 139.44it/s, loss=4.1]`, `12it [00:01, 9.50it/s]` (tqdm/std.py format_meter);
  * Keras 2: `10/32 [====>....] - ETA: 0s - loss: 4.1583`; Keras 3: `10/32 ━━━━ 0s 5ms/step - loss: 4.1583` (utils/progbar.py).
+ * Others: drawn-bars.ts.
  */
 export function progressBarEnd(text: string, width: number | null = null): number {
+  const end = bracketedBarEnd(text, width);
+  if (end >= 0) return end;
+  return isKerasBar(text) ? kerasBarEnd(text) : drawnBarEnd(text);
+}
+
+/** Is it a bar of which more bytes may tell that it has ended before the text does? */
+export function isBarOfOpenEnd(text: string): boolean {
+  const end = bracketedBarEnd(text, null);
+  if (end >= 0) return false;
+  return isKerasBar(text) ? kerasFieldsEnd(text) < text.length : drawnBarEnd(text) >= 0;
+}
+
+function bracketedBarEnd(text: string, width: number | null): number {
   for (let at = text.indexOf('['), tries = 0; at >= 0 && tries < 16; at = text.indexOf('[', at + 1)) {
     if (text.charCodeAt(at - 1) !== 32) continue;
     tries += 1;
@@ -100,7 +115,11 @@ export function progressBarEnd(text: string, width: number | null = null): numbe
     if (counterBefore.test(before.slice(-33, -1)) || shareBefore.test(before))
       return closingBracket(text, at) ?? endOfRow(text, width);
   }
-  return mayStartCount(text.charCodeAt(0)) && kerasBar.test(text) ? kerasBarEnd(text) : -1;
+  return -1;
+}
+
+function isKerasBar(text: string): boolean {
+  return mayStartCount(text.charCodeAt(0)) && kerasBar.test(text);
 }
 
 /** A digit or white space, in latin1 also that of other code pages: most lines begin with something else. */
@@ -121,11 +140,16 @@ const kerasTimes =
 const kerasFields = /(?: - [^:]{1,128}: (?:-?\d{1,40}\.\d{4}(?:e[+-]\d{2,3})?|-?inf|nan)){0,256}/y;
 const otherFields = /^\d{0,16}(?: - |$)/;
 
-function kerasBarEnd(text: string): number {
+/** Behind the last field that is whole; without a time, all of the text. */
+function kerasFieldsEnd(text: string): number {
   const times = kerasTimes.exec(text)?.[0].length ?? 0;
   if (times === 0) return text.length;
   kerasFields.lastIndex = times;
-  const end = times + (kerasFields.exec(text)?.[0].length ?? 0);
+  return times + (kerasFields.exec(text)?.[0].length ?? 0);
+}
+
+function kerasBarEnd(text: string): number {
+  const end = kerasFieldsEnd(text);
   const behind = text.slice(end);
   return isBlank(behind) || otherFields.test(behind) ? text.length : end;
 }

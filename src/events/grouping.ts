@@ -10,6 +10,7 @@
  * Failure rule: a line that fits no rule starts an event of its own; nothing is dropped.
  */
 import type { Level } from '../core/event.ts';
+import { isUntimedRecord } from './line-head.ts';
 import type { LineHead } from './line-head.ts';
 
 export type Mode =
@@ -101,7 +102,7 @@ export function isOf(group: Group, { rank, source }: Pick<Line, 'rank' | 'source
 
 function nextMode(group: Group, line: Line, habit: number): Mode | null {
   const { text, head } = line;
-  if (head.time !== null) return null;
+  if (head.time !== null || isUntimedRecord(text, head.level)) return null;
   const indent = indentOf(text);
   switch (group.mode) {
     case 'line':

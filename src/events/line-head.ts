@@ -1,7 +1,7 @@
 /**
  * The head of a text line: rank prefix, time, level and logger. Formats: Python logging in its usual layouts, loguru,
  * hydra, absl/glog (and torchrun, which uses it), log4j, TensorFlow, transformers' explicit one (`[INFO|trainer.py:2134] 2026-… >> …`),
- * `LEVEL:logger:message`, Python warnings.
+ * `LEVEL:logger:message`, Python warnings; rich's RichHandler, which leaves the time's column blank where it is that of the record before.
  */
 import type { Level } from '../core/event.ts';
 import { epochTime, fractionMs, yearlessTime } from './event-time.ts';
@@ -63,8 +63,18 @@ const lowLevelInHead = /[[|<] {0,2}(trace|debug|info|notice|warn(?:ing)?|error|c
 const tensorflowLevel = /^: ([IWEF]) /;
 const levelAtStart =
   /^[ \t]{0,4}[[<(]?(TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL)(?:[\])>:|]|\s|$)/;
+/** RichHandler's columns (rich/_log_render.py): a time of a dozen characters or more, the level in eight. */
+const levelInColumn =
+  /^ {10,32}(?:(DEBUG|ERROR|TRACE) {4}|(INFO) {5}|(WARNING) {2}|(SUCCESS|CRITICAL) {1,2})(?=\S)/;
 const wordAtStart = /^(warning|error|fatal|critical|info|debug): /i;
 const pythonWarning = /^[^\s:][^:]{0,400}:\d{1,7}: \w{0,64}Warning: /;
+
+const blankTime = ' '.repeat(10);
+
+/** A record whose time is that of the one before, and left blank. `level`: of its head. */
+export function isUntimedRecord(text: string, level: Level | null): boolean {
+  return level !== null && text.startsWith(blankTime);
+}
 
 /** `near` (ms) gives the year to times that have none. */
 export function readHead(text: string, near: number, offset: ZoneOffset): LineHead {
@@ -91,6 +101,11 @@ export function readHead(text: string, near: number, offset: ZoneOffset): LineHe
         level: levelOf(level[1]),
         logger: /^[A-Z]+:([\w.]{1,80}):/.exec(head)?.[1] ?? null,
       };
+  }
+  if (first === 32) {
+    const [, ...column] = text.startsWith(blankTime) ? (levelInColumn.exec(head) ?? []) : [];
+    const level = levelOf(column.find((word) => word !== undefined));
+    if (level !== null) return { time: null, level, logger: null };
   }
   const word = wordAtStart.exec(head);
   if (word !== null) return { time: null, level: levelOf(word[1]), logger: null };

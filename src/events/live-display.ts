@@ -14,6 +14,7 @@
  */
 import { newDisplay } from './display-state.ts';
 import type { DisplayState, Piece } from './display-state.ts';
+import { frameBottomEnd } from './drawn-bars.ts';
 import type { EventBuilder } from './event-builder.ts';
 import { isBlank, renderText, stripAnsi } from './frame.ts';
 import type { FrameReader } from './frame-reader.ts';
@@ -362,6 +363,7 @@ export class LiveDisplay {
     if (barEnd >= 0) return !isBlank(shown.slice(barEnd));
     return (
       looksLikeObject(shown) ||
+      frameBottomEnd(shown) >= 0 ||
       shown.includes('Traceback (most recent call last)') ||
       raised.test(shown) ||
       this.#frames.hasHead(shown, start)

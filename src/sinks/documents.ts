@@ -1,6 +1,6 @@
 /** What both indices have in common: the names of dated parts, the documents of points and streams, run summaries. */
 import { versionOf } from '../core/event.ts';
-import type { RunSummary, StoredPoint } from '../core/event-index.ts';
+import type { RunProgress, RunSummary, StoredPoint } from '../core/event-index.ts';
 import type { PointFact } from '../core/fact.ts';
 import { numberFromJson, numberToJson } from '../core/fact.ts';
 import { deviceOf, groupOf, holdsResources, isResource } from '../core/resources.ts';
@@ -135,7 +135,16 @@ export function streamFromJson(json: Record<string, unknown>): StreamDocument {
 }
 
 /** What a summary needs of a stream document. */
-export const summaryFields = ['origin', 'snapshot', 'end', 'events', 'created', 'observed', 'gaps'] as const;
+export const summaryFields = [
+  'origin',
+  'snapshot',
+  'end',
+  'events',
+  'created',
+  'observed',
+  'gaps',
+  'progress',
+] as const;
 
 /** The runs of these stream documents, the one observed last first. Of a rewritten file only the latest state's events count. */
 export async function summarizeRuns(
@@ -143,7 +152,8 @@ export async function summarizeRuns(
 ): Promise<RunSummary[]> {
   const runs = new Map<string, RunSummary & { rankSet: Set<number>; hostSet: Set<string> }>();
   const latest = new Map<string, { created: number; events: number }>();
-  for await (const { origin, snapshot, end, events, created, observed, gaps } of streams) {
+  const furthest = new Map<string, ProgressOfAttempt>();
+  for await (const { origin, snapshot, end, events, created, observed, gaps, progress } of streams) {
     // Written by the agent, also while the run is silent.
     if (holdsResources(origin)) continue;
     let run = runs.get(origin.run);
@@ -160,14 +170,45 @@ export async function summarizeRuns(
     run.first = Math.min(run.first, created);
     run.last = Math.max(run.last, observed);
     run.gapBytes += gaps.reduce((sum, gap) => sum + gap.end - gap.start, 0);
+    if (progress) {
+      const told = { progress, attempt: origin.attempt };
+      const known = furthest.get(origin.run);
+      if (known === undefined || tellsMore(told, known)) furthest.set(origin.run, told);
+    }
   }
   return [...runs.values()]
     .map(({ rankSet, hostSet, ...run }) => ({
       ...run,
       ranks: [...rankSet].sort((a, b) => a - b),
       hosts: [...hostSet].sort(),
+      ...progressOfRun(run, furthest.get(run.run)),
     }))
     .sort((a, b) => b.last - a.last || (a.run < b.run ? -1 : 1));
+}
+
+interface ProgressOfAttempt {
+  progress: NonNullable<StreamDocument['progress']>;
+  attempt: number;
+}
+
+/** Streams that tell it within so long of each other tell of the same moment. */
+const sameMomentMs = 60_000;
+
+function tellsMore({ progress: one, attempt }: ProgressOfAttempt, other: ProgressOfAttempt): boolean {
+  if (attempt !== other.attempt) return attempt > other.attempt;
+  const laterMs = one.time - other.progress.time;
+  if (Math.abs(laterMs) > sameMomentMs) return laterMs > 0;
+  return (one.total - other.progress.total || one.step - other.progress.step || laterMs) > 0;
+}
+
+/** What an attempt before the last has told is of the past. */
+function progressOfRun(
+  { attempt }: Pick<RunSummary, 'attempt'>,
+  told: ProgressOfAttempt | undefined,
+): { progress?: RunProgress } {
+  if (told?.attempt !== attempt) return {};
+  const { step, total, label, rate, etaMs, time } = told.progress;
+  return { progress: { step, total, label, rate, etaMs, time } };
 }
 
 /** What the state adds to the count of its file's events. */

@@ -4,7 +4,8 @@
  * Accuracy: 50.9%, Avg loss: 2.153`, PaddleNLP `eval_loss: 1.1, eval_accuracy: 0.9, …` (trainer/trainer.py), PaddleOCR `cur metric, acc: 0.5, …`,
  * PaddleSeg `[EVAL] #Images: 500 mIoU: 0.7012 …`, ignite's `Validation Results - Epoch: 1  Avg accuracy: 0.92 Avg loss: 0.25`, OpenNMT
  * `Validation perplexity: 12.3`, llm.c `val loss 10.009`, Flair `DEV : loss 0.31 - f1-score (micro avg)  0.81`. What follows the word must be
- * statements of metrics, and nothing else that is worded.
+ * statements of metrics, and nothing else that is worded. All of them evaluate where they train: the points are of the step that was counted last
+ * before, if one was; where steps are not told as often as evaluations are made, that is a little early.
  */
 import type { FactBody } from '../core/fact.ts';
 import { namesMeasure } from './metric-words.ts';
@@ -28,7 +29,7 @@ export const evaluationReader: FactReader = {
   kinds: ['line'],
   mayMatchLine: begins,
   matches: (readable) => readable.event.message.length <= lineMax && begins(readable),
-  read({ event, line }) {
+  read({ event, line }, { counted = null }) {
     const found = start.exec(line.slice(0, startMax));
     if (found === null || statesSettings(line) || stepIn(line) !== null) return null;
     if (separatedIn(line.slice(0, found.index)).size > 0) return null;
@@ -36,13 +37,13 @@ export const evaluationReader: FactReader = {
     const lines = event.message.split('\n', linesMax + 1);
     if (lines.length > linesMax) return null;
     const at = found.index + found[0].length - (/[a-z]$/i.test(found[0]) ? lastWord(found[0]) : 0);
-    const facts = readMetrics(line.slice(at).trim());
+    const facts = readMetrics(line.slice(at).trim(), counted);
     if (lines.length === 1) return facts.length > 0 ? facts : null;
-    return facts.length > 0 ? facts : readMetrics(lines.slice(1).join(', ').trim());
+    return facts.length > 0 ? facts : readMetrics(lines.slice(1).join(', ').trim(), counted);
   },
 };
 
-function readMetrics(text: string): FactBody[] {
+function readMetrics(text: string, step: number | null): FactBody[] {
   const stated = statedIn(text);
   if ([...stated.keys()].some((name) => setting.test(name))) return [];
   for (const { index, 0: whole, 1: name = '', 2: value = '' } of text.matchAll(pairs)) {
@@ -52,7 +53,7 @@ function readMetrics(text: string): FactBody[] {
   if (![...stated.keys()].some(namesMeasure)) return [];
   return pointsAt(
     text,
-    null,
+    step,
     [...stated.values()].map((statement) => named(statement, true)),
   );
 }

@@ -1,7 +1,8 @@
 /**
  * Progress bars, one a row: tqdm's `label:  50%|███  | 30/60 [00:00<00:00, 139.44it/s, …]` (tqdm/std.py, format_meter) and enlighten's, which are
- * alike, and rich's with a count, `Epoch 0/2 ━━━━━ 20/60 0:00:01 • 0:00:02 34.20it/s …` (rich/progress.py; the columns of Lightning's). The numbers
- * behind the rate are running means, not points. Also progressbar2's ` 45% (450 of 1000) |####   | … ETA: 0:00:12` (widgets.py), bars of which only the
+ * alike, and rich's with a count, `Epoch 0/2 ━━━━━ 20/60 0:00:01 • 0:00:02 34.20it/s …` (rich/progress.py; the columns of Lightning's, of `tqdm.rich`). The numbers
+ * behind the rate are running means, not points. Also progressbar2's ` 45% (450 of 1000) |####   | … ETA: 0:00:12` (widgets.py),
+ * click's `train  [####----]  10/40  00:00:12` (_termui_impl.py), alive-progress' `train |███    | ▂▄▆ 23/40 [57%] in 1s (~8s, 31.1/s)`, bars of which only the
  * share is told, where their label names the training, and the lines of tqdm-loggable, which Levanter has: `Progress on:train 1.00kit/10.0kit rate:2.0it/s
  * remaining:01:00 …` (tqdm_logging.py), and Ignite's `Epoch [1/3]: [4/8]  50%|█████     , loss=0.86 [00:00<00:00]` (handlers/tqdm_logger.py).
  */
@@ -22,20 +23,25 @@ const counter =
   /(\d{1,12})(?:\/(\d{1,12}|\?)|it) \[(?:\d{1,4}:)?\d{1,2}:\d{2}(?:<([^,\]]{0,24}))?(?:, {0,4}([\d.]{1,12}|\?) ?(?!(?:[kMGT]i?)?B\/)([A-Za-z]{1,16})\/[A-Za-z])?/;
 const labelled = /^\s*([^|\d%][^|]{0,120}?):\s*(?:\d{1,3}%\|)?/;
 
+/** Of two times the second one is left; one alone may be either. A spinner may stand in front, a share before or behind the bar. */
 const richBar =
-  /^(.{0,120}?) {0,4}[━╸╺]{2,400} {1,8}(\d{1,12})\/(\d{1,12})(?: {1,4}[\d:]{4,12} • ([\d:]{4,12}|[-:]{4,12}))?(?: {1,4}([\d.]{1,12})it\/s)?/;
+  /^(?:[\u2800-\u28ff]? {1,4})?(.{0,120}?) {0,4}(?:\d{1,3}% )?[━╸╺]{2,400} {1,8}(?:\d{1,3}% {1,4})?(\d{1,12})\/(\d{1,12})(?: {1,4}(?:\[ )?[\d:]{4,12} (?:[•<] )?([\d:]{4,12}|[-:]{4,12}))?(?:(?: ,)? {1,4}([\d.]{1,12}) ?it\/s)?/;
 const rowMax = 2048;
 
 const ignite =
   /^(?:(.{0,120}?): )?\[(\d{1,12})\/(\d{1,12})\] {1,4}\d{1,3}%\|[^[\]]{0,512} \[[\d:]{4,12}<([\d:?]{1,12})\]/;
 const counted =
   /^(?:(.{0,80}?):? {1,4})?\s{0,4}\d{1,3}% \((\d{1,12}) of (\d{1,12})\) \|.{0,200}?\|(?:.{0,80}?ETA: {1,4}([\d:]{4,12}))?/;
+const clicked = /^(?:(.{0,80}?):? {2})?\[[#-]{4,200}\] {2}(\d{1,12})\/(\d{1,12})(?: {2}(\d{2}:\d{2}:\d{2}))?/;
+const alive =
+  /^(?:(.{0,80}?):? )?\|[^|]{3,400}\| .{0,40}?(\d{1,12})\/(\d{1,12}) \[\d{1,3}%\] in [\d.:smhd]{1,16}(?: \(~([^,()]{1,16}), ([\d.]{1,12})\/s\))?/;
 const shareOnly =
   /^\s{0,4}((?:\w{1,20} )?(?:train|training|epoch|fit|fitting)\b[^[\]|%]{0,40}?):? {1,4}(?:\[[=#>.\- ]{2,200}\] {1,4}(\d{1,3})%|(\d{1,3})% {1,4}\[[=#>.\- ]{2,200}\])/i;
 
 export function readBar(text: string): Bar | null {
   if (text.includes('━')) return barIn(text.slice(0, rowMax), richBar);
   if (text.includes('% (')) return barIn(text.slice(0, rowMax), counted);
+  if (text.includes('%] in ')) return barIn(text.slice(0, rowMax), alive);
   const share = text.includes('%') ? shareOnly.exec(text.slice(0, rowMax)) : null;
   if (share !== null)
     return {
@@ -45,6 +51,8 @@ export function readBar(text: string): Bar | null {
       rate: null,
       etaMs: null,
     };
+  const click = text.includes(']  ') ? barIn(text.slice(0, rowMax), clicked) : null;
+  if (click !== null) return click;
   if (!text.includes(' [')) return null;
   const found = counter.exec(text.slice(0, rowMax));
   if (found === null) return barIn(text.slice(0, rowMax), ignite);
@@ -74,8 +82,10 @@ function barIn(text: string, pattern: RegExp): Bar | null {
   };
 }
 
-/** `1:02:03`, `02:03`, `1 day, …`: the first two only. */
+/** `1:02:03`, `02:03`, `12s`, `1 day, …`: the first three only. */
 function durationMs(text: string): number | null {
+  const bare = /^(\d{1,6})s$/.exec(text);
+  if (bare !== null) return Number(bare[1]) * 1000;
   const found = /^(?:(\d{1,5}):)?(\d{1,2}):(\d{2})$/.exec(text.trim());
   if (found === null) return null;
   const [, hours = '0', minutes, seconds] = found;

@@ -62,10 +62,19 @@ export class StreamFacts {
     const traits = traitsOf(event);
     const bodies = readBodies(event, traits, context, this.#own);
     if (holdsResources(event.origin)) return factsOf(event, bodies);
+    if (event.kind === 'line') noteCounted(bodies, context);
     const observed = readObservations(event, traits?.hints, bodies, (context.failures ??= {}));
     const restarts = countRestarts(event, traits, bodies, observed, context.restarts);
     if (restarts !== undefined) context.restarts = restarts;
     return factsOf(event, observed.length === 0 ? bodies : [...bodies, ...observed]);
+  }
+}
+
+/** What an evaluation measures that names no step is of the last one that was counted. */
+function noteCounted(bodies: readonly FactBody[], context: TrainContext): void {
+  for (const body of bodies) {
+    if (body.kind !== 'point' || body.step === null || body.canonical === null) continue;
+    if (!body.canonical.startsWith('validation_')) context.counted = body.step;
   }
 }
 

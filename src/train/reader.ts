@@ -14,6 +14,8 @@ import type { Finding } from './stated.ts';
 /** What is remembered of the stream between events. Plain JSON, bounded. */
 export interface TrainContext {
   failures?: FailureMemory | undefined;
+  /** The step of the last line that counted one beside a measure of the training. */
+  counted?: number;
   /** The progress bars seen, by their total: steps done. At most `barsMax`. */
   bars?: Record<string, number>;
   restarts?: RestartMemory | undefined;

@@ -47,6 +47,18 @@ it('prints one frame where there is no terminal, or objects', async () => {
   expect(JSON.parse(asked.stdout.text)).toMatchObject({ run: 'gpt', step: 5, loss: 2.5, state: 'active' });
 });
 
+it('shows how far a run says that it is, and how long it takes yet', async () => {
+  const progress = { step: 450, total: 1_000, label: 'Epoch 2', rate: 2, etaMs: 275_000, time: startTime };
+  const document = { ...makeStream({ stream, run: 'gpt', end: 10, observed: startTime }), progress };
+  await index.write([{ kind: 'stream', document }], signal);
+  const { context, stdout } = testContext({ cwd, clock: new FakeClock(startTime + 6_000) });
+  await command.run(context, { values: {}, positionals: [] });
+  expect(stdout.text).toMatch(/\nRUN .* PROGRESS +ETA .*\ngpt .* Epoch 2 450\/1000 +5 min /);
+  const asked = testContext({ cwd, clock: new FakeClock(startTime + 6_000) });
+  await command.run(asked.context, { values: { json: true }, positionals: [] });
+  expect(JSON.parse(asked.stdout.text)).toMatchObject({ progress });
+});
+
 it('on a terminal draws again and again, with the speed since, and leaves the screen as it was', async () => {
   await trainTo(5);
   const stdout = new KeptOutput({ isTerminal: true });

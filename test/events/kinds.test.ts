@@ -40,6 +40,82 @@ describe('lines', () => {
       messages(['2026/11/23 10:09:58 INFO mlflow: x', 'iter 5: loss 4.2', 'iter 6: loss 4.1'].join('\n')),
     ).toHaveLength(3);
   });
+
+  test("rich's handler leaves a time blank that is that of the record before: it is another record, with a level of its own", () => {
+    const blank = ' '.repeat(20);
+    const more = `${blank}${' '.repeat(9)}which is long`;
+    const text = `[11/23/26 10:26:25] INFO     step 1, a line\n${more}\n${blank}WARNING  slow\n${blank}ERROR    no\n${blank}  INFO  is none`;
+    expect(eventsOf(text).map(({ level, message }) => [level, message])).toEqual([
+      ['info', `[11/23/26 10:26:25] INFO     step 1, a line\n${more}`],
+      ['warn', `${blank}WARNING  slow`],
+      ['error', `${blank}ERROR    no\n${blank}  INFO  is none`],
+    ]);
+  });
+});
+
+const bars = {
+  rich: 'train ━━━━━━━━╸━━━━━━━━━  20% 0:00:01',
+  'rich, not begun': 'train ━━━━━━━━━━━━━━━━━━   0% -:--:--',
+  'rich with a count': '⠹ train ━━━━━━━━╺━━━━━━━━━ 8/40 0:00:01 0:00:04',
+  'rich with a size': 'get ━━━━━━━━━━━━╸━━━━━━ 12.5/20.0 MB • 3.1 MB/s • 0:00:04',
+  'tqdm.rich': 'train  18% ━━━━━━━━╸━━━━━━━━━ 7/40  [ 0:00:00 < 0:00:02 , 32 it/s ]',
+  click: 'train  [#######-------------]  10/40',
+  'click, a share': 'train  [#######-------------]   25%  00:00:12',
+  progressbar2: ' 38% (15 of 40) |#######        | Elapsed Time: 0:00:00 ETA:  0:00:12',
+  'alive-progress': 'train |██████      | ▂▄▆ 23/40 [57%] in 1s (~1s, 31.1/s)',
+  'tqdm without a clock': 'epoch:  33%|███▎      | 1/3 [ETA 00:04]',
+};
+
+describe('bars of other libraries', () => {
+  const record = '2026-11-23 10:25:40,301 INFO app: saved';
+  test.each(Object.entries(bars))(
+    '%s, each frame a line as without a terminal, and lines between',
+    (_, bar) => {
+      expect(eventsOf(`${record}\n${bar}\n${bar}\nx\n`).map(({ kind, message }) => [kind, message])).toEqual([
+        ['line', record],
+        ['progress', bar],
+        ['progress', bar],
+        ['line', 'x'],
+      ]);
+    },
+  );
+
+  test.each(Object.entries(bars))('%s, a record glued to it', (_, bar) => {
+    for (const ends of ['', '\u001B[0m'])
+      expect(
+        eventsOf(`\r${bar}\r${bar}${ends}${record}\n\r${bar}\n`).map(({ kind, message }) => [kind, message]),
+      ).toEqual([
+        ['progress', bar],
+        ['line', record],
+        ['progress', bar],
+      ]);
+  });
+
+  test('words that are glued behind a time, a share or a bracket', () => {
+    for (const bar of [bars.rich, bars['rich, not begun'], bars['alive-progress'], bars['tqdm.rich']])
+      expect(eventsOf(`\r${bar}saved it\n`).map(({ message }) => message)).toEqual([bar, 'saved it']);
+  });
+
+  test("columns of a program's own are the bar's, up to a date", () => {
+    const bar = `${bars['rich with a count']} v_num: 0.000 train_loss: 2.316`;
+    expect(messages(`\r${bar}\n`)).toEqual([bar]);
+    expect(messages(`\r${bar}${record}\n`)).toEqual([bar, record]);
+  });
+
+  test.each([
+    '━━━━━━━━━━━━ 1/3 ━━━━━━━━━━━━',
+    '┏━━━━━━━━┳━━━━━━━┓',
+    'done 10%|20%|30%| of it',
+    'a [----]  b',
+    'share 38% (15 of 40) of it',
+  ])('none: %s', (text) => {
+    expect(eventsOf(`${text}\n`)).toMatchObject([{ kind: 'line', message: text }]);
+  });
+
+  test('the last row of a table without a line end, and the record that is glued to it', () => {
+    const table = '│ 0     │ 3.7  │\n└───────┴──────┘';
+    expect(messages(`${table}${record}\n`)).toEqual([...table.split('\n'), record]);
+  });
 });
 
 describe('progress', () => {
@@ -192,6 +268,7 @@ describe('heads', () => {
     ['2026-11-23T11:26:25.084+01:00 DEBUG x', 'debug'],
     ['26/11/23 10:26:25.084 INFO SparkContext: x', 'info'],
     ['11/23/2026 10:26:25.084 - WARNING - __main__ - x', 'warn'],
+    ['[11/23/26 10:26:25.084] INFO     x', 'info'],
     ['[11/23 10:26:25.084 d2.utils.events]: x', null],
     ['11/23 10:26:25.084 - mmengine - ERROR - x', 'error'],
     ['2026-11-23 10:26:25,084 [myid:] - FATAL [main:A@42] - x', 'fatal'],

@@ -59,6 +59,19 @@ describe('redrawn frames collapse to their last state', () => {
     expect(events).toHaveLength(11);
   });
 
+  test('rich, with records that are written to stderr past it: each is exactly itself', () => {
+    const events = eventsOf(fixture('rich-progress-stderr-pty.log'));
+    const lines = events.filter(({ kind }) => kind === 'line');
+    expect(lines.map(({ message, level }) => [message.replace(/^[\d-]+ [\d:,]+ /, ''), level])).toEqual([
+      ['INFO app: saved checkpoint number 1', 'info'],
+      ['INFO app: saved checkpoint number 4', 'info'],
+      ['INFO app: finished', 'info'],
+    ]);
+    const [train, valid] = events.at(-2)?.message.split('\n') ?? [];
+    expect(train).toMatch(/^train ━+ 100% 0:00:00$/);
+    expect(valid).toMatch(/^valid ━+ 100% 0:00:00$/);
+  });
+
   test('tqdm: an inner bar below an outer one; a dict that is written between is exactly the dict, and knows the bar behind it', () => {
     const events = eventsOf(fixture('tqdm-nested-pty.log'));
     const dicts = events.filter(({ message }) => message.startsWith('{'));

@@ -26,6 +26,28 @@ test.each([
     'epoch 1:  45% (450 of 1000) |####      | Elapsed Time: 0:00:10 ETA: 0:00:12',
     { label: 'epoch 1', done: 450, total: 1000, etaMs: 12_000 },
   ],
+  [
+    '⠹ train ━━━━━━━━╺━━━ 8/40 0:00:01 0:00:04',
+    { label: 'train', done: 8, total: 40, rate: null, etaMs: 4000 },
+  ],
+  ['train ━━━━━━━━╺━━━  20% 8/40 0:00:01', { label: 'train', done: 8, total: 40, etaMs: null }],
+  [
+    'train  18% ━━━━━━━━╸━━━ 7/40  [ 0:00:00 < 0:00:02 , 32 it/s ]',
+    { label: 'train', done: 7, total: 40, rate: 32, etaMs: 2000 },
+  ],
+  [
+    'train  [#######-------]  10/40  00:00:12',
+    { label: 'train', done: 10, total: 40, rate: null, etaMs: 12_000 },
+  ],
+  ['[#######-------]  10/40', { label: null, done: 10, total: 40, etaMs: null }],
+  [
+    'train |██████      | ▂▄▆ 23/40 [57%] in 1s (~8s, 31.1/s)',
+    { label: 'train', done: 23, total: 40, rate: 31.1, etaMs: 8000 },
+  ],
+  [
+    'train |████████████| 40/40 [100%] in 1.3s (31.08/s) ',
+    { label: 'train', done: 40, total: 40, rate: null },
+  ],
   ['Training: [=====>      ]  45%', { label: 'Training', done: 45, total: 100 }],
 ])('%s', (row, expected) => {
   expect(readBar(row)).toMatchObject(expected);

@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { RunProgress } from '../../src/core/event-index.ts';
 
 const folder = new URL('../../src/web/page/', import.meta.url);
 const files = readdirSync(folder).map((name) => ({
@@ -25,6 +26,8 @@ interface Format {
   formatBytes: (bytes: number) => string;
   formatAge: (ms: number) => string;
   formatValue: (value: number | string) => string;
+  formatProgress: (progress: Partial<RunProgress>) => string;
+  formatPace: (progress: Partial<RunProgress>) => string;
   formatRanks: (ranks: number[]) => string;
 }
 
@@ -128,5 +131,12 @@ it('says numbers as people read them', () => {
     '0',
     '16384',
   ]);
+  const progress = { step: 450, total: 1_000, label: null, rate: 2.3456, etaMs: 275_000 };
+  expect(format.formatProgress(progress)).toBe('step 450 of 1,000 · 45 %');
+  expect(format.formatPace(progress)).toBe('2.35/s · 5 min left');
+  const named = { ...progress, step: 1_000, label: 'Fine-tuning of a large model', etaMs: null };
+  expect(format.formatProgress(named)).toBe('Fine-tuning of a large …: 1,000 of 1,000 · 100 %');
+  expect(format.formatPace(named)).toBe('');
+  expect(format.formatPace({ ...progress, rate: null })).toBe('5 min left');
   expect(format.formatRanks([3, 0, 1, 2, 9])).toBe('0–3, 9');
 });

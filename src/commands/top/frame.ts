@@ -9,6 +9,8 @@ const titles = [
   'STEP',
   'LOSS',
   'STEPS/S',
+  'PROGRESS',
+  'ETA',
   'TOKENS/S',
   'GPU',
   'WRITTEN/S',
@@ -18,8 +20,11 @@ const titles = [
 ] as const;
 /** Those that read as text; numbers are set to the right. */
 const textColumns: ReadonlySet<string> = new Set(['RUN', 'RANKS', 'STATE']);
+/** Shown where a run says how far it is. */
+const progressColumns: ReadonlySet<string> = new Set(['PROGRESS', 'ETA']);
 /** A run's name may take so much of the width. */
 const nameColumnsMax = 40;
+const labelColumnsMax = 16;
 
 /**
  * The table as lines of at most `columns` characters, at most `lines` of them: the runs, then what is wrong with which, in full as far as there is
@@ -32,16 +37,20 @@ export function frame(
 ): string[] {
   const troubles = rows.flatMap(({ run, trouble }) => (trouble === null ? [] : [`${run}: ${trouble}`]));
   const roomForTroubles = Math.min(troubles.length, Math.max(0, Math.floor((lines - 2) / 3)));
-  const head = summaryLine(rows, now);
+  const summary = summaryLine(rows, now);
   const roomForRows = Math.max(1, lines - 2 - (roomForTroubles === 0 ? 0 : roomForTroubles + 1));
   const isCut = rows.length > roomForRows;
   const shown = rows.slice(0, isCut ? roomForRows - 1 : roomForRows);
-  const table = alignedRows([[...titles], ...shown.map((row) => cells(row, now))], (column) =>
-    textColumns.has(titles[column] ?? ''),
+  const hasProgress = rows.some(({ progress }) => progress !== null);
+  const isShown = (column: number) => hasProgress || !progressColumns.has(titles[column] ?? '');
+  const texts = [titles, ...shown.map((row) => cells(row, now))].map((line) =>
+    line.filter((_, column) => isShown(column)),
   );
+  const [head = []] = texts;
+  const table = alignedRows(texts, (column) => textColumns.has(head[column] ?? ''));
   const rest = isCut ? [`… and ${rows.length - shown.length} more`] : [];
   const told = roomForTroubles === 0 ? [] : ['', ...troubles.slice(0, roomForTroubles)];
-  return [head, ...table, ...rest, ...told].map((line) => cut(plain(line), columns)).slice(0, lines);
+  return [summary, ...table, ...rest, ...told].map((line) => cut(plain(line), columns)).slice(0, lines);
 }
 
 function summaryLine(rows: readonly TopRow[], now: number): string {
@@ -60,6 +69,8 @@ function cells(row: TopRow, now: number): string[] {
     stepText(row),
     row.loss === null ? '-' : numberText(row.loss),
     row.stepsPerSecond === null ? '-' : numberText(row.stepsPerSecond),
+    progressText(row.progress),
+    row.progress === null || row.progress.etaMs === null ? '-' : ageText(row.progress.etaMs),
     row.tokensPerSecond === null ? '-' : numberText(row.tokensPerSecond),
     row.gpuUtilization === null ? '-' : `${Math.round(row.gpuUtilization * 100)} %`,
     row.bytesPerSecond === null ? '-' : byteText(row.bytesPerSecond),
@@ -73,6 +84,15 @@ function cells(row: TopRow, now: number): string[] {
 function stepText({ step, stepLeast }: TopRow): string {
   if (step === null) return '-';
   return stepLeast === null || stepLeast === step ? String(step) : `${stepLeast}…${step}`;
+}
+
+/** `450/1000`; a bar that names itself may be of an epoch, or of what is done before the training. */
+function progressText(progress: TopRow['progress']): string {
+  if (progress === null) return '-';
+  const { label, step, total } = progress;
+  const name =
+    label !== null && label.length > labelColumnsMax ? `${label.slice(0, labelColumnsMax - 1)}…` : label;
+  return name === null ? `${step}/${total}` : `${name} ${step}/${total}`;
 }
 
 function numberText(value: number): string {

@@ -1,4 +1,4 @@
-import type { RunSummary, StoredPoint } from '../../core/event-index.ts';
+import type { RunProgress, RunSummary, StoredPoint } from '../../core/event-index.ts';
 import { isOpen, sortedIncidents } from '../../core/incident.ts';
 import type { Incident } from '../../core/incident.ts';
 
@@ -24,6 +24,8 @@ export interface TopRow {
   step: number | null;
   stepLeast: number | null;
   loss: number | null;
+  /** What a bar, or a text that tells the last step, says of how far it is. */
+  progress: RunProgress | null;
   /** Steps a second, between this look and an earlier one. */
   stepsPerSecond: number | null;
   /** Sum over the ranks that state it. */
@@ -56,6 +58,7 @@ export function rowOf(state: RunState, now: number, before?: { state: RunState; 
     step: steps.length === 0 ? null : Math.max(...steps),
     stepLeast: steps.length === 0 ? null : Math.min(...steps),
     loss: furthest?.value ?? null,
+    progress: summary.progress ?? null,
     stepsPerSecond: before ? pace(before.state.points, furthest) : null,
     tokensPerSecond: tokens.length === 0 ? null : sum(tokens),
     gpuUtilization: gpus.length === 0 ? null : sum(gpus) / gpus.length,

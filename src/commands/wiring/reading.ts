@@ -10,6 +10,7 @@ import type { DeadLetter } from '../../core/transport.ts';
 import { isTorn, takeIn } from '../../events/take-in.ts';
 import type { FactReader } from '../../train/reader.ts';
 import { readFacts, StreamFacts } from '../../train/read-facts.ts';
+import { progressAfter } from '../../train/stream-progress.ts';
 
 /** What one segment adds to its stream: events, and what they say about training. Pure. */
 export interface SegmentReading {
@@ -52,14 +53,17 @@ export function readSegment(
   const facts = taken.closed.flatMap((event) => stream.read(event));
   // Samples are points, and no events: nobody finds them by words, and no count of events is to include them.
   const hasEvents = !holdsResources(segment);
+  const progress = progressAfter(before?.progress, facts);
   const document: StreamDocument = {
     ...taken.document,
+    ...(progress && { progress }),
     ...(!hasEvents && { events: 0 }),
     ...(before === null && placeOf(carried, options)),
     context: { ...taken.document.context, train: stream.context },
   };
+  const shown = hasEvents ? withOpenBars(document, taken.open, options.ownReaders) : document;
   return {
-    document,
+    document: shown,
     closed: hasEvents ? taken.closed : [],
     facts,
     open: hasEvents ? taken.open : [],
@@ -79,6 +83,22 @@ export function readSegment(
       value: segment.bytes.subarray(start - segment.start, end - segment.start).toString('base64'),
     })),
   };
+}
+
+/** A bar is open for as long as it is drawn: each of its states has been true, also one that is torn. */
+function withOpenBars(
+  document: StreamDocument,
+  open: readonly LogEvent[],
+  own: ReadingOptions['ownReaders'],
+): StreamDocument {
+  const bars = open.filter(({ kind }) => kind === 'progress');
+  const facts = bars.flatMap((event) => readFacts(event, document.context.train, own).facts);
+  // Its event began when it was drawn first.
+  const told = facts
+    .filter(({ kind }) => kind === 'progress')
+    .map((fact) => ({ ...fact, time: document.observed }));
+  const progress = progressAfter(document.progress, told);
+  return progress === undefined ? document : { ...document, progress };
 }
 
 /** Decided once a stream: its later segments, and a replay, find it in the stream document. */

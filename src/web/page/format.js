@@ -24,6 +24,20 @@ export function formatAge(ms) {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
+/** `Epoch 2: 450 of 1,000 · 45 %`. */
+export function formatProgress({ step, total, label }) {
+  const name = label === null ? 'step' : label.length > 24 ? `${label.slice(0, 23)}…:` : `${label}:`;
+  const share = Math.floor((100 * step) / total);
+  return `${name} ${step.toLocaleString('en')} of ${total.toLocaleString('en')} · ${share} %`;
+}
+
+/** `2.35/s · 12 min left`; empty at the end, or where neither is known. */
+export function formatPace({ step, total, rate, etaMs }) {
+  if (step >= total) return '';
+  const speed = rate !== null && rate > 0 ? [`${formatValue(Number(rate.toPrecision(3)))}/s`] : [];
+  return [...speed, ...(etaMs === null ? [] : [`${formatAge(etaMs)} left`])].join(' · ');
+}
+
 /** `3.87`, `2.9e-5`, `NaN`, `∞`. */
 export function formatValue(value) {
   if (typeof value !== 'number') return { NaN: 'NaN', Infinity: '∞', '-Infinity': '−∞' }[value] ?? '?';

@@ -1,5 +1,5 @@
 import { el, hasChanged } from './dom.js';
-import { formatAge, formatBytes, formatCount, formatRanks } from './format.js';
+import { formatAge, formatBytes, formatCount, formatPace, formatProgress, formatRanks } from './format.js';
 
 /** The list of runs. Rows are made anew only when what they say has changed. */
 export function showRuns(host, answer, chosen, choose) {
@@ -36,11 +36,24 @@ function row(run, now, chosen, choose) {
       { class: 'run-facts' },
       `${ranks} · ${formatBytes(run.bytes)} · ${formatCount(run.events, 'event')}`,
     ),
+    ...progressOf(run),
     wrong(run),
     run.gapBytes > 0
       ? el('span', { class: 'run-facts bad' }, `${formatBytes(run.gapBytes)} could not be had`)
       : null,
   );
+}
+
+/** How far it says that it is. */
+function progressOf({ progress }) {
+  if (progress === undefined) return [];
+  const { step, total, label } = progress;
+  const pace = formatPace(progress);
+  return [
+    el('progress', { class: 'run-progress', value: step, max: total, 'aria-label': label ?? 'steps' }),
+    el('span', { class: 'run-facts' }, formatProgress(progress)),
+    pace === '' ? null : el('span', { class: 'run-facts' }, pace),
+  ];
 }
 
 /** The failure, in short; how many warnings there are besides. */

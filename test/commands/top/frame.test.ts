@@ -10,6 +10,7 @@ const row = (more: Partial<TopRow> = {}): TopRow => ({
   step: 1200,
   stepLeast: 1200,
   loss: 2.34567,
+  progress: null,
   stepsPerSecond: 1.5,
   tokensPerSecond: 123_456,
   gpuUtilization: 0.974,
@@ -52,6 +53,22 @@ describe('a frame', () => {
       'idle     0  0-1            -      -        -    123456  97 %    2.0 KiB  5 min        -  quiet',
       '',
       'other: gpu-oom, rank 3: out',
+    ]);
+  });
+
+  it('has two columns more where a run says how far it is', () => {
+    const told = { step: 450, total: 1_000, label: null, rate: 2, etaMs: 275_000, time: now };
+    const rows = [
+      row({ progress: told }),
+      row({ progress: { ...told, label: 'Fine-tuning of a model', etaMs: null } }),
+      row(),
+    ];
+    const shown = frame(rows, now, size).map((line) => line.slice(30, 71));
+    expect(shown.slice(1)).toEqual([
+      'STEPS/S                   PROGRESS    ETA',
+      '  1.500                   450/1000  5 min',
+      '  1.500  Fine-tuning of … 450/1000      -',
+      '  1.500                          -      -',
     ]);
   });
 

@@ -132,6 +132,22 @@ class Bench {
   }
 }
 
+describe('how far a stream says that it is', () => {
+  const bar = (done: number) => `\rtrain:  50%|█████     | ${done}/100 [00:10<00:10, 5.00it/s]`;
+
+  it('is told of a bar while it is drawn, with the time of its last frames', () => {
+    const options = { timeZone: 'UTC', now: 0 };
+    const first = segmentOf(`${bar(10)}${bar(11)}\r`);
+    const more = segmentOf(`${bar(50)}\r`, { start: first.end, observed: first.observed + 60_000 });
+    const { document } = readSegment(null, carried(first), options);
+    expect(document.progress).toMatchObject({ step: 11, total: 100, label: 'train', time: first.observed });
+    const later = readSegment(document, carried(more), options).document;
+    expect(later.progress).toMatchObject({ step: 50, etaMs: 10_000, time: more.observed });
+    const closing = segmentOf('\nx\n', { start: more.end, observed: more.observed + 1 });
+    expect(readSegment(later, carried(closing), options).document.progress).toEqual(later.progress);
+  });
+});
+
 describe('Indexing', () => {
   it('stores events, points and the stream document, then commits', async () => {
     await using bench = new Bench();
