@@ -68,9 +68,9 @@ function findStatements(text: string): Finding {
   };
 }
 
-/** A share of a hundred has a `%` behind it. */
+/** A share of a hundred has a `%` behind it; that of a bar is none. */
 const valueAt =
-  /([[(]?)([+-]?[\d.][\d.,]{0,30}(?:e[+-]?\d{1,4}|[kKMBT])?|[+-]?nan|[+-]?inf(?:inity)?)(%?)(?=([\s,;|)\]}])|$)/iy;
+  /([[(]?)([+-]?[\d.][\d.,]{0,30}(?:e[+-]?\d{1,4}|[kKMBT])?|[+-]?nan|[+-]?inf(?:inity)?)(%(?! [━─╸])|)(?=([\s,;|)\]}])|$)/iy;
 
 /** All statements of numbers in [from, to) of the line, from left to right. One pass: names are read backwards from `=` and `:`. */
 export function statementsIn(line: string, from = 0, to = line.length): Statement[] {
