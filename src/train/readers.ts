@@ -6,7 +6,7 @@ import { catboostReader } from './catboost.ts';
 import { columnTableReader } from './column-tables.ts';
 import { darknetReader } from './darknet.ts';
 import { epochBatchReader, epochLineReader, monaiReader } from './epoch-lines.ts';
-import { episodeReader, epochSummaryReader } from './epoch-summaries.ts';
+import { episodeReader, epochBlockReader, epochSummaryReader } from './epoch-summaries.ts';
 import { espnetReader } from './espnet.ts';
 import { evaluationReader } from './evaluations.ts';
 import { icefallReader } from './icefall.ts';
@@ -84,6 +84,7 @@ const readers: readonly (FactReader | LineReader)[] = [
   loggedDictReader,
   iterationLineReader,
   separatedStatementReader,
+  epochBlockReader,
   epochSummaryReader,
   evaluationReader,
   statementReader,
