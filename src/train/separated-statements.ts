@@ -10,7 +10,7 @@ import { readNumber, readShortNumber } from './numbers.ts';
 import type { LineReader } from './reader.ts';
 import { named, piecesOf, placeOf } from './stated.ts';
 import type { Finding, Place, Statement } from './stated.ts';
-import { isShare, statementsIn, statesSettings, stepsIn } from './statements.ts';
+import { isRate, isShare, statementsIn, statesSettings, stepsIn } from './statements.ts';
 
 const lineMax = 4096;
 const piecesMax = 128;
@@ -111,6 +111,9 @@ function spacedIn(line: string, from: number, to: number): Statement[] {
   return isKnown ? found : [];
 }
 
+/** `losses: [0.1, 0.4]` up to the comma. */
+const beginsList = /\[[^\]]{1,40}$/;
+
 /** `Step... (100 | Loss: 2.5, Learning Rate: 0.0001)`, RecBole's `training [time: 1.23s, train loss: 12.3]`. */
 function withinBrackets(piece: string): string {
   const isLast =
@@ -146,6 +149,7 @@ export function separatedIn(line: string, from = 0): Map<string, Statement> {
     if (readShortNumber(text) === null || found.has(full) || !isMetricName(full) || countsUpdates(full))
       continue;
     if (percent !== '' && !isShare(full, text)) continue;
+    if (beginsList.test(bare) && !isRate(full)) continue;
     const isSigned = sign.trim() !== '' || name !== words;
     const isMetric = canonicalName(full) !== null || namesMetric(full);
     isKnown ||= canonicalName(full) !== null || (isMetric && isSigned);

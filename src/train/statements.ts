@@ -17,7 +17,7 @@ import type { Finding, Place, Statement } from './stated.ts';
 const lineMax = 8192;
 const statementsMax = 256;
 const stepStatement =
-  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?(?:\.{3} \()?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,3}(?:,\d{3}){1,4}(?![,.]?\d)|\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}(\d{1,15}))?\]?(?=[\s,;:|)\]]|$)/di;
+  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?(?:\.{3} \()?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,3}(?:,\d{3}){1,4}(?![,.]?\d)|\d{1,15}(?!,\d{3}(?!\d)))(?:[ \t]{0,4}\/[ \t]{0,12}(\d{1,3}(?:,\d{3}){1,4}(?!\d)|\d{1,15}))?\]?(?=[\s,;:|)\]]|$)/di;
 
 export const statementReader: LineReader = {
   format: 'name=value',
@@ -91,7 +91,6 @@ export function statementsIn(line: string, from = 0, to = line.length): Statemen
     const [whole = '', bracket = '', printed = '', percent = '', next] = valueAt.exec(text) ?? [];
     const value = printed.replace(/[,.]$/, '');
     if (readShortNumber(value) === null || (percent !== '' && !isShare(name.name, value))) continue;
-    // Of a list only the rate of the first group of parameters is one value for all.
     if ((bracket === '(' || (bracket !== '' && (next === ',' || value !== printed))) && !isRate(name.name))
       continue;
     const start = at + whole.length - percent.length - printed.length;
@@ -107,7 +106,8 @@ export function isShare(name: string, value: string): boolean {
 
 const ofSplit = /^(?:train|val|valid|test)$/i;
 
-function isRate(name: string): boolean {
+/** Of a list only the rate of the first group of parameters is one value for all. */
+export function isRate(name: string): boolean {
   return canonicalName(name) === 'learning_rate';
 }
 
