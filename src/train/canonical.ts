@@ -24,6 +24,7 @@ const namesOf = {
     'train_crossentropyloss',
     'train_ce_loss',
     'learning_loss',
+    'epoch_loss',
   ],
   validation_loss: [
     'val_loss',
@@ -42,6 +43,7 @@ const namesOf = {
     'validation_total_loss',
     'lm_loss_value',
     'loss_val',
+    'validation_epoch_loss',
   ],
   learning_rate: [
     'lr',
@@ -160,7 +162,13 @@ export function canonicalName(name: string): CanonicalName | null {
 
 function findCanonical(name: string): CanonicalName | null {
   if (name.length > 64) return null;
-  return canonicalOf.get(name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')) ?? null;
+  const known = canonicalOf.get(plain(name));
+  // DGL's examples: `TrainAcc`.
+  return known ?? canonicalOf.get(plain(name.replaceAll(/([a-z]{2})(?=[A-Z])/g, '$1_'))) ?? null;
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_');
 }
 
 const stepNames: ReadonlySet<string> = new Set([

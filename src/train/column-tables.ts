@@ -4,7 +4,9 @@
  * (`epoch    train_loss    valid_acc     dur`), fastai, scikit-learn's gradient boosting (`Iter       Train Loss      OOB Improve   Remaining Time`),
  * spaCy (`E    #       LOSS TOK2VEC  ENTS_F  SCORE`, training/loggers.py; `#` is the step). Columns are told apart by two spaces or more, or by a tab
  * (Hugging Face's notebooks, `Step\tTraining Loss\tValidation Loss`; CatBoost's learn_error.tsv). The
- * validation rows of Ultralytics (`all  64  200  0.612 …`) are points of the epoch before them.
+ * validation rows of Ultralytics (`all  64  200  0.612 …`; of classification `all  0.5  1` below `classes   top1_acc   top5_acc`) are points of the epoch
+ * before them. Its bars are its own since version 8.3.190 (utils/tqdm.py): `… 640: 100% ━━━━━━━━━━━━ 8/8 3.5it/s 2.3s`; where one has not come to its end, its
+ * values are means so far and no points.
  */
 import type { FactBody } from '../core/fact.ts';
 import { isMetricName } from './canonical.ts';
@@ -19,14 +21,19 @@ const columnsMax = 64;
 const rowsMax = 4096;
 const headMax = 4096;
 const startsRow =
-  /^ {0,24}(?:(?:epoch|iter|iteration|round|step)(?: {2,24}|\t)[a-z]|E {2,8}# {2,24}[A-Z]|\d{1,9}(?:\/\d{1,9})?(?: {2,24}|\t)[\d.+-]|Class {2}|all {2,24}\d|-{3,24}(?: {2,4}-{3,24}){1,48} *$)/i;
+  /^ {0,24}(?:(?:epoch|iter|iteration|round|step)(?: {2,24}|\t)[a-z]|E {2,8}# {2,24}[A-Z]|\d{1,9}(?:\/\d{1,9})?(?: {2,24}|\t)[\d.+-]|Class {2}|classes {2}|all {2,24}\d|\d{1,9} epochs completed in |-{3,24}(?: {2,4}-{3,24}){1,48} *$)/i;
 const headerBehind = /\n {0,24}(?:epoch|iter|iteration|round) {2,24}[a-z]/i;
-const barBehind = /: {1,4}\d{1,3}%\|.*$/;
+const barBehind = /: {1,4}\d{1,3}%(?:\|| [━─╸]).*$/;
+const unfinished = /: {1,4}\d{1,2}% [━─╸]/;
+/** Ultralytics: what is validated behind it is the best epoch's model, which is not told. */
+const completed = /^\d{1,9} epochs completed in /;
 const counter = /^(?:epoch|iter|iteration|step|round|E)$/i;
 /** Their tables hold nothing but metrics, and these. */
 const allMetrics = / gpu_mem | {2}Remaining Time|^E {2,8}# /i;
 const noMetrics = /^(?:gpu_mem|instances|labels|targets|(?:img_)?size|remaining time|E|#|w?p?speed)$/i;
 const classes = /^\s{0,32}Class {1,24}Images {1,24}(?:Instances|Labels) {1,24}(.{1,200}?):?$/;
+const classified = /^\s{0,40}classes {1,24}(top1_acc {1,24}top5_acc)$/;
+const classifiedRow = /^\s{0,40}all {1,24}([\d.e-]{1,24} {1,24}[\d.e-]{1,24})$/;
 const allRow = /^\s{0,40}all {1,24}\d{1,12} {1,24}\d{1,12} {1,24}([\d. ena-]{1,200})$/;
 
 export const columnTableReader: FactReader = {
@@ -49,14 +56,19 @@ function hasHeaderBehind(message: string, line: string): boolean {
 }
 
 function readRow(row: string, context: TrainContext): FactBody[] {
-  if (row.length > lineMax) return [];
-  const line = row.replace(barBehind, '');
-  const classColumns = classes.exec(line)?.[1];
-  if (classColumns !== undefined) {
-    context.classes = classColumns.trim().split(/ +/, columnsMax).map(classColumn);
+  if (row.length > lineMax || (row.includes('% ') && unfinished.test(row))) return [];
+  if (completed.test(row)) {
+    context.isCompleted = true;
     return [];
   }
-  const all = allRow.exec(line)?.[1];
+  const line = row.replace(barBehind, '');
+  const classColumns = (classes.exec(line) ?? classified.exec(line))?.[1];
+  if (classColumns !== undefined) {
+    if (context.isCompleted === true) delete context.classes;
+    else context.classes = classColumnsIn(classColumns);
+    return [];
+  }
+  const all = (context.classes?.[0] === 'top1_acc' ? classifiedRow : allRow).exec(line)?.[1];
   if (all !== undefined && context.classes !== undefined)
     return cellsOf(context.classes, all.trim().split(/ +/, columnsMax), context.row ?? null);
   const cells = line.trim().split(/ {2,}|\t/, columnsMax);
@@ -68,6 +80,7 @@ function readRow(row: string, context: TrainContext): FactBody[] {
     return [];
   }
   const { columns } = context;
+  delete context.isCompleted;
   const number = /^(\d{1,9})(?:\/\d{1,9})?$/.exec(first)?.[1];
   if (columns === undefined || number === undefined || cells.length !== columns.length) return [];
   const step = columns[1] === '#' ? readNumber(cells[1] ?? '') : Number(number);
@@ -75,9 +88,17 @@ function readRow(row: string, context: TrainContext): FactBody[] {
   return cellsOf(columns.slice(1), cells.slice(1), step);
 }
 
-/** `Box(P          R      mAP50  mAP50-95):`: the parentheses are around all columns of a task. */
-function classColumn(text: string): string {
-  return text.includes('(') ? text : text.replace(/\):?$/, '');
+/** `Box(P          R      mAP50  mAP50-95):`: the parentheses are around all columns of a task, and those of a second one are told by it. */
+function classColumnsIn(text: string): string[] {
+  const names: string[] = [];
+  let task = '';
+  for (const column of text.trim().split(/ +/, columnsMax)) {
+    const isFirst = column.includes('(');
+    if (isFirst) task = column.slice(0, column.indexOf('(') + 1);
+    const name = isFirst ? column : column.replace(/\):?$/, '');
+    names.push(names.includes(name) ? task + name : name);
+  }
+  return names;
 }
 
 function cellsOf(columns: readonly string[], cells: readonly string[], step: number | null): FactBody[] {

@@ -11,7 +11,7 @@ import type { FactBody } from '../core/fact.ts';
 import { namesMeasure } from './metric-words.ts';
 import type { FactReader, ReadableLine } from './reader.ts';
 import { separatedIn, statedIn } from './separated-statements.ts';
-import { named, pointsAt } from './stated.ts';
+import { named, pointsAt, pointsOf } from './stated.ts';
 import { statesSettings, stepIn } from './statements.ts';
 
 const lineMax = 1024;
@@ -33,7 +33,8 @@ export const evaluationReader: FactReader = {
     const found = start.exec(line.slice(0, startMax));
     if (found === null || statesSettings(line) || stepIn(line) !== null) return null;
     if (separatedIn(line.slice(0, found.index)).size > 0) return null;
-    if (batchOf.test(line.slice(found.index + found[0].length))) return [];
+    const behind = line.slice(found.index + found[0].length);
+    if (batchOf.test(behind)) return readLastBatch(behind);
     const lines = event.message.split('\n', linesMax + 1);
     if (lines.length > linesMax) return null;
     const at = found.index + found[0].length - (/[a-z]$/i.test(found[0]) ? lastWord(found[0]) : 0);
@@ -55,6 +56,23 @@ function readMetrics(text: string, step: number | null): FactBody[] {
     text,
     step,
     [...stated.values()].map((statement) => named(statement, true)),
+  );
+}
+
+const lastBatch = /^(?: \(\w{1,16}\):)?[ \t]{0,4}\[ {0,8}(\d{1,9})\/\1\] {1,4}Time: /;
+const meanBehind = /([A-Za-z][\w@]{0,24}): {1,4}[\w.]{1,20} \( {0,8}([\d.]{1,20}|nan)\)/g;
+
+/** timm: the means that stand behind the last batch's values are those of the whole evaluation, which it prints nowhere else (train.py, validate). */
+function readLastBatch(text: string): FactBody[] {
+  if (!lastBatch.test(text)) return [];
+  const means = Array.from(text.matchAll(meanBehind), ([, name = '', mean = '']): [string, string] => [
+    name,
+    mean,
+  ]);
+  return pointsOf(
+    means.filter(([name]) => namesMeasure(name)),
+    null,
+    true,
   );
 }
 

@@ -2,7 +2,9 @@
  * Lines that begin with the step in brackets, then name numbers: XGBoost `[10]\ttrain-rmse:0.30123\teval-rmse:0.45234` (callback.py,
  * EvaluationMonitor), LightGBM `[10]\ttraining's binary_logloss: 0.607` (callback.py, log_evaluation), flax and clu
  * `[200] accuracy=0.912, loss=0.2871` (metric_writers/logging_writer.py, behind the head of absl), and PyTorch's tutorials: `[1,  2000] loss: 2.173`,
- * whose batches are counted in each epoch. Its quickstart has the number of samples behind: `loss: 2.303494  [   64/60000]`.
+ * whose batches are counted in each epoch. Its quickstart has the number of samples behind: `loss: 2.303494  [   64/60000]`. fastai without its bars, as with
+ * `no_bar()`, prints the values of its table as a list, without the names: `[0, 0.46, 0.29, 0.95, '00:00']`, of which the first three are an epoch and its two
+ * losses (learner.py, Recorder; version 2).
  */
 import { isMetricName } from './canonical.ts';
 import { namesMetric } from './metric-words.ts';
@@ -25,8 +27,26 @@ const headMax = 256;
 export const indexedLineReader: LineReader = {
   format: 'XGBoost, LightGBM, clu',
   find: ({ line }) =>
-    line.includes(']') && line.length <= lineMax ? (findBefore(line) ?? findIndexed(line)) : null,
+    line.includes(']') && line.length <= lineMax
+      ? (findBefore(line) ?? findListed(line) ?? findIndexed(line))
+      : null,
 };
+
+const list =
+  /^\[(\d{1,9}), ([\d.e+-]{1,32}|nan|inf), ([\d.e+-]{1,32}|nan|inf|None)(?:, (?:[\d.e+-]{1,32}|nan|inf|None)){0,32}, '(?:\d{1,3}:)?\d{2}:\d{2}'\]$/d;
+
+function findListed(line: string): Finding | null {
+  const found = line.endsWith("']") ? list.exec(line) : null;
+  const step = found === null ? null : placeOf(found, 1);
+  if (found === null || step === null) return null;
+  const statements = ['train_loss', 'valid_loss'].flatMap((name, i) => {
+    const place = placeOf(found, i + 2);
+    return place === null || readNumber(line.slice(place.at, place.end)) === null
+      ? []
+      : [named({ name, nameAt: place.at, ...place }, false)];
+  });
+  return { counts: [step], statements };
+}
 
 /** The loss that stands before its index. */
 function findBefore(line: string): Finding | null {

@@ -5,7 +5,7 @@ const words: ReadonlySet<string> = new Set(
   (
     'loss lr learningrate rate acc accuracy top1 top5 error err merror auc aucpr ap aps apm apl ar logloss mlogloss rmse rmsle mae mse mape mphe l1 l2 ndcg map map50 ' +
     'precision recall f1 iou miou dice bleu rouge wer cer ppl perplexity bpb bpc nll elbo kl reward return score entropy norm gnorm ' +
-    'gradnorm deviance crossentropy r2 mcc kappa psnr ssim fid inertia rewards accu'
+    'gradnorm deviance prec crossentropy r2 mcc kappa psnr ssim fid inertia rewards accu'
   ).split(' '),
 );
 
@@ -17,13 +17,20 @@ export const namesMeasure = remembered((name: string): boolean =>
   partsOf(name).some((part) => isWord(part) && !setWords.has(part)),
 );
 
-/** Does a part of the name, without digits that count, name a metric? `train-rmse`, `valid_0's l2`, `loss_cls`, `mAP50-95`. */
+/** Does a part of the name, without digits that count, name a metric? `train-rmse`, `valid_0's l2`, `loss_cls`, `mAP50-95`, `TrainAcc`. */
 export const namesMetric = remembered((name: string): boolean => {
   return partsOf(name).some(isWord);
 });
 
 function partsOf(name: string): string[] {
-  return name.toLowerCase().split(/[^a-z0-9]+/, 16);
+  const parts = name.toLowerCase().split(/[^a-z0-9]+/, 16);
+  return camel.test(name) ? [...parts, ...name.split(/(?<=[a-z])(?=[A-Z])/, 16).map(lower)] : parts;
+}
+
+const camel = /[a-z]{2}[A-Z]/;
+
+function lower(text: string): string {
+  return text.toLowerCase();
 }
 
 function isWord(part: string): boolean {

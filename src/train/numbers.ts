@@ -24,6 +24,20 @@ export function readNumber(text: string): number | null {
   }
 }
 
+const sizedText = /^([+-]?\d{1,15}(?:\.\d{1,15})?)([kKMBT])$/;
+const sizes: Readonly<Record<string, number>> = { k: 3, K: 3, M: 6, B: 9, T: 12 };
+
+/** The same where numbers are shortened for people, as nanotron and others do: `53.2K` is one, too. */
+export function readShortNumber(text: string): number | null {
+  return readNumber(text) ?? readNumber(withExponent(text));
+}
+
+/** `53.2K` as `53.2e3`. */
+function withExponent(text: string): string {
+  const [, digits, size = ''] = text.length > 32 ? [] : (sizedText.exec(text) ?? []);
+  return digits === undefined ? text : `${digits}e${sizes[size]}`;
+}
+
 const wrapped = /(?:float\d{2}|int\d{2}|tensor|rray)\(/;
 const wrapper =
   /\b(?:(?:np|numpy|jnp|torch)\.)?(?:b?float\d{2}|u?int\d{2}|tensor|[aA]rray)\(([\w.+-]{1,32})(?:, {1,4}[\w.:<>='", ]{1,80})?\)/g;
@@ -83,7 +97,8 @@ export function printedNumber(line: string, at: number, end: number): PrintedNum
   return { value: isNegative ? -value : value, decimals };
 }
 
-function printedText(text: string): PrintedNumber {
+function printedText(printed: string): PrintedNumber {
+  const text = withExponent(printed);
   return { value: readNumber(text) ?? Number.NaN, decimals: decimalsIn(text) };
 }
 

@@ -33,6 +33,8 @@ export interface TrainContext {
   columns?: string[];
   row?: number;
   classes?: string[];
+  /** Ultralytics: all epochs are done. */
+  isCompleted?: true;
   /** The header of a table between pipes (pipe-tables.ts), and whether its rule came. */
   pipes?: { columns: string[]; isRuled: boolean };
   /** The rows so far of a table in a frame (box-tables.ts); which data loaders have its columns, which cells of its last line are full. */

@@ -5,8 +5,8 @@ import { boxTableReader } from './box-tables.ts';
 import { catboostReader } from './catboost.ts';
 import { columnTableReader } from './column-tables.ts';
 import { darknetReader } from './darknet.ts';
-import { epochBatchReader, epochLineReader } from './epoch-lines.ts';
-import { episodeReader, epochSummaryReader } from './epoch-summaries.ts';
+import { epochBatchReader, epochLineReader, monaiReader } from './epoch-lines.ts';
+import { episodeReader, epochBlockReader, epochSummaryReader } from './epoch-summaries.ts';
 import { espnetReader } from './espnet.ts';
 import { evaluationReader } from './evaluations.ts';
 import { icefallReader } from './icefall.ts';
@@ -21,19 +21,23 @@ import { mlflowReader } from './mlflow.ts';
 import { nemoReader } from './nemo-rl.ts';
 import { nnunetReader } from './nnunet.ts';
 import { paddleHapiReader } from './paddle-hapi.ts';
+import { parlaiReader } from './parlai.ts';
 import { pipeTableReader } from './pipe-tables.ts';
 import { printedDictBlockReader, printedDictReader } from './printed-dict.ts';
 import { progressBarReader, progressLineReader } from './progress-bar.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
 import { separatedStatementReader } from './separated-statements.ts';
+import { reinforcementReader } from './reinforcement.ts';
 import { rslReader } from './rsl-rl.ts';
 import { sklearnReader } from './sklearn.ts';
+import { sockeyeReader } from './sockeye.ts';
 import { statementBlockReader } from './statement-blocks.ts';
 import { statementReader } from './statements.ts';
 import { tensorboardReader } from './tensorboard.ts';
 import { trainerMetricsReader } from './trainer-metrics.ts';
 import { trainerStateReader } from './trainer-state.ts';
+import { treeLineReader } from './tree-lines.ts';
 import { wandbReader, wandbSummaryReader } from './wandb.ts';
 import type { FactReader, LineReader, OriginReader } from './reader.ts';
 
@@ -55,6 +59,7 @@ const readers: readonly (FactReader | LineReader)[] = [
   printedDictBlockReader,
   trainerMetricsReader,
   statementBlockReader,
+  parlaiReader,
   megatronReader,
   keyValueTableReader,
   pipeTableReader,
@@ -63,6 +68,9 @@ const readers: readonly (FactReader | LineReader)[] = [
   catboostReader,
   darknetReader,
   rslReader,
+  reinforcementReader,
+  sockeyeReader,
+  treeLineReader,
   nemoReader,
   sklearnReader,
   nnunetReader,
@@ -71,10 +79,12 @@ const readers: readonly (FactReader | LineReader)[] = [
   marianReader,
   epochLineReader,
   epochBatchReader,
+  monaiReader,
   episodeReader,
   loggedDictReader,
   iterationLineReader,
   separatedStatementReader,
+  epochBlockReader,
   epochSummaryReader,
   evaluationReader,
   statementReader,

@@ -6,22 +6,23 @@
  */
 import { canonicalName, isMetricName } from './canonical.ts';
 import { namesMeasure, namesMetric } from './metric-words.ts';
-import { readNumber } from './numbers.ts';
+import { readNumber, readShortNumber } from './numbers.ts';
 import type { LineReader } from './reader.ts';
 import { named, piecesOf, placeOf } from './stated.ts';
 import type { Finding, Place, Statement } from './stated.ts';
-import { statementsIn, statesSettings, stepsIn } from './statements.ts';
+import { isRate, isShare, statementsIn, statesSettings, stepsIn } from './statements.ts';
 
 const lineMax = 4096;
 const piecesMax = 128;
 const separator = /[|;\t]|,(?!\d{3}(?:\D|$)) ?| - |: (?=[a-z]{2,16} (?:loss|acc))/g;
 const statement =
-  /^([A-Za-z][\w./@%-]{0,60}(?: [A-Za-z][\w./@-]{0,40}){0,2})( ?[:=] ?| {1,4})\[?([+-]?(?:\d[\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|nan|inf))\]?(%?)$/di;
+  /^([A-Za-z][\w./@%-]{0,60}(?: [A-Za-z][\w./@-]{0,40}){0,2}(?: \([a-z]{2,12}(?: [a-z]{2,12})?\)(?= ))?)( ?[:=] ?| {1,4})\[?([+-]?(?:\d[\d.,]{0,30}(?:e[+-]?\d{1,4}|[kKMBT])?|nan|inf))\]?(%?)$/di;
+/** dm-acme: `[Learner] Critic Loss = 0.3 | …` (utils/loggers/terminal.py). */
+const label = /^\[[A-Za-z]\w{0,40}\] (?=[A-Z][A-Za-z ]{1,80} = )/;
 /** Behind a value, its mean so far, or what it deviates by: `Loss 6.9 (7.0)`, llm.c's `loss 11.009 (+nanz)`. */
 const mean = / \([^()]{1,48}\)$/;
 const updates = /\bnum_updates[= ](\d{1,12})(?=[\s,|]|$)/d;
 const beginsSides = /^loss (?:train|val)$/;
-const ofSide = /^(?:train|val|valid|test) \S+$/i;
 const sides = /^(?:train|val|valid|test)$/;
 const validation =
   /\| (?:valid|test)\w{0,16} \||\bvalid(?:ate|ation)? (?:step|iter)|\bvalidation (?:loss|results) at iter|\beval(?:uation)?\b.{0,24}\bstep|\bSaving dict for global step/i;
@@ -40,7 +41,10 @@ function findSeparated(line: string): Finding | null {
   const stated = [...withOthersIn(line, 0, separated).values()];
   const isValidation = validation.test(line);
   const { step, total } = steps;
-  return { counts: [step], total, statements: stated.map((each) => named(each, isValidation)) };
+  // 3D Gaussian splatting: `[ITER 7000] Evaluating test: L1 0.03 PSNR 25.1` (train.py).
+  const of = evaluating.exec(line)?.[1];
+  const statements = stated.map((each) => named(of === undefined ? each : nameOf(of, each), isValidation));
+  return { counts: [step], total, statements };
 }
 
 /** All statements in [from, end of the line), by name: those between separators, and those of metrics that were not found there. */
@@ -48,13 +52,21 @@ export function statedIn(line: string, from = 0): Map<string, Statement> {
   return withOthersIn(line, from, separatedIn(line, from));
 }
 
+const evaluating = /^\s{0,4}\[ITER \d{1,9}\] Evaluating (train|test): /;
+
+function nameOf(data: string, statement: Statement): Statement {
+  return { ...statement, name: `${data} ${statement.name}` };
+}
+
 function withOthersIn(line: string, from: number, separated: Map<string, Statement>): Map<string, Statement> {
   const others = statementsIn(line, from);
   if (others.length === 0) return separated;
   const taken = new Set([...separated.keys()].flatMap(endsOf));
-  for (const other of others)
-    if (!taken.has(other.name) && isMetricName(other.name) && !countsUpdates(other.name))
-      separated.set(other.name, other);
+  for (const other of others) {
+    const { name } = other;
+    if (!taken.has(name) && !separated.has(name) && isMetricName(name) && !countsUpdates(name))
+      separated.set(name, other);
+  }
   return separated;
 }
 
@@ -74,7 +86,7 @@ function endsOf(name: string): string[] {
 }
 
 const nameWord = /^[A-Za-z_][\w./@-]{0,60}$/;
-const measuredWord = /^\d[\d.]{0,20}[a-z%/]{1,8}$/i;
+const measuredWord = /^(?:\d[\d.]{0,20}[a-z%/]{1,8}|(?:\d{1,4}:)?\d{1,2}:\d{2})$/i;
 const spaces = /[ \t]{1,16}/g;
 const spacedMax = 64;
 
@@ -82,6 +94,7 @@ const spacedMax = 64;
 function spacedIn(line: string, from: number, to: number): Statement[] {
   const words = piecesOf(line.slice(0, to), from, spaces, 2 * spacedMax);
   const found: Statement[] = [];
+  let measured = 0;
   for (let i = words.length - 1; i > 0; i -= 2) {
     const [word, value] = [words[i - 1], words[i]];
     if (word === undefined || value === undefined) break;
@@ -89,9 +102,23 @@ function spacedIn(line: string, from: number, to: number): Statement[] {
     const text = line.slice(value.at, value.end);
     if (!nameWord.test(name)) break;
     if (readNumber(text) !== null) found.unshift({ name, nameAt: word.at, ...value });
-    else if (!measuredWord.test(text)) break;
+    else if (measuredWord.test(text)) measured += 1;
+    else break;
   }
-  return found.length > 1 && found.some(({ name }) => canonicalName(name) !== null) ? found : [];
+  if (found.length === 0 || found.length + measured < 2) return [];
+  const isKnown =
+    found.some(({ name }) => canonicalName(name) !== null) || found.every(({ name }) => namesMeasure(name));
+  return isKnown ? found : [];
+}
+
+/** `losses: [0.1, 0.4]` up to the comma. */
+const beginsList = /\[[^\]]{1,40}$/;
+
+/** `Step... (100 | Loss: 2.5, Learning Rate: 0.0001)`, RecBole's `training [time: 1.23s, train loss: 12.3]`. */
+function withinBrackets(piece: string): string {
+  const isLast =
+    (piece.endsWith(')') && !piece.includes('(')) || (piece.endsWith(']') && !piece.includes('['));
+  return isLast ? piece.slice(0, -1) : piece;
 }
 
 /** The statements between separators, by name, in [from, end of the line); none if no name among them is known as a metric's. */
@@ -101,9 +128,8 @@ export function separatedIn(line: string, from = 0): Map<string, Statement> {
   let isKnown = false;
   for (const { at, end } of piecesOf(line, from, separator, piecesMax)) {
     const bare = line.slice(at, end).replace(mean, '');
-    // `Step... (100 | Loss: 2.5, Learning Rate: 0.0001)`
-    const isLast = bare.endsWith(')') && !bare.includes('(');
-    const stated = statement.exec(isLast ? bare.slice(0, -1) : bare);
+    const nameAt = at + (label.exec(bare)?.[0].length ?? 0);
+    const stated = statement.exec(withinBrackets(bare.slice(nameAt - at)));
     if (stated === null) {
       side = '';
       for (const spaced of spacedIn(line, at, end)) {
@@ -120,14 +146,17 @@ export function separatedIn(line: string, from = 0): Map<string, Statement> {
     // litgpt: `loss train: 2.4, val: 2.5`.
     side = beginsSides.test(name) ? 'loss ' : isSide ? side : '';
     const full = isSide ? side + name : name;
-    if (readNumber(text) === null || found.has(full) || !isMetricName(full) || countsUpdates(full)) continue;
-    if (percent !== '' && !namesMeasure(full)) continue;
+    if (readShortNumber(text) === null || found.has(full) || !isMetricName(full) || countsUpdates(full))
+      continue;
+    if (percent !== '' && !isShare(full, text)) continue;
+    if (beginsList.test(bare) && !isRate(full)) continue;
     const isSigned = sign.trim() !== '' || name !== words;
     const isMetric = canonicalName(full) !== null || namesMetric(full);
     isKnown ||= canonicalName(full) !== null || (isMetric && isSigned);
-    if (isMetric || (isSigned && (!full.includes(' ') || ofSide.test(full)))) {
-      const valueAt = at + (placeOf(stated, 3)?.at ?? 0);
-      found.set(full, { name: full, nameAt: at, at: valueAt, end: valueAt + text.length });
+    // What the last word alone would be, all of them are.
+    if (isMetric || (isSigned && isMetricName(full.slice(full.lastIndexOf(' ') + 1)))) {
+      const valueAt = nameAt + (placeOf(stated, 3)?.at ?? 0);
+      found.set(full, { name: full, nameAt, at: valueAt, end: valueAt + text.length });
     }
   }
   return isKnown ? found : new Map();

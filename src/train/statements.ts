@@ -1,14 +1,15 @@
 /**
  * `name=value` and `name: value` statements on a line that names its step: loguru and Python logging loops, hydra
  * (`iter: [   1/50] | loss: 4.46 (4.46) | …`), torchtune (`Step 1 | loss:4.46 lr:0.00294 …`), torchtitan
- * (`step:  1  loss:  4.46000  …`), DeepSpeed (`step=10, skipped=0, lr=[0.001], mom=[(0.9, 0.999)]`).
+ * (`step:  1  loss:  4.46000  …`), DeepSpeed (`step=10, skipped=0, lr=[0.001], mom=[(0.9, 0.999)]`), BasicSR (`[epoch:  3, iter:   5,100,
+ * lr:(1.000e-04,)] [eta: …] l_g_pix: 2.3456e-02`), nanotron (`iteration: 1 / 15000 | tokens_per_sec: 19.7K | lm_loss: 11.2`).
  *
  * A line counts only if it states a step and one metric that is known by name; a value with a unit behind it (`11.18ms`,
  * `2.05GiB`) is none. So prose, timings, versions and dumps of settings make no points.
  */
 import { canonicalName, isMetricName } from './canonical.ts';
 import { namesMeasure } from './metric-words.ts';
-import { readNumber } from './numbers.ts';
+import { readShortNumber } from './numbers.ts';
 import type { LineReader } from './reader.ts';
 import { countAt, nothingStated, placeOf } from './stated.ts';
 import type { Finding, Place, Statement } from './stated.ts';
@@ -16,7 +17,7 @@ import type { Finding, Place, Statement } from './stated.ts';
 const lineMax = 8192;
 const statementsMax = 256;
 const stepStatement =
-  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?(?:\.{3} \()?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,15})(?:[ \t]{0,4}\/[ \t]{0,12}(\d{1,15}))?\]?(?=[\s,;:|)\]]|$)/di;
+  /(?:^|[\s|\](,[/:-])(?:global[ _]?|train[ _]?)?(?:step|iter(?:ation)?)s?(?:\.{3} \()?[ \t]{0,4}[:=#]?[ \t]{0,12}\[?[ \t]{0,12}(\d{1,3}(?:,\d{3}){1,4}(?![,.]?\d)|\d{1,15}(?!,\d{3}(?!\d)))(?:[ \t]{0,4}\/[ \t]{0,12}(\d{1,3}(?:,\d{3}){1,4}(?!\d)|\d{1,15}))?\]?(?=[\s,;:|)\]]|$)/di;
 
 export const statementReader: LineReader = {
   format: 'name=value',
@@ -67,9 +68,9 @@ function findStatements(text: string): Finding {
   };
 }
 
-/** A share of a hundred has a `%` behind it. */
+/** A share of a hundred has a `%` behind it; that of a bar is none. */
 const valueAt =
-  /\[?([+-]?[\d.][\d.,]{0,30}(?:[eE][+-]?\d{1,4})?|[+-]?nan|[+-]?inf(?:inity)?)(%?)(?=[\s,;|)\]}]|$)/iy;
+  /([[(]?)([+-]?[\d.][\d.,]{0,30}(?:e[+-]?\d{1,4}|[kKMBT])?|[+-]?nan|[+-]?inf(?:inity)?)(%(?! [━─╸])|)(?=([\s,;|)\]}])|$)/iy;
 
 /** All statements of numbers in [from, to) of the line, from left to right. One pass: names are read backwards from `=` and `:`. */
 export function statementsIn(line: string, from = 0, to = line.length): Statement[] {
@@ -87,19 +88,33 @@ export function statementsIn(line: string, from = 0, to = line.length): Statemen
     let at = behindLast;
     while (at - mark < 16 && text.charCodeAt(at) === 32) at += 1;
     valueAt.lastIndex = at;
-    const [whole = '', printed = '', percent = ''] = valueAt.exec(text) ?? [];
+    const [whole = '', bracket = '', printed = '', percent = '', next] = valueAt.exec(text) ?? [];
     const value = printed.replace(/[,.]$/, '');
-    if (readNumber(value) === null || (percent !== '' && !namesMeasure(name.name))) continue;
+    if (readShortNumber(value) === null || (percent !== '' && !isShare(name.name, value))) continue;
+    if ((bracket === '(' || (bracket !== '' && (next === ',' || value !== printed))) && !isRate(name.name))
+      continue;
     const start = at + whole.length - percent.length - printed.length;
     found.push({ ...name, at: start, end: start + value.length });
   }
   return found;
 }
 
+/** Is it measured in percent? OGB's examples tell accuracies by the data alone: `Train: 98.12%, Valid: 71.12% Test: 70.12%`. */
+export function isShare(name: string, value: string): boolean {
+  return namesMeasure(name) || (value.includes('.') && ofSplit.test(name));
+}
+
+const ofSplit = /^(?:train|val|valid|test)$/i;
+
+/** Of a list only the rate of the first group of parameters is one value for all. */
+export function isRate(name: string): boolean {
+  return canonicalName(name) === 'learning_rate';
+}
+
 const nameMax = 128;
-/** What a name may have before it, one space away. */
+/** What a name may have before it, one space away; the best so far is not what was measured last. */
 const side =
-  /(?:^|[\s|,;:([{>-])((?:train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev|avg\.?|average|mean) )$/i;
+  /(?:^|[\s|,;:([{>-])((?:best )?(?:(?:train(?:ing)?|val(?:id(?:ation)?)?|eval(?:uation)?|test|dev|avg\.?|average|mean|best) ))$/i;
 /** A loss may have a word of any kind: `[D loss: 0.5] [G loss: 1.2]`. */
 const lossOf = /(?:^|[|,;([{>\t] {0,2})([A-Za-z][\w-]{0,20} )$/;
 const sideMax = 24;
@@ -112,7 +127,8 @@ function nameBefore(
   behindLast: number,
   from: number,
 ): Pick<Statement, 'name' | 'nameAt'> | null {
-  const end = mark > behindLast && text.charCodeAt(mark - 1) === 32 ? mark - 1 : mark;
+  const isQuoted = text.charCodeAt(mark) === 61 && text.charCodeAt(mark - 1) === 39;
+  const end = mark > behindLast && (isQuoted || text.charCodeAt(mark - 1) === 32) ? mark - 1 : mark;
   let start = end;
   while (start > behindLast && isNameCode(text.charCodeAt(start - 1))) start -= 1;
   if (end - start > nameMax || !startsName(text.charCodeAt(start))) return null;

@@ -15,6 +15,11 @@ describe('printed numbers', () => {
     ['12,345.7', 12_345.7, 1],
     ['-inf', -Infinity, 0],
     ['nan', Number.NaN, 0],
+    ['53.2K', 53_200, -2],
+    ['1.2k', 1200, -2],
+    ['1.05M', 1_050_000, -4],
+    ['2B', 2e9, -9],
+    ['4.05G', Number.NaN, 3],
     ['1e', Number.NaN, 0],
     ['', Number.NaN, 0],
   ])('%j is %s, with %s decimals', (text, value, decimals) => {
