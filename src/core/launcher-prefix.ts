@@ -1,6 +1,6 @@
 /**
  * What launchers put before each line that a process has written: torchrun `[default1]:` and PyTorch `[rank1]: `, which may stack; Open MPI's
- * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c) and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Ray's
+ * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c), Horovod `[3]<stderr>:` (horovod/runner/gloo_run.py) and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Ray's
  * `(TrainWorker pid=123, ip=10.0.0.1) ` (python/ray/_private/worker.py, print_worker_logs), which names no rank; `kubectl logs --prefix`, `[pod/train-3/main] `.
  * The innermost names the rank. `srun --label` puts `3: ` before a line, which is told from other text by the lines around it only.
  */
@@ -13,7 +13,7 @@ export interface LauncherPrefix {
 }
 
 const bracketed =
-  /\[(?:(?:default|rank)(\d{1,6})\]: ?|\d{1,10},(\d{1,6})\]<std(?:out|err|diag)>:|[\w.@-]{1,128}@\d{1,10},(\d{1,6})\]<std(?:out|err)>: ?|pod\/[\w.-]{1,253}\/[\w.-]{1,253}\] ?)/y;
+  /\[(?:(?:default|rank)(\d{1,6})\]: ?|(?:\d{1,10},)?(\d{1,6})\]<std(?:out|err|diag)>:|[\w.@-]{1,128}@\d{1,10},(\d{1,6})\]<std(?:out|err)>: ?|pod\/[\w.-]{1,253}\/[\w.-]{1,253}\] ?)/y;
 const parenthesized =
   /\((?:[\w.<>[\]:-]{1,128} pid=\d{1,10}(?:, ip=[\w.:]{1,64})?|raylet(?:, ip=[\w.:]{1,64})?)\) ?/y;
 const depthMax = 4;

@@ -204,6 +204,10 @@ const adviceOf: Readonly<Record<string, Advice>> = {
     tries: ['read the traceback: its last frame of your own code is the place to look'],
   },
   java: { title: 'an exception ended the program', tries: ['read the innermost cause'] },
+  'not-started': {
+    title: 'the program did not start: its command, its settings or its code are wrong',
+    tries: ['correct what the line names, and start it again; nothing was trained'],
+  },
   crash: {
     title: 'the process crashed in native code',
     tries: [

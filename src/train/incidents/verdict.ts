@@ -34,13 +34,18 @@ export function causesOf(record: AttemptRecord, live: readonly Kept[]): Cause[] 
   const suspects = absorb(suspectsOf(live));
   const roots = merged(suspects).sort(bySeverityAndTime);
   const cascades = live.filter(({ first }) => first.role === 'cascade');
-  const causes = roots.length > 0 ? roots : waitedFor(cascades, live, record);
+  const causes = roots.length > 0 ? withoutEndings(roots) : waitedFor(cascades, live, record);
   // Hardware that computes two results is to be known, whatever else happens.
   const warnings = live.filter(({ first }) => first.class === 'sdc');
   const all = [...causes, ...warnings.map((kept) => causeOf([kept], kept.rank))].slice(0, causesMax);
   const [first] = causes;
   if (first !== undefined) first.echo = echoOf(live, all);
   return all;
+}
+
+/** Whoever ends the rest of a run that has failed says so, too. */
+function withoutEndings(roots: readonly Cause[]): Cause[] {
+  return roots.filter(({ class: name }, i) => i === 0 || name !== 'terminated');
 }
 
 /** Something that may be the cause, with the rank that it is about. */
@@ -108,9 +113,12 @@ function unexplained(exits: readonly Suspect[], own: readonly Suspect[], live: r
   return own.length > 0 || others.length > 0 ? others : left;
 }
 
-/** PyTorch's watchdog aborts its process (SIGABRT) after a collective operation has timed out. */
+/** PyTorch's watchdog aborts its process (SIGABRT) after a collective operation has timed out; a shell does not say whose end it tells. */
 function hasCascade(live: readonly Kept[], rank: number | null): boolean {
-  return live.some(({ first, rank: by }) => first.role === 'cascade' && by === rank && !isExitStatus(first));
+  return live.some(
+    ({ first, rank: by }) =>
+      first.role === 'cascade' && (rank === null || by === rank) && !isExitStatus(first),
+  );
 }
 
 const explained: Readonly<Record<string, readonly string[]>> = {
@@ -196,7 +204,7 @@ function bySeverityAndTime(a: Cause, b: Cause): number {
 function severity({ class: name, evidence: [first] }: Cause): number {
   const isExit = first !== undefined && isExitStatus(first);
   if (name === 'terminated' && isExit) return 3;
-  if (['python', 'java', 'terminated', 'interrupted'].includes(name)) return 2;
+  if (['python', 'java', 'not-started', 'terminated', 'interrupted'].includes(name)) return 2;
   return isExit ? 1 : 0;
 }
 

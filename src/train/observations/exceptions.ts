@@ -28,9 +28,9 @@ export const exceptionKinds: readonly ExceptionKind[] = [
   {
     class: 'cuda-oom',
     role: 'root',
-    // PaddlePaddle says what was exhausted behind a blank line.
+    // PaddlePaddle and TensorFlow's graphs say what was exhausted behind a blank line.
     pattern:
-      /^torch\.(?:cuda\.)?OutOfMemoryError\b|^cupy\.\S{0,60}OutOfMemoryError\b|^(?:[\w.]{1,80}\.)?ResourceExhaustedError: ?\s*$/,
+      /^torch\.(?:cuda\.)?OutOfMemoryError\b|^cupy\.\S{0,60}OutOfMemoryError\b|^(?:[\w.]{1,80}\.)?ResourceExhaustedError: ?(?:Graph execution error:)?\s*$/,
   },
   {
     class: 'host-oom',
