@@ -294,7 +294,7 @@ export class Indexing {
           : {
               events: open,
               items: itemsOf(open, openFacts, document.indexPrefix),
-              facts: () => openFactsOf(document, open, this.#options.ownReaders),
+              facts: () => openFactsOf(document, open, this.#options.ownReaders, openFacts),
               indexed: false,
               shownAt: isSameEvent(known, open) ? known.shownAt : takenAt,
             },
