@@ -3,7 +3,8 @@
  *
  * - rich's boxes (rich/traceback.py; Typer's and Lightning's programs print them): frames as `train.py:12 in main`, the exception below;
  * - IPython's, of notebooks (IPython/core/ultratb.py): the exception's name stands in the heading, and its message at the end;
- * - pdsh's and others' `host: ` before each line.
+ * - pdsh's and others' `host: ` before each line;
+ * - Ray's of a task that nobody has asked for, behind a heading of its own (python/ray/_private/worker.py).
  *
  * Lines are read one after the other; what is remembered between them is plain JSON and bounded.
  */
@@ -14,7 +15,7 @@ export interface DrawnTraceback {
   /** Whose lines are looked at. */
   rank: string;
   kind: 'box' | 'notebook' | 'label';
-  /** Of a notebook's: the exception's name. Of a label's: the label. */
+  /** Of a notebook's: the exception's name. Of a label's: the label, if there is one. */
   text: string;
   /** The last place that is in no library; any, if all are. */
   where: string | null;
@@ -36,8 +37,10 @@ const notebookStart =
   /^((?:[A-Za-z_]\w{0,80}\.){0,12}[A-Za-z_]\w{0,120}) {2,80}Traceback \(most recent call last\)\s*$/;
 const notebookFrame =
   /^(?:File |~?\/)(?:.{0,400}[/\\])?([^/\\\s:]{1,200})(?::(\d{1,9}))?(?:,)? in (\w{1,120})|^(Cell In\[\d{1,6}\], line \d{1,9})/;
-const labelStart = /^([A-Za-z][\w.-]{0,63}: )Traceback \(most recent call last\):\s*$/;
+const labelStart = /^([A-Za-z\d][\w.-]{0,63}: )Traceback \(most recent call last\):\s*$/;
 const labelFrame = /^ {2}File "(?:[^"]{0,400}[/\\])?([^"/\\]{1,200})", line (\d{1,9}), in (.{1,120})/;
+const rayStart = /Unhandled error \(suppress with 'RAY_IGNORE_UNHANDLED_ERRORS=1'\): ray::/;
+export const rayHint = 'RAY_IGNORE_UNHANDLED_ERRORS';
 const libraries = /[/\\](?:site-packages|dist-packages|lib\/python\d[\d.]*)[/\\]/;
 
 /** `drawn`: the one that is open. `mayStart`: the text speaks of a traceback. */
@@ -68,6 +71,7 @@ function startOf(line: string, rank: string): DrawnTraceback | null {
   if (boxStart.test(line)) return { ...at, kind: 'box', text: '' };
   const name = notebookStart.exec(line)?.[1];
   if (name !== undefined) return { ...at, kind: 'notebook', text: name };
+  if (rayStart.test(line)) return { ...at, kind: 'label', text: '' };
   const label = labelStart.exec(line)?.[1];
   return label === undefined ? null : { ...at, kind: 'label', text: label };
 }
@@ -93,9 +97,10 @@ function next({ kind, text, where }: DrawnTraceback, line: string): DrawnExcepti
   return found === null ? null : { type: found[1] ?? '', message: found[2] ?? '', where };
 }
 
-/** Below a box stands its exception, or nothing that belongs to it. */
-function hasEnded({ kind }: DrawnTraceback, line: string): boolean {
-  return kind === 'box' && line.trim() !== '' && !boxMore.test(line);
+/** Below a box, and below frames that nothing stands before, stands the exception, or nothing that belongs to it. */
+function hasEnded({ kind, text }: DrawnTraceback, line: string): boolean {
+  if (kind === 'box') return line.trim() !== '' && !boxMore.test(line);
+  return kind === 'label' && text === '' && /^\S/.test(line);
 }
 
 function placeIn({ kind, text, hasOwn }: DrawnTraceback, line: string): Partial<DrawnTraceback> {

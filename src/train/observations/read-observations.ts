@@ -12,7 +12,7 @@ import type { FactBody, ObservationBody, ObservationDetails } from '../../core/f
 import { phaseHints, readPhase } from '../phases.ts';
 import { exceptionKinds } from './exceptions.ts';
 import { exitHints, ranksOf, readExit } from './exits.ts';
-import { readDrawn } from './drawn-tracebacks.ts';
+import { rayHint, readDrawn } from './drawn-tracebacks.ts';
 import type { DrawnTraceback } from './drawn-tracebacks.ts';
 import { observeNumbers } from './not-a-number.ts';
 import type { NumberMemory } from './not-a-number.ts';
@@ -62,6 +62,7 @@ export const hintsIn = textFinder([
     javaHint,
     'exc_type',
     ...ignoredHints,
+    rayHint,
     '-- Process ',
   ]),
 ]);
@@ -115,7 +116,7 @@ function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: Failur
     const raised = observeCutEnd(event, memory, memory.cut);
     if (raised !== null) return [raised];
   }
-  if (memory.drawn !== undefined || hints.has(tracebackHint)) {
+  if (memory.drawn !== undefined || hints.has(tracebackHint) || hints.has(rayHint)) {
     const raised = observeDrawn(event, hints, memory);
     if (raised !== null) return [raised];
   }
@@ -168,7 +169,7 @@ function observeDrawn(
     event.message.slice(0, textMax),
     key,
     memory.drawn,
-    hints.has(tracebackHint),
+    hints.has(tracebackHint) || hints.has(rayHint),
   );
   if (drawn === undefined) delete memory.drawn;
   else memory.drawn = drawn;
@@ -213,7 +214,7 @@ function detailsOf({ groups = {} }: RegExpExecArray): ObservationDetails {
   const number = (name: string) => (groups[name] === undefined ? undefined : Number(groups[name]));
   const writer = number('writer') ?? number('writerToo');
   if (writer !== undefined) details.writer = writer;
-  const ranks = ranksOf(groups['ranks'] ?? '');
+  const ranks = ranksOf(groups['ranks'] ?? groups['ranksToo'] ?? '');
   if (ranks.length > 0) details.ranks = ranks;
   const pid = number('pidToo');
   if (pid !== undefined) details.pid = pid;

@@ -534,9 +534,22 @@ export const signatures: readonly Signature[] = [
   {
     class: 'worker-death',
     role: 'cascade',
-    hints: ['distributed service detected fatal errors', 'an error from coordination service'],
+    hints: ['ERROR in coordination service', 'stopped sending heartbeats'],
     pattern:
-      /JAX distributed service detected fatal errors|Polled an error from coordination service|Failed to send RPC to coordination service/,
+      /\/task:(?<ranks>\d{1,8}) has been set to ERROR in coordination service: |unhealthy \(stopped sending heartbeats\):\s{1,8}\/job:[^\s:]{1,60}\/task:(?<ranksToo>\d{1,8})/,
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    hints: ['DEADLINE_EXCEEDED: Barrier timed out'],
+    pattern:
+      /DEADLINE_EXCEEDED: Barrier timed out\.(?:.{0,200}?Timed out task names:\s{1,8}\/job:[^\s:]{1,60}\/task:(?<ranks>\d{1,8}))?/s,
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    hints: ['distributed service detected fatal errors', 'an error from coordination service'],
+    pattern: /JAX distributed service detected fatal errors|Polled an error from coordination service/,
   },
   {
     class: 'worker-death',

@@ -76,6 +76,18 @@ describe('a run that fails is told', () => {
       ['python@null'],
     ],
     [
+      'a traceback of which each line has its address before it',
+      [before('10.0.4.7: ', steps(1, 4) + raised('ValueError: bad'))],
+      ['python@null'],
+    ],
+    [
+      'a task of Ray that nobody has asked for',
+      [
+        `${steps()}${before('(TaskRunner pid=892) ', "Unhandled error (suppress with 'RAY_IGNORE_UNHANDLED_ERRORS=1'): ray::Server.wake_up() (pid=913, ip=10.0.4.7)\n  File \"/w/server.py\", line 71, in wake_up\n    get(x)\nKeyError: 'x'\n")}`,
+      ],
+      ['python@null'],
+    ],
+    [
       'a process of torch.multiprocessing',
       [
         `${steps()}W0101 12:00:00.0 99 torch/multiprocessing/spawn.py:169] Terminating process 101 via signal SIGTERM\n${raised('torch.multiprocessing.spawn.ProcessRaisedException: ')}\n-- Process 1 terminated with the following error:\n${raised('ValueError: x', 'main')}`,

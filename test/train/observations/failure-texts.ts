@@ -714,6 +714,19 @@ export const failureTexts: readonly FailureText[] = [
   },
   { class: 'crash', role: 'root', text: 'Abort trap: 6', details: { signal: 6 } },
   { class: 'killed', role: 'root', text: '      Exit Code:    137', details: { exitCode: 137, signal: 9 } },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: '2026-11-23 16:03:15.140058: E external/tsl/tsl/distributed_runtime/coordination/coordination_service.cc:954] /job:jax_worker/replica:0/task:37 has been set to ERROR in coordination service: UNAVAILABLE: Task /job:jax_worker/replica:0/task:37 heartbeat timeout.',
+    details: { ranks: [37] },
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    text: raised(
+      'jaxlib.xla_extension.XlaRuntimeError: DEADLINE_EXCEEDED: Barrier timed out. Barrier_id: PjRT_Client_Connect. Timed out task names:\n/job:jax_worker/replica:0/task:1\n/job:jax_worker/replica:0/task:6',
+    ),
+  },
 ];
 
 /** What looks like one of them, and says of no failure. */
