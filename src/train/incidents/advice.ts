@@ -300,6 +300,11 @@ export function adviceFor(name: string, details: ObservationDetails = {}, messag
     ];
     return { title: `the driver reports Xid ${details.xid ?? '?'} of ${gpu}`, tries };
   }
+  if (name === 'worker-death' && details.exitCode !== undefined)
+    return {
+      title: `a process of the run ended with exit code ${details.exitCode}; its own log does not say why, or is not here`,
+      tries: adviceOf[name]?.tries ?? [],
+    };
   const advice = adviceOf[name] ?? unknown;
   const special = name === 'python' ? exceptionTries.find(({ pattern }) => pattern.test(message)) : undefined;
   const exception = name === 'python' ? details.exception?.split('.').at(-1) : undefined;

@@ -94,7 +94,7 @@ function processOf({ kept, rank }: Suspect): string {
   return rank === null ? kept.first.stream : String(rank);
 }
 
-/** The ends of processes that say nothing themselves. A signal that ends all of them is no cause while there is another one. */
+/** The ends of processes that say nothing themselves. A signal that ends all of them is no cause while there is another one, or an error. */
 function unexplained(exits: readonly Suspect[], own: readonly Suspect[], live: readonly Kept[]): Suspect[] {
   const speaking = new Set(own.map(({ rank }) => rank));
   const named = new Set(
@@ -110,7 +110,12 @@ function unexplained(exits: readonly Suspect[], own: readonly Suspect[], live: r
     return !(first.details?.signal === 6 && hasCascade(live, rank));
   });
   const others = left.filter(({ kept }) => kept.first.class !== 'terminated');
-  return own.length > 0 || others.length > 0 ? others : left;
+  return own.length > 0 || others.length > 0 || live.some(isFailedExit) ? others : left;
+}
+
+/** A rank ended with an error, and without a signal, as its launcher says: then the others are ended. */
+function isFailedExit({ first }: Kept): boolean {
+  return first.role === 'cascade' && isExitStatus(first) && first.details?.ranks !== undefined;
 }
 
 /** PyTorch's watchdog aborts its process (SIGABRT) after a collective operation has timed out; a shell does not say whose end it tells. */

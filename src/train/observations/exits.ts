@@ -44,7 +44,7 @@ const forms: readonly ExitForm[] = [
     // Slurm, src/srun/libsrun/task_state.c: tasks are ranks.
     hints: ['srun: error: '],
     pattern:
-      /srun: error: (?<host>\S{1,200}): tasks? (?<ranks>[\d,-]{1,400}): (?:Exited with exit code (?<code>\d{1,5})|(?<signal>[A-Z][A-Za-z ]{3,30}))/,
+      /srun: error: (?<host>\S{1,200}): tasks? (?<ranks>[\d,-]{1,400}): (?:Exited with exit code (?<code>\d{1,5})|(?<signal>[A-Z][a-z]{1,20}(?: [A-Za-z]{1,20}){0,3}))/,
   },
   {
     // Open MPI, PRRTE

@@ -129,6 +129,13 @@ describe('a run that fails is told', () => {
       ['python@1'],
     ],
     [
+      'a task that crashed and left a core, after which Slurm cancels the step',
+      [
+        `${before('5: ', steps(1, 5))}srun: error: node1: task 5: Segmentation fault (core dumped)\nslurmstepd: error: *** STEP 12.0 ON node1 CANCELLED AT 2026-11-23T12:00:00 ***\nsrun: error: node1: tasks 0-4,6-7: Terminated\n`,
+      ],
+      ['crash@5'],
+    ],
+    [
       'wrong arguments',
       ['usage: train.py [-h]\ntrain.py: error: unrecognized arguments: --x\n'],
       ['not-started@null'],

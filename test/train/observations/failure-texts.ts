@@ -727,6 +727,12 @@ export const failureTexts: readonly FailureText[] = [
       'jaxlib.xla_extension.XlaRuntimeError: DEADLINE_EXCEEDED: Barrier timed out. Barrier_id: PjRT_Client_Connect. Timed out task names:\n/job:jax_worker/replica:0/task:1\n/job:jax_worker/replica:0/task:6',
     ),
   },
+  {
+    class: 'crash',
+    role: 'root',
+    text: 'srun: error: n1: task 5: Segmentation fault (core dumped)',
+    details: { ranks: [5], signal: 11, host: 'n1' },
+  },
 ];
 
 /** What looks like one of them, and says of no failure. */
