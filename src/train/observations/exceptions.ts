@@ -22,7 +22,7 @@ export const exceptionKinds: readonly ExceptionKind[] = [
     class: 'worker-death',
     role: 'cascade',
     pattern:
-      /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException|HorovodInternalError)\b|^ray\.exceptions\.(?:RayActorError|ActorDiedError|ActorUnavailableError|WorkerCrashedError|NodeDiedError|OwnerDiedError)\b/,
+      /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException|HorovodInternalError|RendezvousConnectionError)\b|^ray\.exceptions\.(?:RayActorError|ActorDiedError|ActorUnavailableError|WorkerCrashedError|NodeDiedError|OwnerDiedError)\b/,
   },
   { class: 'interrupted', role: 'root', pattern: /^KeyboardInterrupt\b/ },
   {

@@ -91,9 +91,16 @@ const forms: readonly ExitForm[] = [
       /^(?:zsh: |\[\d{1,4}\]  [ +-] (?<pid>\d{1,10}) )(?<signal>killed|terminated|segmentation fault|abort|bus error)(?: {1,4}\(core dumped\))? {1,64}\S|^fish: Job \d{1,6}, '.{1,1000}' terminated by signal (?<signalToo>SIG[A-Z]{2,6}) \(/m,
   },
   {
-    hints: ['xit code', 'xit Code', 'xit status', 'exited with code', 'xited with status'],
+    hints: [
+      'xit code',
+      'xit Code',
+      'xit status',
+      'exited with code',
+      'xited with status',
+      'non-zero status of',
+    ],
     pattern:
-      /^.{0,200}\b[Ee]xit(?:ed|s)?(?: with)?(?: non-zero)? (?:[Cc]ode|status)[:=]? {0,8}\(?(?<code>-?\d{1,3})\)?\.?\s{0,4}$/m,
+      /^.{0,200}\b[Ee]xit(?:ed|s)?(?: with)?(?: a)?(?: non-zero)? (?:[Cc]ode|status)(?:[:=]| of)? {0,8}\(?(?<code>-?\d{1,3})\)?\.?\s{0,4}$/m,
   },
 ];
 

@@ -263,7 +263,7 @@ export const signatures: readonly Signature[] = [
       'killed due to memory pressure',
     ],
     pattern:
-      /DefaultCPUAllocator: (?:can.t allocate|not enough) memory|MemoryError: Unable to allocate [\d.]{1,20} ?\w{1,3}B|\[Errno 12\] Cannot allocate memory|instance of 'std::bad_alloc'|killed due to the node running low on memory|[1-9]\d{0,6} Workers \(tasks \/ actors\) killed due to memory pressure/,
+      /DefaultCPUAllocator: (?:can.t allocate|not enough) memory|MemoryError: Unable to allocate [\d.]{1,20} ?\w{1,3}B|(?:\[Errno 12\]|\bfork:) Cannot allocate memory|instance of 'std::bad_alloc'|killed due to the node running low on memory|[1-9]\d{0,6} Workers \(tasks \/ actors\) killed due to memory pressure/,
   },
   {
     // Kubernetes, pkg/kubelet/eviction/helpers.go
@@ -395,8 +395,8 @@ export const signatures: readonly Signature[] = [
   {
     class: 'terminated',
     role: 'root',
-    hints: ['Received SIGTERM: '],
-    pattern: /\bReceived SIGTERM: 15\b/,
+    hints: ['Received SIGTERM: ', 'after receiving SIGTERM'],
+    pattern: /\bReceived SIGTERM: 15\b|\bexiting program after receiving SIGTERM\b/,
   },
   {
     // torch/distributed/elastic/agent/server/api.py

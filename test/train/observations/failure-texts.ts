@@ -733,6 +733,25 @@ export const failureTexts: readonly FailureText[] = [
     text: 'srun: error: n1: task 5: Segmentation fault (core dumped)',
     details: { ranks: [5], signal: 11, host: 'n1' },
   },
+  {
+    class: 'terminated',
+    role: 'root',
+    text: ' [2026-11-23 12:00:00] exiting program after receiving SIGTERM.',
+  },
+  { class: 'host-oom', role: 'root', text: 'bash: fork: Cannot allocate memory' },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: raised(
+      'torch.distributed.elastic.rendezvous.api.RendezvousConnectionError: The connection to the C10d store has failed.',
+    ),
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: 'The replica workerpool0-0 exited with a non-zero status of 1.',
+    details: { exitCode: 1 },
+  },
 ];
 
 /** What looks like one of them, and says of no failure. */
