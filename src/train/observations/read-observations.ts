@@ -126,12 +126,12 @@ function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: Failur
   return event.logger === 'py.warnings' ? found.map(asWarning) : found;
 }
 
-/** What Python only warns of has not failed yet. */
 function noteAnnounced(text: string, memory: FailureMemory): void {
   const announced = /-- Process (\d{1,8}) terminated with the following error:/.exec(text);
   if (announced !== null) memory.announced = Number(announced[1]);
 }
 
+/** What Python only warns of has not failed yet. */
 function asWarning(body: ObservationBody): ObservationBody {
   return body.role === 'root' ? { ...body, role: 'warning' } : body;
 }
