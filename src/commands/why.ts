@@ -81,7 +81,7 @@ async function kindOf(context: CommandContext, path: string): Promise<'file' | '
 
 function incidentsOf({ run, causes }: RunReading): unknown[] {
   return causes.map(({ class: name, rank, ranks, attempt, attempts, restarted, role, message, ...more }) => {
-    const { title, tries } = adviceFor(name, more.details);
+    const { title, tries } = adviceFor(name, more.details, message);
     const [first] = more.evidence;
     return {
       run,

@@ -1,7 +1,7 @@
 /**
  * What launchers put before each line that a process has written: torchrun `[default1]:` (its `--role` and the local rank) and PyTorch `[rank1]: `,
  * which may stack; TorchX's `ddp/0 [1]:` (role, replica; torchrun without a role; torchx/components/dist.py, cli/cmd_log.py); Open MPI's
- * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c) and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Ray's
+ * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c) and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Horovod `[3]<stderr>:` (horovod/runner/gloo_run.py); Ray's
  * `(TrainWorker pid=123, ip=10.0.0.1) ` (python/ray/_private/worker.py, print_worker_logs), which names no rank; `kubectl logs --prefix`, `[pod/train-3/main] `.
  * The innermost names the rank. `srun --label` puts `3: ` before a line, which is told from other text by the lines around it only.
  */
@@ -14,7 +14,7 @@ export interface LauncherPrefix {
 }
 
 const bracketed =
-  /\[(?:(?:default|rank|trainer|worker)(\d{1,6})\]: ?|\d{1,10},(\d{1,6})\]<std(?:out|err|diag)>:|[\w.@-]{1,128}@\d{1,10},(\d{1,6})\]<std(?:out|err)>: ?|pod\/[\w.-]{1,253}\/[\w.-]{1,253}\] ?)/y;
+  /\[(?:(?:default|rank|trainer|worker)(\d{1,6})\]: ?|(?:\d{1,10},)?(\d{1,6})\]<std(?:out|err|diag)>:|[\w.@-]{1,128}@\d{1,10},(\d{1,6})\]<std(?:out|err)>: ?|pod\/[\w.-]{1,253}\/[\w.-]{1,253}\] ?)/y;
 const parenthesized =
   /\((?:[\w.<>[\]:-]{1,128} pid=\d{1,10}(?:, ip=[\w.:]{1,64})?|raylet(?:, ip=[\w.:]{1,64})?)\) ?/y;
 const torchx = /^[A-Za-z][\w.-]{0,63}\/(\d{1,6}) \[(\d{1,6})\]:/;

@@ -56,6 +56,8 @@ export interface Line {
 }
 
 const pythonStart = 'Traceback (most recent call last):';
+/** A terminal shows the key that interrupted the program, too. */
+const interruptedStart = /^(?:\^C){1,8}Traceback \(most recent call last\):/;
 /** PyTorch's workers print their own traceback behind the message of the exception that tells of it (torch/_utils.py). */
 const workerStart = 'Original Traceback (most recent call last):';
 const groupStart = 'Exception Group Traceback (most recent call last):';
@@ -172,7 +174,8 @@ export function startGroup(line: Line, bar: boolean): Group {
   let mode: Mode = bar ? 'bar' : 'line';
   let level = head.level;
   if (!bar && head.time === null && level === null) {
-    if (text.startsWith(pythonStart)) mode = 'frames';
+    if (text.startsWith(pythonStart) || (text.charCodeAt(0) === 94 && interruptedStart.test(text)))
+      mode = 'frames';
     else if (text.includes(groupStart)) mode = 'group';
     else if (text.startsWith('Fatal Python error: ')) mode = 'fault';
     else if (text.startsWith('Timeout (') && text.endsWith(')!')) mode = 'fault';

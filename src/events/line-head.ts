@@ -1,6 +1,6 @@
 /**
  * The head of a text line: rank prefix, time, level and logger. Formats: Python logging in its usual layouts, loguru,
- * hydra, absl/glog (and torchrun, which uses it), log4j, TensorFlow, transformers' explicit one (`[INFO|trainer.py:2134] 2026-… >> …`),
+ * hydra, absl/glog (and torchrun, which uses it), log4j, TensorFlow, Optuna's and Jupyter's `[I 2026-…`, transformers' explicit one (`[INFO|trainer.py:2134] 2026-… >> …`),
  * `LEVEL:logger:message`, Python warnings; rich's RichHandler, which leaves the time's column blank where it is that of the record before.
  */
 import type { Level } from '../core/event.ts';
@@ -41,6 +41,7 @@ const levelLetters: Readonly<Record<string, Level>> = {
   W: 'warn',
   E: 'error',
   F: 'fatal',
+  C: 'fatal',
 };
 
 /** A level by its name in any case, or by pino's, bunyan's or Python's number. */
@@ -56,7 +57,7 @@ export function levelOf(value: unknown): Level | null {
 
 const headMax = 200;
 const timeLead =
-  /^(?:[ \t[(<]{0,8}|\[[\w. -]{1,24}(?:\|[\w.-]{1,64}:\d{1,7})?\] {0,4}\[?|\[?[A-Z]{4,8}[|: \t-]{1,3}\[?)(?=\d{4}[-/]\d)/;
+  /^(?:[ \t[(<]{0,8}|\[[\w. -]{1,24}(?:\|[\w.-]{1,64}:\d{1,7})?\] {0,4}\[?|\[?[A-Z]{4,8}[|: \t-]{1,3}\[?|\[[DIWEC] )(?=\d{4}[-/]\d)/;
 const glogHead = /^\[?([IWEFDV])(\d{2})(\d{2}) (\d{2}):(\d{2}):(\d{2})\.(\d{1,9})\b/;
 const abslEarly = /^\[?([IWEF])0000 00:00:(\d{9,10}\.\d{1,9})\b/;
 const lowLevelInHead = /[[|<] {0,2}(trace|debug|info|notice|warn(?:ing)?|error|critical|fatal) {0,8}[\]|>]/;
@@ -133,9 +134,14 @@ function leadOf(head: string): string | null {
 function readAfterTime(head: string, lead: string, found: { ms: number; end: number }): LineHead {
   const rest = head.slice(found.end, found.end + 120);
   const word = levelWordIn(lead) ?? levelWordIn(rest) ?? lowLevelInHead.exec(rest)?.[1];
-  const letter = word === undefined ? tensorflowLevel.exec(rest)?.[1] : undefined;
+  const letter = word === undefined ? (letterIn(lead) ?? tensorflowLevel.exec(rest)?.[1]) : undefined;
   const level = letter === undefined ? levelOf(word) : (levelLetters[letter] ?? null);
   return { time: found.ms, level, logger: loggerIn(rest) };
+}
+
+/** `[I 2026-…` */
+function letterIn(lead: string): string | undefined {
+  return lead.length === 3 && lead.charCodeAt(0) === 91 && lead.charCodeAt(2) === 32 ? lead[1] : undefined;
 }
 
 const headLevels: ReadonlySet<string> = new Set(

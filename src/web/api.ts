@@ -71,7 +71,7 @@ async function incidents(run: string, { index, advise, clock }: WebOptions) {
     now: clock.now(),
     incidents: found.slice(0, incidentsPerRunMax).map(({ token: _token, told: _told, ...incident }) => ({
       ...incident,
-      ...advise(incident.class, incident.details),
+      ...advise(incident.class, incident.details, incident.message),
     })),
     incidentCount: found.length,
   };

@@ -32,6 +32,7 @@ export interface WebOptions {
   advise: (
     className: string,
     details: ObservationDetails | undefined,
+    message: string,
   ) => { title: string; tries: readonly string[] };
   clock: Clock;
   /** What is followed, for the page to say while there is no run. */

@@ -34,6 +34,44 @@ test('the first cause, its rank, line and bytes, the echo, and what to try', asy
   expect(text).toContain('Try:');
 });
 
+test('what the words of an exception ask for comes first; what goes without saying is left out', async () => {
+  await write(
+    'a.log',
+    `step=1 loss=2
+Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+huggingface_hub.errors.GatedRepoError: 401 Client Error.
+`,
+  );
+  const { text } = await why(['a.log']);
+  expect(text).toMatch(/^a\.log: an exception ended the program: GatedRepoError \(1 file/);
+  expect(text).toMatch(/\n {5}Try:\n {7}- log in \(hf auth login/);
+  expect(text).not.toMatch(/rank|attempt/);
+});
+
+test('a line that says it all is shown once', async () => {
+  await write('a.log', 'train.py: error: unrecognized arguments: --x\n');
+  const { text } = await why(['a.log']);
+  expect(text.match(/unrecognized/g)).toHaveLength(1);
+  expect(text).toContain('a.log:1');
+});
+
+test('the rank that is waited for is said to have taken no part; one that tells of it alone is not', async () => {
+  const waits = (rank: number) =>
+    `[rank${rank}]:[E1123 04:12:33.408 ProcessGroupNCCL.cpp:688] [Rank ${rank}] Watchdog caught collective operation timeout: WorkNCCL(SeqNum=12, OpType=ALLREDUCE, Timeout(ms)=600000) ran for 600010 milliseconds before timing out.\n`;
+  await write(
+    'a.log',
+    `[rank0]: step=1 loss=2\n[rank1]: step=1 loss=2\n[rank2]: step=1 loss=2\n${waits(0)}${waits(2)}`,
+  );
+  const { text } = await why(['a.log']);
+  expect(text).toMatch(/^a\.log: rank 1 did not take part in a collective operation, which timed out \(/);
+  expect(text).toContain('\n     2 ranks waited for rank 1 in ALLREDUCE 12 for 10 min\n');
+  await write('b.log', waits(0));
+  expect((await why(['b.log'])).text).toMatch(
+    /^b\.log: a collective operation timed out: .{1,60} \(rank 0 tells of it\) \(/,
+  );
+});
+
 test('as JSON, with the bytes of the evidence', async () => {
   const log =
     'step=1 loss=2\nTraceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: no\n';
@@ -122,6 +160,12 @@ test('ranks and attempts are parts of one run', async () => {
   expect(runs('/r/attempt_0/0/stderr.log', '/r/attempt_1/0/stderr.log')).toEqual([['r', 2]]);
   expect(runs('/r/rank_0/a.log', '/r/rank_1/a.log')).toEqual([['r', 2]]);
   expect(runs('/r/console.log', '/r/other/a.log')).toEqual([['r', 2]]);
+  const torchrun = ['/r/none_ab12cd34/attempt_0/0/stderr.log', '/r/none_ef56gh78/attempt_0/0/stderr.log'];
+  expect(runs(...torchrun)).toEqual([['r', 2]]);
+  expect(runs('/r/exp_baseline/a.log', '/r/exp_finetune/a.log')).toEqual([
+    ['exp_baseline', 1],
+    ['exp_finetune', 1],
+  ]);
   expect(runs('/r/exp/lr-1/a.log', '/r/exp/lr-2/a.log')).toEqual([
     ['lr-1', 1],
     ['lr-2', 1],

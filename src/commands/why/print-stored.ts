@@ -1,6 +1,6 @@
 /** Incidents of a run as text: those that are open first, failures before warnings, each newest first. */
 import type { Incident, IncidentEvidence } from '../../core/incident.ts';
-import { adviceFor } from '../../train/incidents/advice.ts';
+import { adviceFor, headlineFor } from '../../train/incidents/advice.ts';
 import { printable, ranksText } from './print.ts';
 
 const evidenceShownMax = 3;
@@ -15,8 +15,7 @@ export function incidentsText(run: string, incidents: readonly Incident[], isSto
   );
   const [first] = sorted;
   if (first === undefined) return `${run}: nothing went wrong, as far as the index and its facts tell\n`;
-  const where = first.rank === null ? '' : `rank ${first.rank}: `;
-  const head = `${run}: ${where}${adviceFor(first.class, first.details).title}`;
+  const head = `${run}: ${headlineFor(first)}`;
   const note = isStored ? stateText(first) : 'by its facts; the leader has written nothing yet';
   return [`${head} (${note})\n`, ...sorted.map(incidentText)].join('');
 }
@@ -33,7 +32,7 @@ function incidentText(incident: Incident, i: number): string {
     also = [],
     details,
   } = incident;
-  const { title, tries } = adviceFor(name, details);
+  const { title, tries } = adviceFor(name, details, message);
   const who = [
     rank === null ? 'rank unknown' : `rank ${rank}`,
     ...(ranks.length > 1 ? [`the same on ${ranksText(ranks)}`] : []),

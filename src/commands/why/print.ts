@@ -1,10 +1,9 @@
 /** An answer for a person who was woken by the alarm: what, which rank, when, where it is written, what is only its echo, what to try. */
 import { relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { adviceFor } from '../../train/incidents/advice.ts';
+import { adviceFor, headlineFor } from '../../train/incidents/advice.ts';
 import type { Blame } from '../../train/incidents/blame.ts';
 import type { RunCause } from '../../train/incidents/run-failures.ts';
-
 import { clockOf } from '../../train/incidents/timeline.ts';
 import { excerptsOf } from './excerpts.ts';
 import type { Excerpt } from './excerpts.ts';
@@ -17,6 +16,8 @@ const evidenceShownMax = 3;
 const timeToldMinMs = 60_000;
 const blamesShownMax = 8;
 const columnsMax = 160;
+const echoColumnsMax = 100;
+const messageColumnsMax = 320;
 
 /** `cwd`: files are named from there. */
 export async function runText(reading: RunReading, cwd: string): Promise<string> {
@@ -26,7 +27,7 @@ export async function runText(reading: RunReading, cwd: string): Promise<string>
   const time = ledger === null || ledger.totalMs < timeToldMinMs ? '' : `\n  ${ledgerText(ledger)}\n`;
   if (first === undefined) return `${run}: nothing went wrong, as far as its files tell (${read})\n${time}`;
   const blocks = [`${run}: ${headline(first)} (${read})\n`];
-  for (const [i, cause] of causes.entries()) blocks.push(await causeText(cause, i, cwd));
+  for (const [i, cause] of causes.entries()) blocks.push(await causeText(cause, i, reading, cwd));
   if (dropped > 0) blocks.push(`\n  ${dropped} more observations were left out: there were too many\n`);
   return `${blocks.join('')}${time}`;
 }
@@ -45,19 +46,25 @@ export function blameText(blame: readonly Blame[]): string {
 
 function headline(cause: RunCause): string {
   if (cause.role === 'warning') return 'no failure, but look at this';
-  const where = cause.rank === null ? '' : `rank ${cause.rank}: `;
-  return `${where}${adviceFor(cause.class, cause.details).title}`;
+  return headlineFor(cause);
 }
 
-async function causeText(cause: RunCause, i: number, cwd: string): Promise<string> {
-  const { title, tries } = adviceFor(cause.class, cause.details);
+async function causeText(
+  cause: RunCause,
+  i: number,
+  { ranks: known }: RunReading,
+  cwd: string,
+): Promise<string> {
+  const { title, tries } = adviceFor(cause.class, cause.details, cause.message);
   const lines: string[] = ['', `  ${i + 1}. ${cause.class}${i === 0 ? '' : `: ${title}`}`];
-  lines.push(`     ${whoAndWhen(cause)}`, `     ${cause.message}`, '');
+  const who = whoAndWhen(cause, known > 1);
+  if (who !== '') lines.push(`     ${who}`);
+  lines.push(`     ${printable(cause.message, messageColumnsMax)}`, '');
   const evidence = cause.evidence.slice(0, evidenceShownMax);
   for (const [n, { path, start, end }] of evidence.entries()) {
     const [excerpt] = await excerptsOf(path, [{ start, end }]);
     lines.push(`     ${relative(cwd, path)}${place(excerpt)}  (bytes ${start}–${end})`);
-    if (n === 0) for (const line of excerpt?.lines ?? []) lines.push(`       | ${printable(line)}`);
+    if (n === 0) for (const line of shownLines(excerpt, cause)) lines.push(`       | ${printable(line)}`);
   }
   const more = cause.evidence.length - evidence.length;
   if (more > 0) lines.push(`     and ${more} more`);
@@ -65,17 +72,29 @@ async function causeText(cause: RunCause, i: number, cwd: string): Promise<strin
   for (const { class: name, ranks, message, evidence: at } of cause.echo) {
     const [excerpt] = await excerptsOf(at.path, [at]);
     const who = ranks.length === 0 ? '' : ` ${ranksText(ranks)}`;
-    lines.push(`       ${name}${who}: ${printable(message)}  ${relative(cwd, at.path)}${place(excerpt)}`);
+    lines.push(
+      `       ${name}${who}: ${printable(message, echoColumnsMax)}  ${relative(cwd, at.path)}${place(excerpt)}`,
+    );
   }
   if (tries.length > 0) lines.push('', '     Try:', ...tries.map((text) => `       - ${text}`));
   return `${lines.join('\n')}\n`;
 }
 
-function whoAndWhen(cause: RunCause): string {
+/** A single line that the message has told already is not shown again. */
+function shownLines(excerpt: Excerpt | undefined, { message }: RunCause): readonly string[] {
+  const lines = excerpt?.lines ?? [];
+  return lines.length === 1 && lines[0]?.trim() === message ? [] : lines;
+}
+
+/** What goes without saying is left out: the rank of a run that has one process, and the attempt of one that was never started again. */
+function whoAndWhen(cause: RunCause, hasRanks: boolean): string {
   const { rank, ranks, attempts, restarted, details, evidence } = cause;
-  const parts = [rank === null ? 'rank unknown' : `rank ${rank}`];
+  const parts: string[] = [];
+  if (rank !== null) parts.push(`rank ${rank}`);
+  else if (hasRanks) parts.push('rank unknown');
   if (ranks.length > 1) parts.push(`the same on ${ranksText(ranks)}`);
-  parts.push(`attempt ${attempts.join(', ')}${restarted ? ', started again since' : ''}`);
+  if (restarted || attempts.length > 1 || attempts[0] !== 0)
+    parts.push(`attempt ${attempts.join(', ')}${restarted ? ', started again since' : ''}`);
   const [first] = evidence;
   // Without a time of its own, only that of its file is known.
   if (first !== undefined && clockOf(first) === 'own') {
@@ -105,7 +124,7 @@ function counted(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-export function printable(line: string): string {
+export function printable(line: string, max = columnsMax): string {
   const text = withoutControls(stripVTControlCharacters(line));
-  return text.length > columnsMax ? `${text.slice(0, columnsMax)}…` : text;
+  return text.length > max ? `${text.slice(0, max)}…` : text;
 }

@@ -13,7 +13,11 @@ const programText =
 
 /** Directories that a run makes for its parts: launchers', loggers', trackers' and trainers' own. */
 const partOfRun =
-  /^(?:\d{1,8}|[._].*|(?:attempt|rank|node|worker|host|task|job|restart|pod|version|checkpoint|epoch|step|global_step|offline-run|run-\d{8})[-_.]?\w*|.*_[a-z0-9_]{8}|logs?|output?s?|out|err|std(?:out|err)|files|tb|tensorboard|events|metrics|csv|ds_\w+|runs|ckpts?|checkpoints?|wandb|mlruns|lightning_logs|truth|results?|train|val|validation|eval|test|debug|profiler?)$/i;
+  /^(?:\d{1,8}|[._].*|(?:attempt|rank|node|worker|host|task|job|restart|pod|version|checkpoint|epoch|step|global_step|offline-run|run-\d{8})[-_.]?\w*|logs?|output?s?|out|err|std(?:out|err)|files|tb|tensorboard|events|metrics|csv|ds_\w+|runs|ckpts?|checkpoints?|wandb|mlruns|lightning_logs|truth|results?|train|val|validation|eval|test|debug|profiler?)$/i;
+
+/** torchrun's `<id>_<8 characters>`, with a folder for each attempt in it (torch/distributed/elastic/agent/server/local_elastic_agent.py). */
+const torchrunFolder = /_[a-z0-9_]{8}$/;
+const attemptFolder = /^attempt_\d{1,6}$/;
 
 /** `root`: the path that was given, absolute; `isDirectory`: it is one. */
 export function runsUnder(root: string, files: readonly DryRunFile[]): RunFiles[] {
@@ -26,11 +30,19 @@ export function runsUnder(root: string, files: readonly DryRunFile[]): RunFiles[
       groups.set(name, [...(groups.get(name) ?? []), file]);
     }
     const names = [...groups.keys()];
-    if (names.includes('') || names.some((name) => partOfRun.test(name)) || names.length === 0)
+    const isPart = ([name, files]: [string, readonly DryRunFile[]]) =>
+      partOfRun.test(name) || isOfTorchrun(`${folder}${sep}${name}`, files);
+    if (names.includes('') || [...groups].some(isPart) || names.length === 0)
       return [{ run: basename(root), files: logs }];
     if (names.length > 1) return [...groups].map(([run, files]) => ({ run, files }));
     folder = `${folder}${sep}${names[0] ?? ''}`;
   }
+}
+
+function isOfTorchrun(folder: string, files: readonly DryRunFile[]): boolean {
+  return (
+    torchrunFolder.test(folder) && files.every(({ path }) => attemptFolder.test(partBelow(folder, path)))
+  );
 }
 
 /** The first directory below the folder on the way to the file; empty for a file that lies in the folder itself. */

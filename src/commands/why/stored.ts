@@ -96,7 +96,7 @@ async function tellUnread({ stderr }: CommandContext, reason: string): Promise<v
 }
 
 function shown({ evidence, echo = [], told: _told, details, ...incident }: Incident): unknown {
-  const { title, tries } = adviceFor(incident.class, details);
+  const { title, tries } = adviceFor(incident.class, details, incident.message);
   return {
     ...incident,
     title,

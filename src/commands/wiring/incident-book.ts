@@ -167,7 +167,7 @@ function newsOf(
   { token: _token, told: _told, ...incident }: IncidentDocument,
   state: IncidentState,
 ): unknown {
-  const { title, tries } = adviceFor(incident.class, incident.details);
+  const { title, tries } = adviceFor(incident.class, incident.details, incident.message);
   const resolved = state === 'opened' ? { resolved: null } : {};
   return { state, title, try: tries, incident: { ...incident, ...resolved } };
 }

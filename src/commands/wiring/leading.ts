@@ -16,7 +16,7 @@ import type { WatchedPart } from '../../telemetry/stalls.ts';
 import { RunKeeper } from '../../train/live/run-keeper.ts';
 import { IncidentBook } from './incident-book.ts';
 import { openEvents } from '../../events/take-in.ts';
-import { openFacts, openItems } from './reading.ts';
+import { openSaid } from './reading.ts';
 import type { ReadingOptions } from './reading.ts';
 import { appendFacts } from './storing.ts';
 import { watchRuns } from './watching.ts';
@@ -67,7 +67,7 @@ const turnIntervalDefaultMs = 5_000;
 /** By then an indexer that lives has indexed an open event itself. */
 const leftOpenAfterMs = 10_000;
 const retentionIntervalMs = 3_600_000;
-/** Open events whose facts are remembered to be told. */
+/** Streams of which it is remembered how far what is open was told. */
 const openToldMax = 10_000;
 /** A run that was silent for this many times the limit when it is first looked at ended long ago. */
 const oldNewsFactor = 100;
@@ -98,7 +98,7 @@ class Leadership {
   #retentionDueAt = 0;
   /** Wall ms: what was observed before is indexed. */
   #leftOpenSince = 0;
-  /** Open events whose facts were appended: how far they went then. */
+  /** By stream, of which what is open was written and told: how far it went then. */
   readonly #openTold = new Map<string, number>();
 
   constructor(options: LeadingOptions, tenure: Tenure) {
@@ -199,26 +199,26 @@ class Leadership {
     const until = clock.now() - leftOpenAfterMs;
     const items: IndexItem[] = [];
     const facts: Fact[] = [];
+    const read = new Map<string, number>();
     for await (const document of index.streams({ openSince: this.#leftOpenSince })) {
-      if (document.observed > until) continue;
-      const events = openEvents(document, reading);
-      items.push(...openItems(document, events, ownReaders));
-      facts.push(...openFacts(document, events, ownReaders).filter((fact) => this.#isUntold(fact)));
+      const { stream, end } = document;
+      // A turn asks for what the one before has asked for, too, lest one be missed that the index showed late.
+      if (document.observed > until || (this.#openTold.get(stream) ?? -1) >= end) continue;
+      const said = openSaid(document, openEvents(document, reading), ownReaders);
+      items.push(...said.items);
+      facts.push(...said.facts);
+      read.set(stream, end);
     }
     if (!this.#book.mayAct()) return;
     if (items.length > 0) await index.write(items, this.#tenure.signal);
     if (!this.#book.mayAct()) return;
     await appendFacts(this.#options.facts, facts);
-    for (const { id, end } of facts) this.#openTold.set(id, end);
-    for (const id of this.#openTold.keys()) {
+    for (const [stream, end] of read) this.#openTold.set(stream, end);
+    for (const stream of this.#openTold.keys()) {
       if (this.#openTold.size <= openToldMax) break;
-      this.#openTold.delete(id);
+      this.#openTold.delete(stream);
     }
     this.#leftOpenSince = until - leftOpenAfterMs;
-  }
-
-  #isUntold({ id, end }: Fact): boolean {
-    return (this.#openTold.get(id) ?? -1) < end;
   }
 
   async #watchSilence(): Promise<void> {

@@ -75,7 +75,7 @@ export class OpenEvents {
     return {
       events: open,
       items: itemsOf(open, openFacts, document.indexPrefix),
-      facts: () => openFactsOf(document, open, ownReaders),
+      facts: () => openFactsOf(document, open, ownReaders, openFacts),
       indexed: false,
       shownAt: isSameEvent(known, open) ? known.shownAt : clock.monotonic(),
     };

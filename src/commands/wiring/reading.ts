@@ -120,25 +120,44 @@ export function openItems(
   events: readonly LogEvent[],
   own?: ReadingOptions['ownReaders'],
 ): IndexItem[] {
-  if (holdsResources(document.origin)) return [];
-  return itemsOf(events, openFactsOf(events, document, own), document.indexPrefix);
+  return openSaid(document, events, own).items;
+}
+
+/** What the index and the log of facts are to hold of a document's open events, which are read once for both. */
+export function openSaid(
+  document: StreamDocument,
+  events: readonly LogEvent[],
+  own?: ReadingOptions['ownReaders'],
+): { items: IndexItem[]; facts: Fact[] } {
+  if (holdsResources(document.origin)) return { items: [], facts: [] };
+  const read = openFactsOf(events, document, own);
+  return {
+    items: itemsOf(events, read, document.indexPrefix),
+    facts: openFacts(document, events, own, read),
+  };
 }
 
 /**
  * What a document's open events say, as the log of facts holds it. Of a last line that is torn only a progress bar: that its process lives
- * has to be known, and its number stands in front.
+ * has to be known, and its number stands in front. `read`: what they say, where they were read already.
  */
 export function openFacts(
   document: StreamDocument,
   events: readonly LogEvent[],
   own?: ReadingOptions['ownReaders'],
+  read?: readonly Fact[],
 ): Fact[] {
   if (holdsResources(document.origin)) return [];
-  const said = isTorn(document) ? events.filter(({ kind }) => kind === 'progress') : events;
+  const said = isTorn(document)
+    ? barsIn(events).flatMap((event) => readFacts(event, document.context.train, own).facts)
+    : (read ?? openFactsOf(events, document, own));
   return said
-    .flatMap((event) => readFacts(event, document.context.train, own).facts)
     .filter(({ kind }) => kind === 'progress' || !isTorn(document))
     .map((fact) => ({ ...fact, openAt: document.observed }));
+}
+
+function barsIn(events: readonly LogEvent[]): LogEvent[] {
+  return events.filter(({ kind }) => kind === 'progress');
 }
 
 /** None while the last line is torn. */

@@ -204,6 +204,10 @@ const adviceOf: Readonly<Record<string, Advice>> = {
     tries: ['read the traceback: its last frame of your own code is the place to look'],
   },
   java: { title: 'an exception ended the program', tries: ['read the innermost cause'] },
+  'not-started': {
+    title: 'the program did not start: its command, its settings or its code are wrong',
+    tries: ['correct what the line names, and start it again; nothing was trained'],
+  },
   crash: {
     title: 'the process crashed in native code',
     tries: [
@@ -234,9 +238,59 @@ const xidTries: readonly { codes: readonly number[]; tries: string }[] = [
   { codes: [48, 74], tries: "take the node out and run the vendor's diagnostics (dcgmi diag -r 3)" },
 ];
 
+/** What the words of an exception ask for: the first that fits. */
+const exceptionTries: readonly { pattern: RegExp; tries: string }[] = [
+  {
+    pattern: /GatedRepoError|gated repo|\b40[13] Client Error/,
+    tries: "log in (hf auth login, or HF_TOKEN) and accept the model's terms on its page",
+  },
+  {
+    pattern: /\b429 Client Error|Too Many Requests/,
+    tries:
+      'the server limits requests: log in, or download once before the job (hf download) and set HF_HUB_OFFLINE=1',
+  },
+  {
+    pattern: /RepositoryNotFoundError|\b404 Client Error/,
+    tries: 'check the name and the revision; a private repository needs a token (HF_TOKEN)',
+  },
+  {
+    pattern: /in loading state_dict|size mismatch for /,
+    tries:
+      'the checkpoint is of another model: compare its settings (vocabulary, layers, sizes) with those of this run',
+  },
+  {
+    pattern: /ModuleNotFoundError: /,
+    tries: 'install the module in the environment that the job uses, or activate the right one in its script',
+  },
+  {
+    pattern: /ImportError: .{0,300}(?:undefined symbol|version `GLIBC)/,
+    tries:
+      'a compiled library was built for another version: install it again for this PyTorch and this system',
+  },
+  {
+    pattern: /EADDRINUSE|[Aa]ddress already in use/,
+    tries:
+      'another process listens on that port, perhaps one that an earlier run has left: end it, or choose another port (--master-port)',
+  },
+  {
+    pattern: /Too many open files/,
+    tries: 'raise the limit (ulimit -n 65536) in the job, or use fewer DataLoader workers',
+  },
+  {
+    pattern:
+      /PytorchStreamReader failed|HeaderTooLarge|UnpicklingError: (?!Weights only)|Parquet magic bytes/,
+    tries: 'the file is damaged or incomplete: use the checkpoint before it, or fetch it again',
+  },
+  {
+    pattern: /FileNotFoundError: |\[Errno 2\]/,
+    tries: 'check the path, and that it is mounted on that node',
+  },
+];
+
 const unknown: Advice = { title: 'a failure', tries: [] };
 
-export function adviceFor(name: string, details: ObservationDetails = {}): Advice {
+/** `message`: of the incident. */
+export function adviceFor(name: string, details: ObservationDetails = {}, message = ''): Advice {
   if (name === 'xid') {
     const known = xidTries.find(({ codes }) => codes.includes(details.xid ?? -1));
     const gpu = details.gpu === undefined ? 'a GPU' : `GPU ${details.gpu}`;
@@ -246,5 +300,33 @@ export function adviceFor(name: string, details: ObservationDetails = {}): Advic
     ];
     return { title: `the driver reports Xid ${details.xid ?? '?'} of ${gpu}`, tries };
   }
-  return adviceOf[name] ?? unknown;
+  if (name === 'worker-death' && details.exitCode !== undefined)
+    return {
+      title: `a process of the run ended with exit code ${details.exitCode}; its own log does not say why, or is not here`,
+      tries: adviceOf[name]?.tries ?? [],
+    };
+  const advice = adviceOf[name] ?? unknown;
+  const special = name === 'python' ? exceptionTries.find(({ pattern }) => pattern.test(message)) : undefined;
+  const exception = name === 'python' ? details.exception?.split('.').at(-1) : undefined;
+  return {
+    title: exception === undefined ? advice.title : `${advice.title}: ${exception}`,
+    tries: special === undefined ? advice.tries : [special.tries, ...advice.tries],
+  };
+}
+
+/** What happened, and on which rank, in one line. */
+export function headlineFor(cause: {
+  class: string;
+  rank: number | null;
+  message: string;
+  details?: ObservationDetails;
+}): string {
+  const { class: name, rank, message, details } = cause;
+  const { title } = adviceFor(name, details);
+  if (rank === null) return title;
+  if (name !== 'collective-timeout') return `rank ${rank}: ${title}`;
+  // Of several that wait for each other, one is waited for; a single one only tells of it.
+  return message.includes(`waited for rank ${rank}`)
+    ? `rank ${rank} did not take part in a collective operation, which timed out`
+    : `${title} (rank ${rank} tells of it)`;
 }

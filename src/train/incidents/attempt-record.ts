@@ -50,6 +50,8 @@ export interface StreamRecord {
   skippedAt: number;
   /** Offset of the last sign of steps of which at least half were taken; -1: none. */
   takenAt: number;
+  /** Offset of the last step that is lower than the one before it; -1: none. */
+  backAt: number;
 }
 
 export interface RankRecord {
@@ -102,6 +104,7 @@ export class AttemptRecord {
     if (stream.skipped === 0 || (last !== undefined && stream.skipped * 2 < step - last.step))
       stream.takenAt = start;
     stream.skipped = 0;
+    if (last !== undefined && step < last.step) stream.backAt = start;
     stream.steps.push({ step, start, time, kind });
     if (stream.steps.length > stepsMax) stream.steps.shift();
   }
@@ -184,6 +187,7 @@ export class AttemptRecord {
       skipped: 0,
       skippedAt: -1,
       takenAt: -1,
+      backAt: -1,
     };
     record.streams.set(stream, added);
     return added;

@@ -6,7 +6,7 @@
  *   intervals are known nothing is told.
  * - One rank that is silent while others go on is none: ranks that wait for each other stop together, so its log is what is missing.
  * - Of a run that is under way (`now`) silence lasts until now, and counts only where steps are known to be missing: a bar is not full, lines
- *   say `step 120/2000`, or a rank is behind the others. Many a trainer ends without a word; what is silent altogether is told as that. From files it is told only where somebody ended the run from outside, in the
+ *   say `step 120/2000`, a rank is behind the others, or it stands amid an epoch whose steps are counted anew. Many a trainer ends without a word; what is silent altogether is told as that. From files it is told only where somebody ended the run from outside, in the
  *   same file, long after its last step: a log that just ends says nothing.
  */
 import type { PhaseName } from '../../core/fact.ts';
@@ -30,6 +30,7 @@ const longestFactor = 2;
 const phaseFactor = 3;
 /** Who is silent for longer has ended, and did not say so. */
 const silenceMaxMs = 86_400_000;
+const epochsMin = 3;
 /** So many signs of a rank may the others be ahead of it. */
 const strides = 8;
 
@@ -90,12 +91,19 @@ function silencesAt(record: AttemptRecord, live: readonly Kept[], now: number): 
 
 /** Steps are missing, as far as is known: ranks that print alike end at the same one. */
 function isMidway(silences: readonly Silence[], laggard: Silence | null): boolean {
-  if (silences.some(({ stream }) => isToGoOn(stream))) return true;
+  if (silences.some(({ stream, line }) => isToGoOn(stream) || isAmidEpoch(line))) return true;
   return laggard !== null && silences.every(({ line }) => line.stride === laggard.line.stride);
 }
 
 function isToGoOn({ barTotal, pointsTotal, isComplete }: StreamWatch): boolean {
   return !isComplete && (barTotal > 0 || pointsTotal > 0);
+}
+
+/** Where each epoch counts its steps anew, and the last ones had all the same number of them. */
+function isAmidEpoch({ epochs, lastStep, stride }: Timeline): boolean {
+  if (epochs.length < epochsMin) return false;
+  const least = Math.min(...epochs);
+  return Math.max(...epochs) - least <= stride && lastStep + stride < least - stride;
 }
 
 /** By whatever file of the rank. */

@@ -1,6 +1,6 @@
 /**
  * Whether a run has survived what was observed: it went on, came to its end, or the trouble passed. What a process says when it ends is
- * never survived.
+ * never survived, but for what tells only of an exit of something, amid steps that go on, or of a SIGTERM behind the end of the training.
  */
 import type { AttemptRecord, Kept, Observation, StreamRecord } from './attempt-record.ts';
 
@@ -18,9 +18,12 @@ const streakOf: Readonly<Record<string, number>> = { overflow: 10, nan: 3 };
 export function survived(kept: Kept, record: AttemptRecord): boolean {
   const { last } = kept;
   const { end } = last.details ?? {};
-  if (end === 'sure') return false;
   const stream = streamOf(last, record);
-  if (last.class === 'nan' || last.class === 'nan-hidden') return becameNumber(kept, stream);
+  if (last.class === 'not-started') return hasSteps(record);
+  if (end === 'sure')
+    return isOfHelper(last, stream) || (last.class === 'terminated' && wasDone(last, stream, record));
+  if (last.class === 'nan' || last.class === 'nan-hidden')
+    return becameNumber(kept, stream) || saidAfter('number', kept, record);
   if (last.class === 'storage' && saidAfter('recovered', kept, record)) return true;
   if (saidAfter('finished', kept, record)) return true;
   const after = (stream?.steps ?? []).filter(({ start }) => start >= last.end);
@@ -66,6 +69,34 @@ function becameNumber({ last }: Kept, stream: StreamRecord | undefined): boolean
   // A loss that is hidden has no number; one that is shown has both.
   if (last.role === 'warning') return normAt > last.start;
   return lossAt > last.start;
+}
+
+/** A program that made steps has been started. */
+function hasSteps({ ranks }: AttemptRecord): boolean {
+  for (const { streams } of ranks.values())
+    for (const { steps } of streams.values()) if (steps.length > 0) return true;
+  return false;
+}
+
+/** `exit code: 1`, of no process that is named, amid steps that go on: a trainer runs tools and sandboxes, too. */
+function isOfHelper({ details = {}, end }: Observation, stream: StreamRecord | undefined): boolean {
+  const { exitCode, pid, ranks, host, exception } = details;
+  if (exitCode === undefined || exception !== undefined) return false;
+  if (pid !== undefined || ranks !== undefined || host !== undefined || stream === undefined) return false;
+  return stream.steps.filter(({ start }) => start >= end).length > 1 && stream.backAt < end;
+}
+
+/** What ends a job ends its processes, those that are through as well. */
+function wasDone(
+  { rank, stream: id, start }: Observation,
+  stream: StreamRecord | undefined,
+  { kept }: AttemptRecord,
+): boolean {
+  const stepAt = stream?.steps.at(-1)?.start ?? -1;
+  for (const { last } of kept.values())
+    if ((last.class === 'done' || last.class === 'finished') && last.rank === rank && last.stream === id)
+      if (last.start < start && last.start >= stepAt) return true;
+  return false;
 }
 
 /** In the same stream, behind it; of a whole rank, where the two are in different files. */

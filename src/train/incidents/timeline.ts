@@ -60,10 +60,13 @@ export interface Timeline {
   redone: { steps: number; ms: number };
   /** How often the count began anew, as it does in each epoch: then it says nothing of how far the run is. */
   begun: number;
+  /** The highest step of each of the last times, the newest last. */
+  epochs: number[];
 }
 
 const gapsMax = 128;
 const recentMax = 64;
+const epochsMax = 3;
 /** Steps are known after so many gaps, and worked out anew each so many. */
 const gapsKnown = 8;
 const gapsAgain = 64;
@@ -93,6 +96,7 @@ export function newTimeline(fact: FactBase, step: number): Timeline {
     highest: step,
     redone: { steps: 0, ms: 0 },
     begun: 0,
+    epochs: [],
   };
 }
 
@@ -138,6 +142,7 @@ function wentBack(line: Timeline, now: Moment): void {
   const isBegin = now.step <= line.stride;
   if (isBegin) {
     line.begun += 1;
+    keep(line.epochs, line.highest, epochsMax);
     line.highest = now.step;
   }
   const past = Math.max(0, now.time - line.anchor.time);

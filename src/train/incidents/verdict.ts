@@ -35,13 +35,18 @@ export function causesOf(record: AttemptRecord, live: readonly Kept[]): Cause[] 
   const roots = merged(suspects).sort(bySeverityAndTime);
   for (const root of roots) nameRank(root, live);
   const cascades = live.filter(({ first }) => first.role === 'cascade');
-  const causes = roots.length > 0 ? roots : waitedFor(cascades, live, record);
+  const causes = roots.length > 0 ? withoutEndings(roots) : waitedFor(cascades, live, record);
   // Hardware that computes two results is to be known, whatever else happens.
   const warnings = live.filter(({ first }) => first.class === 'sdc');
   const all = [...causes, ...warnings.map((kept) => causeOf([kept], kept.rank))].slice(0, causesMax);
   const [first] = causes;
   if (first !== undefined) first.echo = echoOf(live, all);
   return all;
+}
+
+/** Whoever ends the rest of a run that has failed says so, too. */
+function withoutEndings(roots: readonly Cause[]): Cause[] {
+  return roots.filter(({ class: name }, i) => i === 0 || name !== 'terminated');
 }
 
 /** Something that may be the cause, with the rank that it is about. */
@@ -109,7 +114,7 @@ function processOf({ kept, rank }: Suspect): string {
   return rank === null ? kept.first.stream : String(rank);
 }
 
-/** The ends of processes that say nothing themselves. A signal that ends all of them is no cause while there is another one. */
+/** The ends of processes that say nothing themselves. A signal that ends all of them is no cause while there is another one, or an error. */
 function unexplained(exits: readonly Suspect[], own: readonly Suspect[], live: readonly Kept[]): Suspect[] {
   const speaking = new Set(own.map(({ rank }) => rank));
   const named = new Set(
@@ -125,12 +130,20 @@ function unexplained(exits: readonly Suspect[], own: readonly Suspect[], live: r
     return !(first.details?.signal === 6 && hasCascade(live, rank));
   });
   const others = left.filter(({ kept }) => kept.first.class !== 'terminated');
-  return own.length > 0 || others.length > 0 ? others : left;
+  return own.length > 0 || others.length > 0 || live.some(isFailedExit) ? others : left;
 }
 
-/** PyTorch's watchdog aborts its process (SIGABRT) after a collective operation has timed out. */
+/** A rank ended with an error, and without a signal, as its launcher says: then the others are ended. */
+function isFailedExit({ first }: Kept): boolean {
+  return first.role === 'cascade' && isExitStatus(first) && first.details?.ranks !== undefined;
+}
+
+/** PyTorch's watchdog aborts its process (SIGABRT) after a collective operation has timed out; a shell does not say whose end it tells. */
 function hasCascade(live: readonly Kept[], rank: number | null): boolean {
-  return live.some(({ first, rank: by }) => first.role === 'cascade' && by === rank && !isExitStatus(first));
+  return live.some(
+    ({ first, rank: by }) =>
+      first.role === 'cascade' && (rank === null || by === rank) && !isExitStatus(first),
+  );
 }
 
 const explained: Readonly<Record<string, readonly string[]>> = {
@@ -229,7 +242,7 @@ function bySeverityAndTime(a: Cause, b: Cause): number {
 function severity({ class: name, evidence: [first] }: Cause): number {
   const isExit = first !== undefined && isExitStatus(first);
   if (name === 'terminated' && isExit) return 3;
-  if (['python', 'java', 'terminated', 'interrupted'].includes(name)) return 2;
+  if (['python', 'java', 'not-started', 'terminated', 'interrupted'].includes(name)) return 2;
   return isExit ? 1 : 0;
 }
 

@@ -5,6 +5,7 @@
 import type { AttemptRecord, Kept } from './attempt-record.ts';
 import { causeOf, isExitStatus, sortedRanks } from './cause.ts';
 import type { Cause } from './cause.ts';
+import { durationText } from './words.ts';
 
 /** The more telling first. */
 const classes = ['collective-timeout', 'nccl-generic', 'nccl-abort', 'worker-death'];
@@ -100,5 +101,8 @@ function describe(cause: Cause, rank: number | null, reporters: readonly number[
   const others = reporters.filter((reporter) => reporter !== rank);
   const verb = cause.class === 'worker-death' ? 'lost' : 'waited for';
   const who = others.length === 1 ? `rank ${others[0]}` : `${others.length} ranks`;
+  const ms = cause.details.ranMs ?? cause.details.timeoutMs;
+  // The text says no more than that, in many words.
+  if (what !== '' && ms !== undefined) return `${who} ${verb} rank ${rank}${what} for ${durationText(ms)}`;
   return `${who} ${verb} rank ${rank}${what}: ${cause.message}`;
 }

@@ -22,7 +22,7 @@ export const exceptionKinds: readonly ExceptionKind[] = [
     class: 'worker-death',
     role: 'cascade',
     pattern:
-      /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException|HorovodInternalError)\b|^ray\.exceptions\.(?:RayActorError|ActorDiedError|ActorUnavailableError|WorkerCrashedError|NodeDiedError|OwnerDiedError)\b/,
+      /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException|HorovodInternalError|RendezvousConnectionError)\b|^ray\.exceptions\.(?:RayActorError|ActorDiedError|ActorUnavailableError|WorkerCrashedError|NodeDiedError|OwnerDiedError)\b/,
   },
   // wandb/sdk/mailbox: its service has ended, as it does with the run; debug.log tells so of runs that failed for other reasons.
   { class: 'worker-death', role: 'cascade', pattern: /^[\w.]*\bHandleAbandonedError\b/ },
@@ -30,9 +30,9 @@ export const exceptionKinds: readonly ExceptionKind[] = [
   {
     class: 'cuda-oom',
     role: 'root',
-    // PaddlePaddle says what was exhausted behind a blank line.
+    // PaddlePaddle and TensorFlow's graphs say what was exhausted behind a blank line.
     pattern:
-      /^torch\.(?:cuda\.)?OutOfMemoryError\b|^cupy\.\S{0,60}OutOfMemoryError\b|^(?:[\w.]{1,80}\.)?ResourceExhaustedError: ?\s*$/,
+      /^torch\.(?:cuda\.)?OutOfMemoryError\b|^cupy\.\S{0,60}OutOfMemoryError\b|^(?:[\w.]{1,80}\.)?ResourceExhaustedError: ?(?:Graph execution error:)?\s*$/,
   },
   {
     class: 'host-oom',

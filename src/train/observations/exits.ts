@@ -44,7 +44,7 @@ const forms: readonly ExitForm[] = [
     // Slurm, src/srun/libsrun/task_state.c: tasks are ranks.
     hints: ['srun: error: '],
     pattern:
-      /srun: error: (?<host>\S{1,200}): tasks? (?<ranks>[\d,-]{1,400}): (?:Exited with exit code (?<code>\d{1,5})|(?<signal>[A-Z][A-Za-z ]{3,30}))/,
+      /srun: error: (?<host>\S{1,200}): tasks? (?<ranks>[\d,-]{1,400}): (?:Exited with exit code (?<code>\d{1,5})|(?<signal>[A-Z][a-z]{1,20}(?: [A-Za-z]{1,20}){0,3}))/,
   },
   {
     // Open MPI, PRRTE
@@ -78,14 +78,29 @@ const forms: readonly ExitForm[] = [
       'Bus error',
       'Floating point exception',
       'Illegal instruction',
+      'Abort trap',
     ],
+    // Of a job: `[1]+  Killed`. On macOS with the signal's number: `Killed: 9`.
     pattern:
-      /^(?:\S.{0,300}: line \d{1,7}: {1,8}(?<pid>\d{1,10}) {1,4})?(?<signal>Killed|Terminated|Segmentation fault|Aborted|Bus error|Floating point exception|Illegal instruction)(?: {1,4}\(core dumped\))?(?: {2,64}\S.{0,2000})?$/m,
+      /^(?:\S.{0,300}: line \d{1,7}: {1,8}(?<pid>\d{1,10}) {1,4}|\[\d{1,4}\][ +-] {1,4})?(?<signal>Killed|Terminated|Segmentation fault|Abort(?:ed| trap)|Bus error|Floating point exception|Illegal instruction)(?:: \d{1,2})?(?: {1,4}\(core dumped\))?(?: {2,64}\S.{0,2000})?$/m,
   },
   {
-    hints: ['xit code', 'xit status', 'exited with code', 'xited with status'],
+    // zsh, fish
+    hints: ['zsh: ', ' killed  ', ' segmentation fault  ', 'terminated by signal '],
     pattern:
-      /^.{0,200}\b[Ee]xit(?:ed|s)?(?: with)?(?: non-zero)? (?:code|status)[:=]? {0,2}\(?(?<code>-?\d{1,3})\)?\.?\s{0,4}$/m,
+      /^(?:zsh: |\[\d{1,4}\]  [ +-] (?<pid>\d{1,10}) )(?<signal>killed|terminated|segmentation fault|abort|bus error)(?: {1,4}\(core dumped\))? {1,64}\S|^fish: Job \d{1,6}, '.{1,1000}' terminated by signal (?<signalToo>SIG[A-Z]{2,6}) \(/m,
+  },
+  {
+    hints: [
+      'xit code',
+      'xit Code',
+      'xit status',
+      'exited with code',
+      'xited with status',
+      'non-zero status of',
+    ],
+    pattern:
+      /^.{0,200}\b[Ee]xit(?:ed|s)?(?: with)?(?: a)?(?: non-zero)? (?:[Cc]ode|status)(?:[:=]| of)? {0,8}\(?(?<code>-?\d{1,3})\)?\.?\s{0,4}$/m,
   },
 ];
 
@@ -99,16 +114,22 @@ const signals: Readonly<Record<string, number>> = {
   'Illegal instruction': 4,
   SIGABRT: 6,
   Aborted: 6,
+  'Abort trap': 6,
+  abort: 6,
   SIGBUS: 7,
   'Bus error': 7,
+  'bus error': 7,
   SIGFPE: 8,
   'Floating point exception': 8,
   SIGKILL: 9,
   Killed: 9,
+  killed: 9,
   SIGSEGV: 11,
   'Segmentation fault': 11,
+  'segmentation fault': 11,
   SIGTERM: 15,
   Terminated: 15,
+  terminated: 15,
 };
 export const signalNames: Readonly<Record<number, string>> = {
   1: 'SIGHUP',
@@ -146,7 +167,7 @@ export function readExit(text: string, held: ReadonlySet<string>): ObservationBo
 
 function exitOf(groups: Record<string, string | undefined>): ObservationBody | null {
   const code = groups['code'] === undefined ? undefined : Number(groups['code']);
-  const signal = signalOf(groups['signal'], code);
+  const signal = signalOf(groups['signal'] ?? groups['signalToo'], code);
   const details: ObservationDetails = { end: 'sure' };
   const ranks = ranksOf(groups['rank'] ?? groups['ranks'] ?? '');
   if (ranks.length > 0) details.ranks = ranks;

@@ -5,6 +5,8 @@
  *   where version 4 prints no norm, a loss that falls to 0 at once and stays there;
  * - Megatron-LM leaves the ` lm loss:` field out, and its `number of nan iterations` stays 0 (training/training.py, training_log).
  *
+ * On a bar stands a running mean, which is no point; that of a bar that began later may be a number again.
+ *
  * Other metrics may be NaN by design.
  */
 import type { LogEvent } from '../../core/event.ts';
@@ -17,6 +19,8 @@ export interface NumberMemory {
   zeroLosses?: number;
   /** Megatron-LM: a loss was printed, in this iteration last. */
   iteration?: number;
+  /** The loss on a bar was no number. */
+  barNan?: true;
 }
 
 /** A loss that was above this does not fall to 0 from one print to the next. */
@@ -29,6 +33,7 @@ export function observeNumbers(
   memory: NumberMemory,
 ): ObservationBody[] {
   if (bodies.length === 0) return [];
+  if (event.kind === 'progress') return observeBar(event, memory);
   let loss: PointBody | null = null;
   let norm: PointBody | null = null;
   for (const body of bodies) {
@@ -54,6 +59,21 @@ export function observeNumbers(
     ];
   if (loss === null || !event.message.startsWith("{'")) return [];
   return observeZeroLoss(loss, norm, memory);
+}
+
+const barLoss = /[\s,[](?:train_?)?loss(?:_step)? ?[=:] ?(nan|[+-]?inf|[+-]?\d)/i;
+
+function observeBar({ message }: LogEvent, memory: NumberMemory): ObservationBody[] {
+  const shown = message.includes('oss') ? barLoss.exec(message.slice(-512))?.[1]?.toLowerCase() : undefined;
+  if (shown === undefined) return [];
+  if (shown === 'nan' || shown.endsWith('inf')) {
+    memory.barNan = true;
+    return [observation('nan', `the loss on the bar is ${shown}`, { step: null })];
+  }
+  if (memory.barNan === undefined) return [];
+  delete memory.barNan;
+  const text = 'the loss on the bar is a number again';
+  return [{ ...observation('number', text, { step: null }), role: 'evidence' }];
 }
 
 function observeZeroLoss(loss: PointBody, norm: PointBody | null, memory: NumberMemory): ObservationBody[] {

@@ -12,6 +12,8 @@ import type { FactBody, ObservationBody, ObservationDetails } from '../../core/f
 import { phaseHints, readPhase } from '../phases.ts';
 import { exceptionKinds } from './exceptions.ts';
 import { exitHints, ranksOf, readExit } from './exits.ts';
+import { rayHint, readDrawn } from './drawn-tracebacks.ts';
+import type { DrawnTraceback } from './drawn-tracebacks.ts';
 import { observeNumbers } from './not-a-number.ts';
 import type { NumberMemory } from './not-a-number.ts';
 import { recordTexts } from './record-texts.ts';
@@ -32,6 +34,10 @@ export interface FailureMemory extends NumberMemory {
   announced?: number;
   /** By rank (`-`: unknown): events to go until the process that logged an exception has gone on. */
   wentOn?: Record<string, number> | undefined;
+  /** The rank (`-`: unknown) that is about to print a traceback that ends nothing, as Python says. */
+  ignored?: string;
+  /** A traceback that is drawn, or labelled, line by line. */
+  drawn?: DrawnTraceback;
 }
 
 const ranksMax = 4096;
@@ -43,6 +49,8 @@ const wentOnAfter = 3;
 
 const tracebackHint = 'Traceback (most recent';
 const javaHint = '\n\tat ';
+/** Python goes on behind these: what finalizers, callbacks and its logging raise. */
+const ignoredHints = ['Exception ignored ', '--- Logging error ---'];
 
 /** What is in a text of the hints that it tells of a failure, an exit or a phase: they have no digits, so that it hangs on a line's shape alone. */
 export const hintsIn = textFinder([
@@ -53,6 +61,9 @@ export const hintsIn = textFinder([
     tracebackHint,
     javaHint,
     'exc_type',
+    ...ignoredHints,
+    rayHint,
+    '-- Process ',
   ]),
 ]);
 
@@ -93,7 +104,9 @@ function noteRank(rank: number, memory: FailureMemory, found: FactBody[]): void 
 const noHints: ReadonlySet<string> = new Set();
 
 function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: FailureMemory): ObservationBody[] {
-  if (event.kind === 'traceback') return observeException(event, event.message, memory);
+  const isIgnored = memory.ignored !== undefined && memory.ignored === rankKey(event);
+  if (isIgnored) delete memory.ignored;
+  if (event.kind === 'traceback') return isIgnored ? [] : observeException(event, event.message, memory);
   const { message } = event;
   if (event.kind === 'record') {
     if (event.fields === undefined || !(hints.size > 0 || isGrave(event))) return [];
@@ -103,9 +116,19 @@ function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: Failur
     const raised = observeCutEnd(event, memory, memory.cut);
     if (raised !== null) return [raised];
   }
+  if (memory.drawn !== undefined || hints.has(tracebackHint) || hints.has(rayHint)) {
+    const raised = observeDrawn(event, hints, memory);
+    if (raised !== null) return [raised];
+  }
   if (hints.size === 0) return [];
+  if (isIgnoredStart(message, hints)) memory.ignored = rankKey(event);
   const found = observeLine(message.slice(0, textMax), hints, memory);
   return event.logger === 'py.warnings' ? found.map(asWarning) : found;
+}
+
+function noteAnnounced(text: string, memory: FailureMemory): void {
+  const announced = /-- Process (\d{1,8}) terminated with the following error:/.exec(text);
+  if (announced !== null) memory.announced = Number(announced[1]);
 }
 
 /** What Python only warns of has not failed yet. */
@@ -114,11 +137,44 @@ function asWarning(body: ObservationBody): ObservationBody {
 }
 
 function observeLine(text: string, hints: ReadonlySet<string>, memory: FailureMemory): ObservationBody[] {
-  const announced = /-- Process (\d{1,8}) terminated with the following error:/.exec(text);
-  if (announced !== null) memory.announced = Number(announced[1]);
+  noteAnnounced(text, memory);
   const found = signed(text, hints).map(({ signature, match }) => observationOf(signature, match, text));
   const exit = readExit(text, hints);
   return exit === null ? found : [...found, exit];
+}
+
+function rankKey({ rank }: LogEvent): string {
+  return String(rank ?? '-');
+}
+
+function isIgnoredStart(text: string, hints: ReadonlySet<string>): boolean {
+  return ignoredHints.some((hint) => hints.has(hint) && text.startsWith(hint));
+}
+
+function isIgnoredText(text: string): boolean {
+  const at = text.indexOf(tracebackHint);
+  const before = text.slice(Math.max(0, at - 400), Math.max(0, at));
+  return ignoredHints.some((hint) => before.startsWith(hint) || before.includes(`\n${hint}`));
+}
+
+/** The exception, where this event names it. */
+function observeDrawn(
+  event: LogEvent,
+  hints: ReadonlySet<string>,
+  memory: FailureMemory,
+): ObservationBody | null {
+  const key = rankKey(event);
+  if (memory.drawn !== undefined && memory.drawn.rank !== key) return null;
+  const { drawn, raised } = readDrawn(
+    event.message.slice(0, textMax),
+    key,
+    memory.drawn,
+    hints.has(tracebackHint) || hints.has(rayHint),
+  );
+  if (drawn === undefined) delete memory.drawn;
+  else memory.drawn = drawn;
+  if (raised === null) return null;
+  return raisedBody({ exceptions: [raised], where: raised.where });
 }
 
 // ---- signatures
@@ -158,7 +214,7 @@ function detailsOf({ groups = {} }: RegExpExecArray): ObservationDetails {
   const number = (name: string) => (groups[name] === undefined ? undefined : Number(groups[name]));
   const writer = number('writer') ?? number('writerToo');
   if (writer !== undefined) details.writer = writer;
-  const ranks = ranksOf(groups['ranks'] ?? '');
+  const ranks = ranksOf(groups['ranks'] ?? groups['ranksToo'] ?? '');
   if (ranks.length > 0) details.ranks = ranks;
   const pid = number('pidToo');
   if (pid !== undefined) details.pid = pid;
@@ -185,6 +241,7 @@ function detailsOf({ groups = {} }: RegExpExecArray): ObservationDetails {
 function observeException(event: LogEvent, text: string, memory: FailureMemory): ObservationBody[] {
   const traceback = readTraceback(text);
   if (traceback === null) return text.includes('\n\tat ') ? observeJava(event, text, memory) : [];
+  if (ignoredHints.some((hint) => text.includes(hint)) && isIgnoredText(text)) return [];
   const isLogged = isLogRecord(event);
   const isOfProgram = isOutermost(traceback.outermost);
   const isUncaught = !isLogged && isOfProgram;
@@ -194,6 +251,7 @@ function observeException(event: LogEvent, text: string, memory: FailureMemory):
   }
   const body = raisedBody(traceback);
   if (isUncaught) addDetails(body, { end: 'likely' });
+  noteAnnounced(text, memory);
   if (memory.announced !== undefined) addDetails(body, { writer: memory.announced });
   delete memory.announced;
   if (isLogged) afterLogged(event, body, memory, isOfProgram);
@@ -241,7 +299,10 @@ function classified({ type, message }: RaisedException): ObservationBody {
     body.role = kind.role;
     return addDetails(body, { ...details, ...exit?.details });
   }
-  const found = signed(text, hints).find(({ signature }) => signature.role !== 'evidence');
+  // A program that raises an exception has been started.
+  const found = signed(text, hints).find(
+    ({ signature: { role, class: name } }) => role !== 'evidence' && name !== 'not-started',
+  );
   if (found === undefined || found.signature.role === 'warning') return addDetails(body, details);
   body.class = found.signature.class;
   body.role = found.signature.role;
@@ -303,6 +364,8 @@ function observeRecord(
     return [body];
   }
   for (const text of texts) {
+    // Of what no logger has written, `text` is a sample of data, which may quote anything.
+    if (text === fields['text'] && event.level === null && event.timeSource !== 'event') continue;
     const hints = hintsIn(text);
     const found =
       hints.has(tracebackHint) || hints.has(javaHint)

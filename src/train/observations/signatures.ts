@@ -164,9 +164,10 @@ export const signatures: readonly Signature[] = [
       'CUBLAS_STATUS_',
       'CUDNN_STATUS_',
       'CUDA_ERROR_',
+      ' in file ',
     ],
     pattern:
-      /(?:CUDA|HIP) error: \S|CUDA driver error: \S|\.(?:cuh?|hip):\d{1,6}: .{1,200}?block: \[[\d,]{1,40}\], thread: \[[\d,]{1,40}\] Assertion `|(?:CUBLAS|CUDNN)_STATUS_(?!SUCCESS\b)[A-Z_]{3,40}|CUDA_ERROR_(?!SUCCESS\b|NOT_FOUND\b)[A-Z_]{3,40}/,
+      /^Error .{1,160} at line \d{1,6} in file \S{1,300}\.cuh?\b|(?:CUDA|HIP) error: \S|CUDA driver error: \S|\.(?:cuh?|hip):\d{1,6}: .{1,200}?block: \[[\d,]{1,40}\], thread: \[[\d,]{1,40}\] Assertion `|(?:CUBLAS|CUDNN)_STATUS_(?!SUCCESS\b)[A-Z_]{3,40}|CUDA_ERROR_(?!SUCCESS\b|NOT_FOUND\b)[A-Z_]{3,40}/m,
   },
   {
     class: 'xid',
@@ -262,7 +263,23 @@ export const signatures: readonly Signature[] = [
       'killed due to memory pressure',
     ],
     pattern:
-      /DefaultCPUAllocator: (?:can.t allocate|not enough) memory|MemoryError: Unable to allocate [\d.]{1,20} ?\w{1,3}B|\[Errno 12\] Cannot allocate memory|instance of 'std::bad_alloc'|killed due to the node running low on memory|[1-9]\d{0,6} Workers \(tasks \/ actors\) killed due to memory pressure/,
+      /DefaultCPUAllocator: (?:can.t allocate|not enough) memory|MemoryError: Unable to allocate [\d.]{1,20} ?\w{1,3}B|(?:\[Errno 12\]|\bfork:) Cannot allocate memory|instance of 'std::bad_alloc'|killed due to the node running low on memory|[1-9]\d{0,6} Workers \(tasks \/ actors\) killed due to memory pressure/,
+  },
+  {
+    // Kubernetes, pkg/kubelet/eviction/helpers.go
+    class: 'host-oom',
+    role: 'root',
+    hints: ['was low on resource: memory'],
+    pattern: /\bThe node was low on resource: memory\./,
+    ends: true,
+  },
+  {
+    class: 'disk-full',
+    role: 'root',
+    hints: ['was low on resource: ephemeral', 'ocal storage usage exceeds the total limit'],
+    pattern:
+      /\bThe node was low on resource: ephemeral-storage\.|[Ll]ocal storage usage exceeds the total limit of containers/,
+    ends: true,
   },
   {
     class: 'host-oom',
@@ -330,7 +347,19 @@ export const signatures: readonly Signature[] = [
     hints: ['Possible transient error!', 'Possible persistent error!'],
     pattern: /Possible (?:transient|persistent) error!/,
   },
-  // ---- whoever ends jobs: Slurm, PBS, LSF
+  // ---- whoever ends jobs: Slurm, PBS, LSF, Kubernetes (pkg/scheduler/framework/preemption, pkg/kubelet/preemption)
+  {
+    class: 'scheduler',
+    role: 'root',
+    hints: [
+      'Preempted by ',
+      'Preempted in order to admit critical pod',
+      'preempting to accommodate a higher',
+    ],
+    pattern:
+      /\bPreempted by (?:(?:a )?pod )?\S{1,300} on node \S|\bPreempted in order to admit critical pod|: preempting to accommodate a higher priority pod/,
+    ends: true,
+  },
   {
     class: 'scheduler',
     role: 'root',
@@ -340,17 +369,34 @@ export const signatures: readonly Signature[] = [
     ends: true,
   },
   {
-    class: 'terminated',
+    // LSF, PBS
+    class: 'host-oom',
     role: 'root',
-    hints: [' CANCELLED AT '],
-    pattern: /\*\*\* (?:JOB|STEP) \S{1,40} ON \S{1,300} CANCELLED AT \S{1,30} \*\*\*/,
+    hints: ['TERM_MEMLIMIT', 'PBS: job killed: '],
+    pattern: /TERM_(?:MEM|SWAP)LIMIT: job killed|PBS: job killed: v?mem \d/,
+    ends: true,
+  },
+  {
+    // HTCondor, src/condor_utils/condor_event.cpp
+    class: 'scheduler',
+    role: 'root',
+    hints: ['Job was evicted.', 'TERM_PREEMPT'],
+    pattern: /^004 \(\d{1,10}\.\d{1,10}\.\d{1,10}\) .{1,40} Job was evicted\.|TERM_PREEMPT: job killed/m,
     ends: true,
   },
   {
     class: 'terminated',
     role: 'root',
-    hints: ['Received SIGTERM: '],
-    pattern: /\bReceived SIGTERM: 15\b/,
+    hints: [' CANCELLED AT ', 'TERM_OWNER', 'TERM_ADMIN'],
+    pattern:
+      /TERM_(?:OWNER|ADMIN): job killed|\*\*\* (?:JOB|STEP) \S{1,40} ON \S{1,300} CANCELLED AT \S{1,30} \*\*\*/,
+    ends: true,
+  },
+  {
+    class: 'terminated',
+    role: 'root',
+    hints: ['Received SIGTERM: ', 'after receiving SIGTERM'],
+    pattern: /\bReceived SIGTERM: 15\b|\bexiting program after receiving SIGTERM\b/,
   },
   {
     // torch/distributed/elastic/agent/server/api.py
@@ -402,10 +448,75 @@ export const signatures: readonly Signature[] = [
       ' received by PID ',
       '!!! Segfault encountered !!!',
       'terminate called ',
+      'libc++abi: terminating ',
     ],
     pattern:
-      /:\d{1,6}:\d{1,10}(?::\d{1,6})?\] Caught signal (?<signal>\d{1,2}) \(|^(?:\[\w{4,16}\]: ?){0,4}(?:double free or corruption|\*\*\* stack smashing detected|free\(\): invalid|malloc\(\): (?:corrupt|invalid|memory corruption|unaligned)|corrupted size vs\. prev_size)|\*\*\* Process received signal \*\*\*|\*\*\* SIG(?:SEGV|ABRT|BUS|FPE|ILL) \(@0x[\da-f]{1,16}\) received by PID|!!! Segfault encountered !!!|^terminate called (?:after throwing an instance of '(?:std::|c10::Error)|without an active exception|recursively)/m,
+      /:\d{1,6}:\d{1,10}(?::\d{1,6})?\] Caught signal (?<signal>\d{1,2}) \(|^(?:\[\w{4,16}\]: ?){0,4}(?:double free or corruption|\*\*\* stack smashing detected|free\(\): invalid|malloc\(\): (?:corrupt|invalid|memory corruption|unaligned)|corrupted size vs\. prev_size)|\*\*\* Process received signal \*\*\*|\*\*\* SIG(?:SEGV|ABRT|BUS|FPE|ILL) \(@0x[\da-f]{1,16}\) received by PID|!!! Segfault encountered !!!|^terminate called (?:after throwing an instance of '(?:std::|c10::Error)|without an active exception|recursively)|^libc\+\+abi: terminating (?:due to |with )?uncaught exception/m,
     ends: true,
+  },
+  {
+    // absl, glog and XLA; glibc's assert()
+    class: 'crash',
+    role: 'root',
+    hints: ['] Check failed: ', '*** Check failure stack trace: ***', "' failed."],
+    pattern:
+      /(?:^F\d{4} .{0,120}|: F [\w./-]{1,200}:\d{1,6})\] Check failed: |^\*\*\* Check failure stack trace: \*\*\*|^[\w./+-]{1,200}: [\w./+-]{1,300}:\d{1,6}: .{0,300}: Assertion [`'].{1,300}' failed\.$/m,
+    ends: true,
+  },
+  {
+    // Rust; one of Python's threads raises an exception besides.
+    class: 'crash',
+    role: 'root',
+    hints: ["thread 'main'"],
+    pattern: /^thread 'main' (?:\(\d{1,10}\) )?panicked at /m,
+  },
+  // ---- a program that did not start: argparse, click, Hydra, CPython's Modules/main.c, shells
+  {
+    class: 'not-started',
+    role: 'root',
+    hints: [
+      ': error: unrecognized arguments: ',
+      ': error: the following arguments are required: ',
+      ': error: argument ',
+      ': error: ambiguous option: ',
+      ': error: one of the arguments ',
+      'No such option: ',
+      'Missing option ',
+      'Missing argument ',
+      'Invalid value for ',
+      'No such command ',
+      'Got unexpected extra argument',
+    ],
+    pattern:
+      /^[\w./<>[\] -]{1,200}: error: (?:unrecognized arguments: |the following arguments are required: |argument .{1,200}: (?:invalid|expected|not allowed|ignored)|ambiguous option: |one of the arguments .{1,300} is required)|^(?:Error: |│ )(?:No such option: |Missing (?:option|argument) ['"]|Invalid value for ['"]|No such command ['"]|Got unexpected extra argument)/m,
+  },
+  {
+    class: 'not-started',
+    role: 'root',
+    hints: ['Could not override ', 'Error merging override ', 'Could not find ', 'Could not load '],
+    pattern:
+      /^(?:Could not override '|Error merging override \S|In '[^']{1,200}': Could not (?:find|load) ')/m,
+  },
+  {
+    class: 'not-started',
+    role: 'root',
+    hints: [
+      "can't open file ",
+      'No module named ',
+      'rror while finding module specification',
+      'SyntaxError: ',
+      'IndentationError: ',
+      'TabError: ',
+    ],
+    pattern:
+      /^\S{0,200}python[\d.]{0,8}: (?:can't open file '|No module named \S|Error while finding module specification for ')|^(?:SyntaxError|IndentationError|TabError): \S/m,
+  },
+  {
+    class: 'not-started',
+    role: 'root',
+    hints: ['ommand not found', ': not found', 'o such file or directory'],
+    pattern:
+      /(?:^|: )(?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|horovodrun|srun|apptainer|singularity|enroot|docker|uv): (?:command )?not found$|: command not found: (?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|srun)$|\bslurmstepd: error: execve\(\): .{1,300}: No such file or directory$/m,
   },
   {
     class: 'hang-dump',
@@ -413,7 +524,33 @@ export const signatures: readonly Signature[] = [
     hints: ['Timeout ('],
     pattern: /^(?:\[\w{4,16}\]: ?){0,4}Timeout \(\d{1,4}:\d{2}:\d{2}(?:\.\d{1,6})?\)!/m,
   },
-  // ---- effects of a peer's death: gloo's pair.cc, torch/distributed, TCPStore
+  // ---- effects of a peer's death: gloo's pair.cc, torch/distributed, TCPStore, Open MPI, JAX (xla/pjrt/distributed/client.h)
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    hints: ['MPI_ABORT was invoked on rank '],
+    pattern: /MPI_ABORT was invoked on rank (?<ranks>\d{1,8}) in communicator/,
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    hints: ['ERROR in coordination service', 'stopped sending heartbeats'],
+    pattern:
+      /\/task:(?<ranks>\d{1,8}) has been set to ERROR in coordination service: |unhealthy \(stopped sending heartbeats\):\s{1,8}\/job:[^\s:]{1,60}\/task:(?<ranksToo>\d{1,8})/,
+  },
+  {
+    class: 'collective-timeout',
+    role: 'cascade',
+    hints: ['DEADLINE_EXCEEDED: Barrier timed out'],
+    pattern:
+      /DEADLINE_EXCEEDED: Barrier timed out\.(?:.{0,200}?Timed out task names:\s{1,8}\/job:[^\s:]{1,60}\/task:(?<ranks>\d{1,8}))?/s,
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    hints: ['distributed service detected fatal errors', 'an error from coordination service'],
+    pattern: /JAX distributed service detected fatal errors|Polled an error from coordination service/,
+  },
   {
     class: 'worker-death',
     role: 'cascade',

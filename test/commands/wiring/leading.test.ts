@@ -26,6 +26,7 @@ class Bench {
   readonly facts = new FakeFactLog();
   readonly metrics = createMetrics();
   webhook: LeadingOptions['webhook'] = null;
+  ownReaders: NonNullable<LeadingOptions['ownReaders']> = [];
   excuse: string | null = null;
   trusted = true;
   readonly #stop = new AbortController();
@@ -57,6 +58,7 @@ class Bench {
         retention: { logsDays: 30, metricsDays: 365 },
         silentAfterMs: this.silentAfterMs,
         timeZone: 'UTC',
+        ownReaders: this.ownReaders,
         clock: this.clock,
         logger: { ...silentLogger, error: (_, message) => void this.told.push(message) },
         metrics: this.metrics,
@@ -183,6 +185,19 @@ describe('the leader', () => {
     await bench.lead(5);
     await bench.clock.advance(15_000);
     expect([...bench.index.events.values()].map(({ message }) => message)).toEqual(['one', 'two']);
+  });
+
+  it('reads what is left open once, and writes it once', async () => {
+    await using bench = new Bench();
+    const read: string[] = [];
+    const matches = ({ event }: { event: { message: string } }) => read.push(event.message) === 0;
+    bench.ownReaders = [{ format: 'counting', matches, read: () => null }];
+    await bench.write('one\ntwo\n', 0, observed);
+    const written = bench.index.written.length;
+    await bench.lead(5);
+    await bench.clock.advance(40_000);
+    expect(read).toEqual(['two']);
+    expect(bench.index.written.length - written).toBe(1);
   });
 
   it('says nothing of runs that ended long before it led', async () => {

@@ -18,6 +18,15 @@ function hangs(trainings: readonly Training[], now: number | null): string[] {
 /** Under way: read as it is written. */
 const unbounded = (rank: number | null = null) => new Training({ rank, isDated: false });
 
+const epochs = (...counts: number[]) => {
+  const run = unbounded();
+  for (const count of counts) {
+    run.step = 0;
+    run.steps(count, { every: 10 });
+  }
+  return run;
+};
+
 /** It says how many steps it wants to make. */
 const underWay = (rank: number | null = null) =>
   unbounded(rank).tell({ kind: 'progress', step: 0, total: 1_000_000, rate: null, label: null });
@@ -39,6 +48,14 @@ describe('a run under way that makes no steps is told', () => {
     const run = unbounded().steps(400, { every: 10, total: 500 });
     expect(hangs([run], run.time + 6 * minute)).toEqual([
       'no step for 6 min after step 400, where one sign every 10 s was usual',
+    ]);
+  });
+
+  test('amid an epoch, where each counts its steps anew', () => {
+    const run = epochs(400, 400, 400, 120);
+    expect(hangs([run], run.time + 4 * minute)).toEqual([]);
+    expect(hangs([run], run.time + 6 * minute)).toEqual([
+      'no step for 6 min after step 120, where one sign every 10 s was usual',
     ]);
   });
 
@@ -114,6 +131,10 @@ describe('a run that is well is not', () => {
       60,
     ],
     ['it does not say how many steps it wants to make, and may be through', () => unbounded().steps(200), 60],
+    ['it ends with an epoch, whose steps are counted anew in each', () => epochs(400, 400, 400, 400), 60],
+    ['it may print the last steps of an epoch no more', () => epochs(400, 400, 400, 390), 60],
+    ['its epochs differ in length', () => epochs(400, 200, 400, 120), 60],
+    ['it has seen too few epochs', () => epochs(400, 120), 60],
     ['silent for days: it has ended', () => underWay().steps(100), 3 * 24 * 60],
   ];
   test.each(cases)('%s', (_, make, minutes) => {

@@ -119,6 +119,11 @@ describe('a run that fails', () => {
       ['host-oom@1 root'],
     ],
     [
+      'one rank exits with an error and without a word, and its launcher ends the others',
+      [{ rank: 0, text: steps(1, 5) }, { rank: 1, text: steps(1, 5) }, { text: exit(0, -15) + exit(1, 3) }],
+      ['worker-death@1 root'],
+    ],
+    [
       'one rank ends without a word',
       [
         { rank: 0, text: steps(1, 5) + uncaught(closed) },
