@@ -5,7 +5,7 @@
  * spaCy (`E    #       LOSS TOK2VEC  ENTS_F  SCORE`, training/loggers.py; `#` is the step). Columns are told apart by two spaces or more, or by a tab
  * (Hugging Face's notebooks, `Step\tTraining Loss\tValidation Loss`; CatBoost's learn_error.tsv). The
  * validation rows of Ultralytics (`all  64  200  0.612 …`; of classification `all  0.5  1` below `classes   top1_acc   top5_acc`) are points of the epoch
- * before them. Its bars are its own since version 8.3.190 (utils/tqdm.py): `… 640: 100% ━━━━━━━━━━━━ 8/8 3.5it/s 2.3s`; where one has not come to its end, its
+ * before them. Later versions of 8.3 have bars of their own (utils/tqdm.py): `… 640: 100% ━━━━━━━━━━━━ 8/8 3.5it/s 2.3s`; where one has not come to its end, its
  * values are means so far and no points.
  */
 import type { FactBody } from '../core/fact.ts';

@@ -6,7 +6,7 @@
  * batches | lr 5.00 | loss  8.12` and DCGAN `[0/25][100/1583]\tLoss_D: 0.5`; and those that do not tell how many there are in an epoch:
  * `Epoch 1, batch 50, loss: …`, MXNet's `Epoch[0] Batch [0-50]\tSpeed: 1234.50 samples/sec\taccuracy=0.12` (callback.py, Speedometer), WeNet's `TRAIN Batch 0/100 loss 50.1 loss_ctc 60.1 lr
  * 0.00001` (epoch and batch), CycleGAN's `(epoch: 1, iters: 100, time: 0.123, data: 0.2) , D_A: 0.3 G_A: 0.4` (util/visualizer.py),
- * DeePMD-kit's `batch     100: trn: rmse = 1.2e+01, rmse_e = 4.6e-01, lr = 1.0e-03` (loggers/training.py, versions 2.2 to 3). MONAI's tutorials have the epoch on
+ * DeePMD-kit's `batch     100: trn: rmse = 1.2e+01, rmse_e = 4.6e-01, lr = 1.0e-03` (loggers/training.py). MONAI's tutorials have the epoch on
  * a line before: `epoch 1/600`, then `1/16, train_loss: 0.65`. DINOv2 has no epochs:
  * `Training  [    10/125000]  eta: 1:00:00  lr: 0.0001 (0.0001)  total_loss: 11.1 (11.2)` (dinov2/logging/helpers.py).
  *

@@ -1,5 +1,5 @@
 /**
- * Consoles of reinforcement learning that count on one line and tell on the next: rl_games (common/a2c_common.py, print_statistics; versions 1.1 to 1.6,
+ * Consoles of reinforcement learning that count on one line and tell on the next: rl_games (common/a2c_common.py, print_statistics;
  * so Isaac Gym and Isaac Lab) `fps step: 112918 fps step and policy inference: 104337 fps total: 78179 epoch: 1/150 frames: 65536`, then
  * `saving next best rewards:  [5771.39]`; Sample Factory (algo/runners/runner.py) `Fps is (10 sec: 20070.1, …). Total num frames: 81920. …`, then `Avg episode
  * reward: [(0, '4.567')]`; Dopamine (discrete_domains/run_experiment.py) `Starting iteration 0`, then `Average undiscounted return per training episode: 12.34`.

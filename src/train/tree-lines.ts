@@ -1,7 +1,7 @@
 /**
  * Yggdrasil Decision Forests, and TensorFlow Decision Forests upon it: gradient boosted trees `Train tree 2/30 train-loss:1.80 train-rmse:1.80
  * valid-loss:1.95 valid-rmse:1.95 [total:0.00s iter:0.00s]`, random forests `Train tree 11/30 accuracy:0.97 logloss:0.36 [index:9 total:0.01s
- * tree:0.00s]` (YDF 0.4 to 0.16, run); before them `\tnum-trees:64 train-loss:0.5 …` and `Training of tree  11/300 (tree index:9) done accuracy:0.9 logloss:3.8`
+ * tree:0.00s]` (YDF 0.16, run); before them `\tnum-trees:64 train-loss:0.5 …` and `Training of tree  11/300 (tree index:9) done accuracy:0.9 logloss:3.8`
  * (learner/gradient_boosted_trees.cc, random_forest.cc). The tree is the step.
  */
 import { isWithinRun } from './line-shapes.ts';

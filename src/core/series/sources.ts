@@ -84,7 +84,7 @@ function familyOf(path: string): string {
 
 function sourceOf(points: SourcePoint[]): Source {
   const { run, rank, canonical, name } = points[0]!.point;
-  points.sort((a, b) => a.point.time - b.point.time || compare(a.point.path, b.point.path));
+  points.sort(({ point: a }, { point: b }) => inTime(a, b));
   const most = (number: (point: SeriesPoint) => number) =>
     points.reduce((most, { point }) => Math.max(most, number(point)), 0);
   const isPrinted = points.some(({ point }) => point.decimals !== undefined);
@@ -99,6 +99,20 @@ function sourceOf(points: SourcePoint[]): Source {
     digits: most(digitsOf),
     isPrinted,
   };
+}
+
+/** Of one time those without a step keep their order; of others it is not known which was told first. */
+function inTime(a: SeriesPoint, b: SeriesPoint): number {
+  const order =
+    a.time - b.time || compare(a.path, b.path) || Number(a.step === null) - Number(b.step === null);
+  if (order !== 0 || a.step === null || b.step === null) return order;
+  const [digits, others] = [a.decimals ?? Infinity, b.decimals ?? Infinity];
+  return a.step - b.step || byNumber(a.value, b.value) || byNumber(others, digits);
+}
+
+/** NaN comes last. */
+function byNumber(a: number, b: number): number {
+  return Number(Number.isNaN(a)) - Number(Number.isNaN(b)) || Number(a > b) - Number(a < b);
 }
 
 function livesOf(points: readonly SourcePoint[]): Life[] {

@@ -253,6 +253,15 @@ describe('whatever is told', () => {
     );
   });
 
+  it('of two that are told at once the one with more digits stands', () => {
+    const [less, more] = [
+      { ...printed(1, 0), value: NaN, decimals: 1 },
+      { ...printed(1, 0), value: NaN, decimals: 2 },
+    ];
+    expect(told([less, more])).toBe('=s');
+    expect(told([more, less])).toBe('s=');
+  });
+
   it('a point of the newest life is never superseded', () => {
     fc.assert(
       fc.property(points, (given) => {
