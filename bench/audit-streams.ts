@@ -5,7 +5,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openIndex } from '../src/commands/wiring/index.ts';
-import { itemsOf, openItems, readSegment } from '../src/commands/wiring/reading.ts';
+import { itemsOf, openSaid, readSegment } from '../src/commands/wiring/reading.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { systemClock } from '../src/core/clock.ts';
 import type { EventIndex, IndexItem } from '../src/core/event-index.ts';
@@ -151,7 +151,7 @@ function ship(path: string, n: number, cutLog: CutLog): IndexItem[] {
   };
   const carried = { lane: 'bulk' as const, partition: 0, position: n, segment };
   const { closed, open, document } = readSegment(null, carried, { timeZone: 'UTC', now: created });
-  return [...itemsOf(closed, []), ...openItems(document, open), { kind: 'stream', document }];
+  return [...itemsOf(closed, []), ...openSaid(document, open).items, { kind: 'stream', document }];
 }
 
 async function write(index: EventIndex, items: readonly IndexItem[]): Promise<void> {

@@ -13,7 +13,7 @@ import { openEvents } from '../events/take-in.ts';
 import { openIndex } from './wiring/index.ts';
 import { refusedLetter } from './wiring/letters.ts';
 import { quietLogger } from './wiring/logger.ts';
-import { itemsOf, openItems, readSegment } from './wiring/reading.ts';
+import { itemsOf, openSaid, readSegment } from './wiring/reading.ts';
 import { eventRules } from './wiring/redaction.ts';
 import { router } from './wiring/routes.ts';
 import { openTransport } from './wiring/transport.ts';
@@ -87,7 +87,7 @@ export const command: Command = {
         if (waiting.length >= itemsMax) await write(waiting.splice(0));
       }
       for (const document of documents.values())
-        waiting.push(...openItems(document, openEvents(document, reading), reading.ownReaders));
+        waiting.push(...openSaid(document, openEvents(document, reading), reading.ownReaders).items);
       await write(waiting);
       await write([...documents.values()].map((document) => ({ kind: 'stream', document })));
       await tellLetters(transport.deadLetters, run, letters, { clock, logger, signal });

@@ -61,13 +61,14 @@ export function readSegment(
     ...(before === null && placeOf(carried, options)),
     context: { ...taken.document.context, train: stream.context },
   };
-  const shown = hasEvents ? withOpenBars(document, taken.open, options.ownReaders) : document;
+  const openFacts = hasEvents ? openFactsOf(taken.open, document, options.ownReaders) : [];
+  const bars = hasEvents ? barFacts(taken.open, document, options.ownReaders, openFacts) : [];
   return {
-    document: shown,
+    document: withOpenBars(document, bars),
     closed: hasEvents ? taken.closed : [],
     facts,
     open: hasEvents ? taken.open : [],
-    openFacts: hasEvents ? openFactsOf(taken.open, document, options.ownReaders) : [],
+    openFacts,
     secrets: taken.secrets,
     outcome: taken.outcome,
     takenBytes:
@@ -86,17 +87,9 @@ export function readSegment(
 }
 
 /** A bar is open for as long as it is drawn: each of its states has been true, also one that is torn. */
-function withOpenBars(
-  document: StreamDocument,
-  open: readonly LogEvent[],
-  own: ReadingOptions['ownReaders'],
-): StreamDocument {
-  const bars = open.filter(({ kind }) => kind === 'progress');
-  const facts = bars.flatMap((event) => readFacts(event, document.context.train, own).facts);
+function withOpenBars(document: StreamDocument, bars: readonly Fact[]): StreamDocument {
   // Its event began when it was drawn first.
-  const told = facts
-    .filter(({ kind }) => kind === 'progress')
-    .map((fact) => ({ ...fact, time: document.observed }));
+  const told = bars.map((fact) => ({ ...fact, time: document.observed }));
   const progress = progressAfter(document.progress, told);
   return progress === undefined ? document : { ...document, progress };
 }
@@ -112,15 +105,6 @@ function placeOf(
     ...(topicPrefix !== undefined && { topicPrefix }),
     ...(indexPrefix !== undefined && { indexPrefix }),
   };
-}
-
-/** What the index is to hold of a document's open events. */
-export function openItems(
-  document: StreamDocument,
-  events: readonly LogEvent[],
-  own?: ReadingOptions['ownReaders'],
-): IndexItem[] {
-  return openSaid(document, events, own).items;
 }
 
 /** What the index and the log of facts are to hold of a document's open events, which are read once for both. */
@@ -149,15 +133,23 @@ export function openFacts(
 ): Fact[] {
   if (holdsResources(document.origin)) return [];
   const said = isTorn(document)
-    ? barsIn(events).flatMap((event) => readFacts(event, document.context.train, own).facts)
+    ? barFacts(events, document, own, [])
     : (read ?? openFactsOf(events, document, own));
-  return said
-    .filter(({ kind }) => kind === 'progress' || !isTorn(document))
-    .map((fact) => ({ ...fact, openAt: document.observed }));
+  return said.map((fact) => ({ ...fact, openAt: document.observed }));
 }
 
-function barsIn(events: readonly LogEvent[]): LogEvent[] {
-  return events.filter(({ kind }) => kind === 'progress');
+/** How far the open bars say that they are, also where the last line is torn. `read`: what all open events say, where it is not. */
+function barFacts(
+  events: readonly LogEvent[],
+  document: StreamDocument,
+  own: ReadingOptions['ownReaders'],
+  read: readonly Fact[],
+): Fact[] {
+  const bars = events.filter(({ kind }) => kind === 'progress');
+  const said = isTorn(document)
+    ? bars.flatMap((event) => readFacts(event, document.context.train, own).facts)
+    : read.filter(({ event }) => bars.some(({ id }) => id === event));
+  return said.filter(({ kind }) => kind === 'progress');
 }
 
 /** None while the last line is torn. */

@@ -143,6 +143,7 @@ function observeLine(text: string, hints: ReadonlySet<string>, memory: FailureMe
   return exit === null ? found : [...found, exit];
 }
 
+/** Under which memory keeps what it keeps by rank. */
 function rankKey({ rank }: LogEvent): string {
   return String(rank ?? '-');
 }
@@ -312,7 +313,7 @@ function classified({ type, message }: RaisedException): ObservationBody {
 /** Other ranks' lines stand between a traceback and what was raised. */
 function rememberCut(event: LogEvent, isUncaught: boolean, memory: FailureMemory): void {
   if (Object.keys(memory.cut ?? {}).length < cutMax)
-    memory.cut = { ...memory.cut, [String(event.rank ?? '-')]: isUncaught };
+    memory.cut = { ...memory.cut, [rankKey(event)]: isUncaught };
 }
 
 function observeCutEnd(
@@ -320,7 +321,7 @@ function observeCutEnd(
   memory: FailureMemory,
   cut: Readonly<Record<string, boolean>>,
 ): ObservationBody | null {
-  const key = String(event.rank ?? '-');
+  const key = rankKey(event);
   const { [key]: isUncaught, ...others } = cut;
   if (isUncaught === undefined) return null;
   const lines = event.message.slice(0, textMax).split('\n');
@@ -390,12 +391,12 @@ function afterLogged(
 ): void {
   if (body.role === 'root' && event.level !== null && !isGrave(event) && !isOfProgram) body.role = 'warning';
   if (Object.keys(memory.wentOn ?? {}).length < cutMax)
-    memory.wentOn = { ...memory.wentOn, [String(event.rank ?? '-')]: wentOnAfter };
+    memory.wentOn = { ...memory.wentOn, [rankKey(event)]: wentOnAfter };
 }
 
 function noteGoingOn(event: LogEvent, memory: FailureMemory, found: FactBody[]): void {
   if (memory.wentOn === undefined || event.timeSource !== 'event' || isGrave(event)) return;
-  const own = String(event.rank ?? '-');
+  const own = rankKey(event);
   // Who logged an exception without a name may be any of those that go on.
   const left = Object.entries(memory.wentOn).map(
     ([rank, count]) => [rank, rank === own || rank === '-' ? count - 1 : count] as const,

@@ -3,7 +3,7 @@ import { isFault } from '../../../src/commands/audit/findings.ts';
 import type { Finding } from '../../../src/commands/audit/findings.ts';
 import { quickAudit } from '../../../src/commands/audit/quick.ts';
 import type { Subject } from '../../../src/commands/audit/subjects.ts';
-import { itemsOf, openItems, readSegment } from '../../../src/commands/wiring/reading.ts';
+import { itemsOf, openSaid, readSegment } from '../../../src/commands/wiring/reading.ts';
 import type { StreamDocument, StreamSummary } from '../../../src/core/stream-document.ts';
 import type { StreamState } from '../../../src/tail/cut-state.ts';
 import { FakeEventIndex } from '../../fakes/event-index.ts';
@@ -27,7 +27,7 @@ describe('the quick audit', () => {
     expiredBefore = 0;
     const reading = readSegment(null, carried(segmentOf(text)), { timeZone: 'UTC', now: later });
     ({ document } = reading);
-    const open = openItems(document, reading.open);
+    const open = openSaid(document, reading.open).items;
     await index.write([...itemsOf(reading.closed, []), ...open, { kind: 'stream', document }]);
   });
 
