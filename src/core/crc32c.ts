@@ -3,11 +3,14 @@ const polynomial = 0x82f63b78;
 const tables = makeTables();
 const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
 
-/** The checksum of Kafka's record batches and of TFRecord files, unsigned. `before`: the one of the bytes before. Eight bytes at a time ("slicing by 8"). */
-export function crc32c(bytes: Uint8Array, before = 0): number {
+/**
+ * The checksum of Kafka's record batches and of TFRecord files, unsigned; of the bytes [start, end). `before`: the one of the bytes before them. Eight
+ * bytes at a time ("slicing by 8").
+ */
+export function crc32c(bytes: Uint8Array, before = 0, start = 0, end = bytes.length): number {
   let crc = ~before;
-  let i = 0;
-  for (const end = bytes.length - 7; i < end; i += 8) {
+  let i = start;
+  for (const last = end - 7; i < last; i += 8) {
     const low = crc ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));
     crc =
       t7[low & 0xff]! ^
@@ -19,7 +22,7 @@ export function crc32c(bytes: Uint8Array, before = 0): number {
       t1[bytes[i + 6]!]! ^
       t0[bytes[i + 7]!]!;
   }
-  for (; i < bytes.length; i += 1) crc = t0[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8);
+  for (; i < end; i += 1) crc = t0[(crc ^ bytes[i]!) & 0xff]! ^ (crc >>> 8);
   return ~crc >>> 0;
 }
 

@@ -16,9 +16,9 @@ import { dockerJson, isDockerHead } from './docker-json.ts';
 import { encodingLabel, utf16ByMark, wrappingOf } from './encodings.ts';
 import type { RecordFormat } from './framed-cutter.ts';
 import { tfevents } from './tfevents.ts';
-import { isEventFileHead } from './tfrecord.ts';
+import { isEventFileHead } from '../core/records/tfrecord.ts';
 import type { Wrapping } from './unwrapping.ts';
-import { isWandbHead } from './wandb-log.ts';
+import { isWandbHead } from '../core/records/wandb-log.ts';
 import { wandb } from './wandb.ts';
 
 export type Format =

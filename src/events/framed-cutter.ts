@@ -15,7 +15,8 @@ import { eventId } from '../core/ids.ts';
 import type { OpenEvent } from '../core/stream-document.ts';
 import { crcOf, sumText } from './event-of.ts';
 import type { EventSource } from './event-of.ts';
-import type { Frame, Framing, Place } from './framing.ts';
+import { joined } from '../core/records/framing.ts';
+import type { Frame, Framing, Place } from '../core/records/framing.ts';
 
 /** What a record says. */
 export interface RecordContent {
@@ -131,7 +132,7 @@ export class FramedCutter {
     state.place = frame.next;
     state.passTo = state.at + frame.length;
     const there = bytes.subarray(from, from + frame.length);
-    if (frame.kind === 'record') this.#emitRecord(there, frame.data);
+    if (frame.kind === 'record') this.#emitRecord(there);
     else if (frame.kind !== 'padding') this.#pass(there, damageOf(frame));
     return there.length;
   }
@@ -161,9 +162,10 @@ export class FramedCutter {
     );
   }
 
-  #emitRecord(bytes: Buffer, data: Buffer): void {
+  #emitRecord(bytes: Buffer): void {
     const { at: start, observed } = this.#state;
-    const content = this.#format.read(data);
+    const ranges = this.#format.framing.dataRanges(bytes, { start: 0, end: bytes.length }, start);
+    const content = this.#format.read(joined(bytes, ranges));
     if (content !== null)
       this.#emit({ start, end: start + bytes.length, observed, sum: crcOf(bytes, 0) }, content);
   }

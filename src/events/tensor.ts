@@ -1,6 +1,13 @@
 /** The one value of a TensorProto (tensorflow/core/framework: tensor.proto, tensor_shape.proto, types.proto). */
-import { firstNumber, integerOf, lastField, messageOf, messagesOf, textOf } from './protobuf.ts';
-import type { WireField } from './protobuf.ts';
+import {
+  firstNumber,
+  integerOf,
+  lastField,
+  messageOf,
+  messagesOf,
+  textOf,
+} from '../core/records/protobuf.ts';
+import type { WireField } from '../core/records/protobuf.ts';
 
 type Message = readonly WireField[];
 

@@ -7,12 +7,24 @@
  */
 import type { Level } from '../core/event.ts';
 import type { RecordContent, RecordFormat } from './framed-cutter.ts';
-import { floatOf, integerOf, lastField, messageOf, messagesOf, readMessage, textOf } from './protobuf.ts';
-import type { WireField } from './protobuf.ts';
+import {
+  floatOf,
+  integerOf,
+  lastField,
+  messageOf,
+  messagesOf,
+  readMessage,
+  textOf,
+} from '../core/records/protobuf.ts';
+import type { WireField } from '../core/records/protobuf.ts';
 import { tensorNumber, tensorText } from './tensor.ts';
-import { tfRecordFraming } from './tfrecord.ts';
+import { tfRecordFraming } from '../core/records/tfrecord.ts';
 
-export const tfevents: RecordFormat = { name: 'tfevents', framing: tfRecordFraming, read: readEvent };
+export const tfevents: RecordFormat = {
+  name: 'tfevents',
+  framing: tfRecordFraming({ checksData: true }),
+  read: readEvent,
+};
 
 type Message = readonly WireField[];
 

@@ -7,9 +7,16 @@
 import type { Level } from '../core/event.ts';
 import type { RecordContent, RecordFormat } from './framed-cutter.ts';
 import { parseJsonValue } from './json-line.ts';
-import { integerOf, lastField, messageOf, messagesOf, readMessage, textOf } from './protobuf.ts';
-import type { WireField } from './protobuf.ts';
-import { wandbFraming } from './wandb-log.ts';
+import {
+  integerOf,
+  lastField,
+  messageOf,
+  messagesOf,
+  readMessage,
+  textOf,
+} from '../core/records/protobuf.ts';
+import type { WireField } from '../core/records/protobuf.ts';
+import { wandbFraming } from '../core/records/wandb-log.ts';
 
 export const wandb: RecordFormat = { name: 'wandb', framing: wandbFraming, read: readRecord };
 

@@ -54,7 +54,7 @@ export class Cuts {
     const state = this.begin(file, bytes);
     file.predecessor = null;
     file.zeros.behind = null;
-    const stamp = this.#options.redactor.stamp(state.record.path);
+    const stamp = this.#options.redactor.stamp();
     const cut = this.#add(state, { end: state.end + bytes.length, anchor, gap: null, ...stamp });
     return { state, cut, bytes, before };
   }

@@ -43,6 +43,8 @@ export interface Polled {
 /** An unterminated line is cut where it stands after so long; but for what may be the beginning of a secret. */
 const unterminatedMaxMs = 1000;
 const cutThroughMs = 2 * unterminatedMaxMs;
+/** A record that is not whole is: its writers write buffers, every two minutes if they are not full (tensorboard's flush_secs). */
+const tornRecordMaxMs = 150_000;
 /** A file that changed within so long is polled; others are looked at by the walk. */
 const hotMs = 10_000;
 /** Of a poll interval: so many moments at which files are polled. */
@@ -143,6 +145,7 @@ export class Cutter {
     if (!file.handle) return nothing;
     const { size, lastPolledAt: now } = file;
     file.behindSince ??= clock.now();
+    const framing = redactor.recordFraming(file.stream?.record.firstPath ?? file.path);
     const request = {
       offset: offsetOf(file),
       anchor: file.spooled?.showsBefore(offsetOf(file)) === false ? null : (file.stream?.anchor ?? null),
@@ -151,9 +154,12 @@ export class Cutter {
       bytesMax,
       cutAnywhere: hasWaited(file, now) || ending.cutAnywhere,
       torn: {
-        safeLength: (bytes: CutBytes) => redactor.safeLength(file.path, bytes),
+        safeLength: (bytes: CutBytes) => redactor.safeLength(bytes),
         cutThrough: hasWaited(file, now, cutThroughMs) || ending.cutAnywhere,
       },
+      ...(framing && {
+        records: { framing, cutThrough: hasWaited(file, now, recordMaxMs(file)) || ending.cutAnywhere },
+      }),
       zerosAreBytes: file.zeros.areBytes || file.spooled !== null,
       behind: file.zeros.behind?.at === offsetOf(file) ? file.zeros.behind : null,
     };
@@ -162,7 +168,7 @@ export class Cutter {
     file.complaint = null;
     file.unwatched = false;
     if (reading.kind === 'nothing') {
-      await this.#noteRest(file, reading.unterminatedBytes, now);
+      await this.#noteRest(file, reading, now);
       return nothing;
     }
     if (reading.kind === 'zeros') return await this.#zeros(file, lastSize, ending);
@@ -208,23 +214,29 @@ export class Cutter {
         return await this.#done(file);
       case 'unterminated':
         zeros.behind = { at: verdict.end, bytes: verdict.behind };
-        await this.#noteRest(file, verdict.behind.length, now);
+        await this.#noteRest(file, { unterminatedBytes: verdict.behind.length, ofRecord: false }, now);
         return nothing;
       case 'hole':
         return { made: [this.#cuts.ofHole(file, verdict)], more: true };
     }
   }
 
-  /** Nothing to cut now. An unterminated rest waits a second for its line end. */
-  async #noteRest(file: FollowedFile, unterminatedBytes: number, now: number): Promise<void> {
+  /** Nothing to cut now. An unterminated rest waits a second for its line end, longer for that of a record. */
+  async #noteRest(
+    file: FollowedFile,
+    { unterminatedBytes, ofRecord }: { unterminatedBytes: number; ofRecord: boolean },
+    now: number,
+  ): Promise<void> {
     if (unterminatedBytes === 0) {
       file.unterminatedSince = null;
       await this.#done(file);
       return;
     }
     file.unterminatedSince ??= now;
-    const waitMs = hasWaited(file, now) ? cutThroughMs : unterminatedMaxMs;
-    const dueAt = file.unterminatedSince + waitMs;
+    // What a writer has not written yet is not behind.
+    if (ofRecord) file.behindSince = null;
+    const lineMaxMs = hasWaited(file, now) ? cutThroughMs : unterminatedMaxMs;
+    const dueAt = file.unterminatedSince + (ofRecord ? recordMaxMs(file) : lineMaxMs);
     file.nextPollAt = file.spooled ? dueAt : Math.min(file.nextPollAt, dueAt);
   }
 
@@ -332,6 +344,11 @@ export class Cutter {
 /** Below what was seen of it. Zeros at its end may have been allocated in advance, and given back. */
 function hasShrunk({ stream, size, zeros, unwatched }: FollowedFile, lastSize: number): boolean {
   return stream !== null && size < lastSize && !zeros.areHeld && zeros.seenTo <= stream.end && !unwatched;
+}
+
+/** To what is left behind or compressed nothing is added soon. */
+function recordMaxMs({ leaving }: FollowedFile): number {
+  return leaving ? unterminatedMaxMs : tornRecordMaxMs;
 }
 
 function hasWaited({ unterminatedSince }: FollowedFile, now: number, ms = unterminatedMaxMs): boolean {

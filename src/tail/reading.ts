@@ -1,3 +1,5 @@
+import { wholeRecordsLength } from '../core/records/framing.ts';
+import type { Framing } from '../core/records/framing.ts';
 import type { CutBytes } from '../core/redaction/mask.ts';
 import { anchorLength, hasAnchor, hasHead, hashOf } from './identity.ts';
 import type { KnownHead } from './identity.ts';
@@ -9,11 +11,11 @@ import type { ReadBuffers } from './read-buffers.ts';
 /**
  * Reads what is new behind an offset, and decides where to cut it: at the last `\n`, else the last `\r`, else, when there is
  * none and the bytes have waited long enough or fill a segment, where they stand; before zeros that may be a hole. Looks at no
- * single line.
+ * single line. Binary records that are to be masked are cut at their ends.
  */
 export type Reading =
-  /** Nothing to cut: the end, or an unterminated rest which may wait. */
-  | { kind: 'nothing'; unterminatedBytes: number }
+  /** Nothing to cut: the end, or an unterminated rest which may wait, of a line or a record. */
+  | { kind: 'nothing'; unterminatedBytes: number; ofRecord: boolean }
   /** The bytes before the offset are others now: the file was truncated or rewritten. */
   | { kind: 'rewritten' }
   /** The new bytes begin with zeros that may be a hole. */
@@ -26,6 +28,13 @@ export interface TornLine {
   /** How many of its bytes can be cut off without cutting through a secret. */
   safeLength: (bytes: CutBytes) => number;
   /** Where none can: all of them all the same. */
+  cutThrough: boolean;
+}
+
+/** How records are cut. */
+export interface RecordCutting {
+  framing: Framing;
+  /** One that is not whole is cut where it stands. */
   cutThrough: boolean;
 }
 
@@ -42,6 +51,8 @@ export interface ReadRequest {
   cutAnywhere: boolean;
   /** Absent: such a line may be cut anywhere. */
   torn?: TornLine;
+  /** Absent: the file is cut by lines, whatever it holds. */
+  records?: RecordCutting;
   /** Zeros are bytes like any other. */
   zerosAreBytes: boolean;
   /** What was seen behind a hole that ends at the offset. */
@@ -76,19 +87,20 @@ export async function readNext(file: OpenFile, request: ReadRequest, buffers: Re
     buffers.giveBack(buffer);
     return { kind: 'rewritten' };
   }
-  const zeros = request.zerosAreBytes ? null : zerosIn(fresh, offset === 0);
+  const records = recordsLength(request, fresh, isFull);
+  const zeros = request.zerosAreBytes || records !== null ? null : zerosIn(fresh, offset === 0);
   if (zeros?.start === 0) {
     buffers.giveBack(buffer);
     return { kind: 'zeros' };
   }
   // Where a hole begins, a line ends; zeros at the end of the file may yet be written over.
   const more = isFull || (zeros !== null && zeros.end < fresh.length);
-  const whole = cutLength(fresh.subarray(0, zeros?.start), request.cutAnywhere || isFull);
+  const window = buffer.subarray(0, before + fresh.length);
   const length =
-    zeros && more ? zeros.start : untorn(request, buffer.subarray(0, before + whole), before, isFull);
+    records ?? (zeros && more ? zeros.start : linesLength(request, window, before, { zeros, isFull }));
   if (length === 0) {
     buffers.giveBack(buffer);
-    return { kind: 'nothing', unterminatedBytes: zeros?.start ?? fresh.length };
+    return { kind: 'nothing', unterminatedBytes: zeros?.start ?? fresh.length, ofRecord: records !== null };
   }
   const end = before + length;
   return {
@@ -117,10 +129,24 @@ async function lookAfter(
   return { isOfNext: isThere && size < offset + available, size: isThere ? size : null };
 }
 
-/** The length of the cut, shortened where it has no line end and goes through what may be a secret. */
-function untorn(request: ReadRequest, window: Buffer, from: number, isFull: boolean): number {
-  const { torn, offset } = request;
-  const length = window.length - from;
+/** Null where there are none. */
+function recordsLength({ records, offset }: ReadRequest, fresh: Buffer, isFull: boolean): number | null {
+  const whole = records ? wholeRecordsLength(records.framing, fresh, offset) : null;
+  return whole === 0 && (isFull || records?.cutThrough) ? fresh.length : whole;
+}
+
+/** Shortened where there is no line end and it goes through what may be a secret. */
+function linesLength(
+  { torn, offset, cutAnywhere }: ReadRequest,
+  read: Buffer,
+  from: number,
+  { zeros, isFull }: { zeros: { start: number } | null; isFull: boolean },
+): number {
+  const length = cutLength(
+    read.subarray(from, zeros ? from + zeros.start : undefined),
+    cutAnywhere || isFull,
+  );
+  const window = read.subarray(0, from + length);
   const last = window.at(-1);
   if (!torn || length === 0 || last === 0x0a || last === 0x0d) return length;
   const safe = torn.safeLength({ window, from, offset: offset - from });

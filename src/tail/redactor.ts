@@ -1,6 +1,9 @@
 import type { Logger } from '../core/logger.ts';
+import { maskFile } from '../core/redaction/mask-records.ts';
 import { mask, safeLength } from '../core/redaction/mask.ts';
 import type { CutBytes, Rules } from '../core/redaction/mask.ts';
+import type { Framing } from '../core/records/framing.ts';
+import { recordFramingOf } from '../core/records/record-files.ts';
 import { readRedaction, redactionText } from '../core/redaction/rule-book.ts';
 import type { RedactionPlace, RuleBook } from '../core/redaction/rule-book.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -11,8 +14,7 @@ import type { Cut, StreamRecord } from './cut-state.ts';
  * the segment that is handed to the publisher has the masked ones. Which rules a cut is masked by is decided with the cut and stands in
  * the cut log, so that it is sent again as it was sent.
  *
- * A file of binary records (TensorBoard's, W&B's) would be broken by a changed byte: it is carried as it is, and the events that are
- * read from it are masked.
+ * Binary records (TensorBoard's, W&B's) stay whole: their checksums are made anew, for which a file of records is cut at their ends.
  *
  * Failure rule: a cut whose rules are not known here (an older Caboose meets a newer one's state) is masked by the rules of now, and told:
  * rather other bytes than a secret.
@@ -20,8 +22,6 @@ import type { Cut, StreamRecord } from './cut-state.ts';
 export interface RedactorOptions {
   place: RedactionPlace;
   book: RuleBook;
-  /** Whether a file is one of binary records. */
-  isRecords: (path: string) => boolean;
   logger: Logger;
   metrics: Metrics;
 }
@@ -40,28 +40,31 @@ export class Redactor {
     if (place !== 'off') mask({ window: Buffer.alloc(1), from: 0, offset: 0 }, book.current);
   }
 
-  /** What a new cut of a file is given. */
-  stamp(path: string): Pick<Cut, 'redact'> {
-    const { place, book, isRecords } = this.#options;
-    if (place === 'off') return {};
-    const { version } = book.current;
-    return { redact: redactionText({ place: isRecords(path) ? 'index' : place, version }) };
+  /** What a new cut is given. */
+  stamp(): Pick<Cut, 'redact'> {
+    const { place, book } = this.#options;
+    return place === 'off' ? {} : { redact: redactionText({ place, version: book.current.version }) };
+  }
+
+  /** Of a file whose records must not be cut through, so that they can be masked: how they are framed. */
+  recordFraming(path: string): Framing | null {
+    return this.#options.place === 'source' ? recordFramingOf(path) : null;
   }
 
   /** Of the bytes of a line that has no end: how many can be cut off without cutting through a secret. */
-  safeLength(path: string, bytes: CutBytes): number {
-    const { redact } = this.stamp(path);
-    const isMasked = readRedaction(redact)?.place === 'source';
-    return isMasked ? safeLength(bytes, this.#options.book.current) : bytes.window.length - bytes.from;
+  safeLength(bytes: CutBytes): number {
+    const { place, book } = this.#options;
+    return place === 'source' ? safeLength(bytes, book.current) : bytes.window.length - bytes.from;
   }
 
   /** The bytes that leave the machine. `before`: those before the cut, as many as there are, up to what the rules look back. */
-  masked({ path }: StreamRecord, cut: Cut, before: Buffer, bytes: Buffer): Buffer {
+  masked({ path, firstPath }: StreamRecord, cut: Cut, before: Buffer, bytes: Buffer): Buffer {
     const redaction = readRedaction(cut.redact);
     if (bytes.length === 0 || redaction?.place !== 'source') return bytes;
     const window = joined(before, bytes);
     const offset = cut.start - before.length;
-    const { bytes: masked, secrets } = mask(
+    const { bytes: masked, secrets } = maskFile(
+      firstPath,
       { window, from: before.length, offset },
       this.#rulesOf(redaction.version, path),
     );

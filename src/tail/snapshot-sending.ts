@@ -39,7 +39,7 @@ export class SnapshotSending {
     const { cutLog, metrics, redactor } = this.#options;
     const stream = goesOn && before !== null ? before : this.#begin(path, before, stat, plan);
     const sum = stream.sum ?? 0;
-    const cuts = plan.cuts.map((cut) => ({ ...cut, ...redactor.stamp(path) }));
+    const cuts = plan.cuts.map((cut) => ({ ...cut, ...redactor.stamp() }));
     for (const cut of cuts) cutLog.cut(stream, cut);
     metrics.readBytes.inc(plan.cuts.reduce((sum, { start, end }) => sum + end - start, 0));
     return { stream, cuts, file: null, sum };

@@ -1,9 +1,9 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { crc32c } from '../../src/core/crc32c.ts';
 import type { LogEvent } from '../../src/core/event.ts';
-import { recordBytesMax } from '../../src/events/framing.ts';
+import { recordBytesMax } from '../../src/core/records/framing.ts';
+import { tfRecord } from '../core/records/record-bytes.ts';
 import { eventsOf, segmentOf, takeAll, throughJson } from './helpers.ts';
 
 const folder = new URL('../fixtures/records/', import.meta.url);
@@ -16,20 +16,6 @@ const offline = file('offline.wandb');
 /** As its writer would call it. */
 function pathOf(name: string): string {
   return name.endsWith('.wandb') ? `/logs/${name}` : '/logs/events.out.tfevents.1795428495.host';
-}
-
-/** A record as TFRecord files have it. */
-function record(data: Buffer): Buffer {
-  const length = Buffer.alloc(8);
-  length.writeUInt32LE(data.length);
-  return Buffer.concat([length, masked(length), data, masked(data)]);
-}
-
-function masked(bytes: Buffer): Buffer {
-  const crc = crc32c(bytes);
-  const sum = Buffer.alloc(4);
-  sum.writeUInt32LE((((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0);
-  return sum;
 }
 
 function flipped(bytes: Buffer, at: number): Buffer {
@@ -148,7 +134,7 @@ describe('an event file', () => {
   });
 
   it('does not hold a record that is larger than is read', () => {
-    const large = record(Buffer.alloc(3 * recordBytesMax, 7));
+    const large = tfRecord(Buffer.alloc(3 * recordBytesMax, 7));
     const bytes = Buffer.concat([tensorboardx, large, large, tensorboardx.subarray(second.start)]);
     const segments = Array.from({ length: Math.ceil(bytes.length / 700_000) }, (_, i) =>
       segmentOf(i * 700_000, bytes.subarray(i * 700_000, (i + 1) * 700_000)),
@@ -172,12 +158,12 @@ describe('an event file', () => {
   });
 
   it('is none if its records are of something else', () => {
-    expect(eventsOf(record(Buffer.from('an example of a data set, and no event at all')))).toEqual([]);
+    expect(eventsOf(tfRecord(Buffer.from('an example of a data set, and no event at all')))).toEqual([]);
   });
 
   it('with any bytes in a record is an event that says so', () => {
     const check = (data: Uint8Array) => {
-      const bytes = Buffer.concat([tensorboardx.subarray(0, second.start), record(Buffer.from(data))]);
+      const bytes = Buffer.concat([tensorboardx.subarray(0, second.start), tfRecord(Buffer.from(data))]);
       expect(eventsOf(bytes).length).toBe(2);
     };
     expect(() => fc.assert(fc.property(fc.uint8Array({ maxLength: 60 }), check))).not.toThrow();

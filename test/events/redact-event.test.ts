@@ -18,6 +18,11 @@ describe('an event', () => {
     expect(redact(event).event).toBe(event);
   });
 
+  it('that ends in what tokens begin with has none', () => {
+    const event = { message: 'loading hf_cache', fields: { name: 'hf_test12' } };
+    expect(redact(event).event).toBe(event);
+  });
+
   it('is masked in its message, and in its fields by their names', () => {
     const fields = {
       password: 1234,

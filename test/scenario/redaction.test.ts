@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hfToken, wandbKey } from '../core/redaction/secret-texts.ts';
+import { hyperparametersEvent, textEvent, tfRecord } from '../core/records/record-bytes.ts';
 import { runHere, ship } from './in-process.ts';
 import { oneMachine } from './up-alone.ts';
 
@@ -56,6 +57,26 @@ describe('secrets from the file to the index', () => {
       expect(found).not.toContain(secret);
     }
     expect(await readFile(log, 'utf8')).toContain('hunter2');
+  });
+
+  it('are stars in binary records, which stay readable and are audited like any file', async () => {
+    await configure('redact: source');
+    const board = join(dir, 'logs', 'events.out.tfevents.1795428495.host');
+    const args = tfRecord(textEvent(1, 'args', `hub_token: ${hfToken}`));
+    const hparams = tfRecord(hyperparametersEvent({ password: 'hunter2', lr: '0.1' }));
+    for (const bytes of [args, hparams, args.subarray(0, 30)]) {
+      await appendFile(board, bytes);
+      await ship(config);
+    }
+    await caboose('indexer', '--once');
+    expect(await caboose('audit', '--deep')).toMatch(/^complete: 1 stream/);
+    const found = await caboose('search', '', '--json');
+    expect(found).toContain('step 1: args (text)');
+    expect(found).toContain('_hparams_/session_start_info');
+    expect(found).not.toContain('unreadable');
+    const bytes = await caboose('cat', board);
+    expect(bytes).toContain(`hub_token: ${'*'.repeat(hfToken.length)}`);
+    for (const secret of ['hunter2', hfToken]) expect(bytes).not.toContain(secret);
   });
 
   it('hide no damage: an audit still finds what was overwritten', async () => {

@@ -127,6 +127,7 @@ describe('readNext', () => {
     expect(await read('abcdef', { offset: 3, cutAnywhere: true, torn })).toEqual({
       kind: 'nothing',
       unterminatedBytes: 3,
+      ofRecord: false,
     });
     expect(
       await read('abcdef', { offset: 3, cutAnywhere: true, torn: { ...torn, cutThrough: true } }),
@@ -137,8 +138,16 @@ describe('readNext', () => {
   });
 
   it('says how much waits for its line end', async () => {
-    expect(await read('one\ntwo', { offset: 4 })).toEqual({ kind: 'nothing', unterminatedBytes: 3 });
-    expect(await read('one\n', { offset: 4 })).toEqual({ kind: 'nothing', unterminatedBytes: 0 });
+    expect(await read('one\ntwo', { offset: 4 })).toEqual({
+      kind: 'nothing',
+      unterminatedBytes: 3,
+      ofRecord: false,
+    });
+    expect(await read('one\n', { offset: 4 })).toEqual({
+      kind: 'nothing',
+      unterminatedBytes: 0,
+      ofRecord: false,
+    });
   });
 
   it('cuts where a segment is full, and says that there may be more', async () => {
@@ -182,7 +191,7 @@ describe('readNext', () => {
     const zeros = '\0'.repeat(64);
     expect(await read(`one\ntw${zeros}three\n`)).toMatchObject({ bytes: 'one\ntw', more: true });
     expect(await read(`one\ntw${zeros}`)).toMatchObject({ bytes: 'one\n', more: false });
-    expect(await read(`tw${zeros}`)).toEqual({ kind: 'nothing', unterminatedBytes: 2 });
+    expect(await read(`tw${zeros}`)).toEqual({ kind: 'nothing', unterminatedBytes: 2, ofRecord: false });
     expect(await read(`${zeros}three\n`)).toEqual({ kind: 'zeros' });
     expect(await read(`one\n${zeros}three\n`, { offset: 4 })).toEqual({ kind: 'zeros' });
     expect(await read('\0\0\0\0\0\0\0\0x\n')).toEqual({ kind: 'zeros' });

@@ -4,13 +4,14 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { readFile, readdir } from 'node:fs/promises';
 import { body, hfToken } from '../core/redaction/secret-texts.ts';
+import { textEvent, tfRecord } from '../core/records/record-bytes.ts';
 import { TailHarness } from './harness.ts';
 
 const stars = (text: string): string => '*'.repeat(text.length);
 const secretLine = `logging in with ${hfToken} now\n`;
 const maskedLine = `logging in with ${stars(hfToken)} now\n`;
 
-async function write(path: string, text: string): Promise<void> {
+async function write(path: string, text: string | Buffer): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await appendFile(path, text);
 }
@@ -127,13 +128,78 @@ describe('a secret in a followed file', () => {
     expect(t.publisher.text('.gz')).toBe(maskedLine);
     expect(t.publisher.text('state.json')).toBe(state.replace(hfToken, stars(hfToken)));
   });
+});
 
-  it('is carried as it is in binary records, which a changed byte would break, and masked in their events', async () => {
+describe('a secret in a file of binary records', () => {
+  const name = 'events.out.tfevents.1795428495.host.log';
+  const record = (text: string) => tfRecord(textEvent(1, 'args', text));
+  const healthy = record('lr 0.1');
+  const secret = record(`token ${hfToken}`);
+  const masked = record(`token ${stars(hfToken)}`);
+  const bytesOf = (t: TailHarness) => Buffer.concat(segments(t).map(({ bytes }) => bytes));
+
+  it('is masked so that each record stays one, though it is written in pieces', async () => {
     await using t = await TailHarness.create();
-    await write(t.path('events.out.tfevents.1.log'), secretLine);
+    await write(t.path(name), Buffer.concat([healthy, secret.subarray(0, 60)]));
+    const tail = await t.start();
+    await t.pass(10_000);
+    // What is torn may be a writer's buffer.
+    expect(bytesOf(t)).toEqual(healthy);
+    expect(tail.lag()).toMatchObject({ bytes: 60, since: null });
+    await write(t.path(name), Buffer.concat([secret.subarray(60), healthy]));
+    await t.pass(1000);
+    expect(bytesOf(t)).toEqual(Buffer.concat([healthy, masked, healthy]));
+    expect(segments(t).map(({ redact }) => redact)).toEqual(['source:1', 'source:1']);
+    expect(await counted(t)).toEqual({ huggingface: 1 });
+  });
+
+  it('is sent again as the same bytes after a kill', async () => {
+    await using t = await TailHarness.create();
+    await write(t.path(name), Buffer.concat([healthy, secret]));
+    t.publisher.acks = false;
     await t.start();
-    expect(t.publisher.text()).toBe(secretLine);
-    expect(segments(t)[0]?.redact).toBe('index:1');
+    const before = segments(t);
+    await rename(t.path(name), t.path(`${name}.1`));
+    await restart(t);
+    await t.pass(1000);
+    expect(segments(t)[0]).toEqual(before[0]);
+    expect(bytesOf(t)).toEqual(Buffer.concat([healthy, masked]));
+  });
+
+  it('does not wait for the rest of a record for ever, nor in a file that was left', async () => {
+    await using t = await TailHarness.create();
+    const torn = healthy.subarray(0, 40);
+    await write(t.path(name), torn);
+    await t.start();
+    await t.pass(140_000);
+    expect(segments(t)).toEqual([]);
+    await t.pass(15_000);
+    expect(bytesOf(t)).toEqual(torn);
+    await write(t.path(name), Buffer.concat([healthy.subarray(40), secret, torn]));
+    await t.pass(1000);
+    expect(bytesOf(t)).toEqual(Buffer.concat([healthy, masked]));
+    await unlink(t.path(name));
+    await t.pass(10_000);
+    expect(bytesOf(t)).toEqual(Buffer.concat([healthy, masked, torn]));
+    expect(t.publisher.of(name)[0]).toMatchObject({ final: true, gaps: [] });
+  });
+
+  it('is masked in zeros, which are no hole there', async () => {
+    await using t = await TailHarness.create();
+    const zeros = record('\0'.repeat(500));
+    await write(t.path(name), Buffer.concat([zeros, secret]));
+    await t.start();
+    expect(segments(t)).toHaveLength(1);
+    expect(bytesOf(t)).toEqual(Buffer.concat([zeros, masked]));
+  });
+
+  it('is masked in text that only has the name of one, which is cut as text is', async () => {
+    await using t = await TailHarness.create();
+    await write(t.path('convert_tfevents.log'), `${secretLine}12 files`);
+    await t.start();
+    expect(t.publisher.text()).toBe(maskedLine);
+    await t.pass(2000);
+    expect(t.publisher.text()).toBe(`${maskedLine}12 files`);
   });
 });
 

@@ -17,5 +17,5 @@ interface RedactorPlan {
 export function redactor(plan: RedactorPlan = {}): Redactor {
   const { place = 'source', book = new RuleBook([]), logger = silentLogger } = plan;
   const metrics = plan.metrics ?? createMetrics();
-  return new Redactor({ place, book, isRecords: (path) => path.includes('tfevents'), logger, metrics });
+  return new Redactor({ place, book, logger, metrics });
 }

@@ -1,4 +1,5 @@
-import { lookBackBytes, mask } from '../../core/redaction/mask.ts';
+import { maskFile } from '../../core/redaction/mask-records.ts';
+import { lookBackBytes } from '../../core/redaction/mask.ts';
 import { readRedaction } from '../../core/redaction/rule-book.ts';
 import type { RuleBook } from '../../core/redaction/rule-book.ts';
 import type { Segment } from '../../core/segment.ts';
@@ -27,8 +28,9 @@ export class FileComparer {
    */
   async difference(
     file: SubjectFile,
-    { start, bytes, redact }: Pick<Segment, 'start' | 'bytes' | 'redact'>,
+    segment: Pick<Segment, 'path' | 'start' | 'bytes' | 'redact'>,
   ): Promise<ByteRange | null> {
+    const { start, bytes } = segment;
     const handle = bytes.length === 0 ? null : await this.#handleOf(file);
     if (!handle) return null;
     if (file.compressed && start + bytes.length > file.compressed.size) return null;
@@ -36,7 +38,7 @@ export class FileComparer {
     const window = Buffer.allocUnsafe(before + bytes.length);
     const got = (await handle.read(window, 0, window.length, start - before)) - before;
     if (got <= 0) return null;
-    const now = this.#asCarried({ window: window.subarray(0, before + got), start, before }, bytes, redact);
+    const now = this.#asCarried(window.subarray(0, before + got), before, segment);
     if (now.equals(bytes.subarray(0, got))) return null;
     let first = 0;
     while (now[first] === bytes[first]) first += 1;
@@ -47,16 +49,17 @@ export class FileComparer {
 
   /** The file's bytes, masked as the segment's are. Where that is not known, each `*` of the segment stands for any byte. */
   #asCarried(
-    { window, start, before }: { window: Buffer; start: number; before: number },
-    bytes: Buffer,
-    redact: string | undefined,
+    window: Buffer,
+    before: number,
+    { path, start, bytes, redact }: Pick<Segment, 'path' | 'start' | 'bytes' | 'redact'>,
   ): Buffer {
     const redaction = readRedaction(redact);
     if (redaction?.place !== 'source') return window.subarray(before);
     const rules = this.#book.of(redaction.version);
     // Of a file that is shorter now, the last line may have been longer: what is masked at its end hangs on that.
     const isWhole = window.length - before === bytes.length;
-    if (rules && isWhole) return mask({ window, from: before, offset: start - before }, rules).bytes;
+    if (rules && isWhole)
+      return maskFile(path, { window, from: before, offset: start - before }, rules).bytes;
     const now = Buffer.from(window.subarray(before));
     for (let at = bytes.indexOf(star); at !== -1 && at < now.length; at = bytes.indexOf(star, at + 1))
       now[at] = star;

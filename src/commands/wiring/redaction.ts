@@ -6,11 +6,7 @@ import type { CutLog } from '../../tail/cut-log.ts';
 import { Redactor } from '../../tail/redactor.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { ownReaders } from '../../train/own-patterns.ts';
-import { fileMatcher } from './file-matcher.ts';
 import type { ReadingOptions } from './reading.ts';
-
-/** Files whose bytes are records with checksums: a changed byte would break them. */
-const recordFiles = ['*tfevents*', '*.wandb', '*.wandb.gz', '*.wandb.zst'];
 
 /** What masks secrets before anything leaves the machine. The patterns of now are in the cut log before anything is cut by them. */
 export function openRedactor(
@@ -20,7 +16,7 @@ export function openRedactor(
 ): Redactor {
   const book = new RuleBook(redactPatterns, cutLog.patterns);
   if (place !== 'off' && redactPatterns.length > 0) cutLog.keepPatterns(book.current.version, redactPatterns);
-  return new Redactor({ place, book, isRecords: fileMatcher(recordFiles), ...telemetry });
+  return new Redactor({ place, book, ...telemetry });
 }
 
 /** How events and facts are read from segments, wherever that is done. */

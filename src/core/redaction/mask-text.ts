@@ -5,7 +5,8 @@ import type { SecretKind } from './secret.ts';
 
 /** A text with its secrets masked. `onSecret` is told of each; of a character of several bytes each is a `*`. */
 export function maskText(text: string, rules: Rules, onSecret: (kind: SecretKind) => void): string {
-  const bytes = Buffer.from(text);
+  // A text ends: what may be the beginning of a token at its end is none.
+  const bytes = Buffer.from(`${text}\n`);
   const parts: Buffer[] = [];
   let isChanged = false;
   for (let start = 0; start < bytes.length; start += segmentBytesMax) {
@@ -16,5 +17,5 @@ export function maskText(text: string, rules: Rules, onSecret: (kind: SecretKind
     isChanged ||= masked.secrets.length > 0;
     parts.push(masked.bytes);
   }
-  return isChanged ? Buffer.concat(parts).toString() : text;
+  return isChanged ? Buffer.concat(parts).toString('utf8', 0, bytes.length - 1) : text;
 }

@@ -64,7 +64,7 @@ export function mask(cut: CutBytes, rules: Rules): Masked {
   return { bytes: masked, secrets: spans };
 }
 
-const star = 0x2a;
+export const star = 0x2a;
 
 /**
  * How many of the cut's bytes can be cut off so that no secret is cut through: those before one that may go on behind their end. All of
@@ -88,17 +88,18 @@ export function safeLength(cut: CutBytes, rules: Rules): number {
 /** By position in the window. */
 function secretsIn({ window, from, offset }: CutBytes, rules: Rules): Secret[] {
   const wide = asWideText(window, offset);
-  if (!wide) return found(window, from, rules);
+  if (!wide) return findIn(window, from, rules);
   const { narrow, first } = wide;
   const widened = (at: number) => first + 2 * at;
-  return found(narrow, Math.max(0, Math.floor((from - first) / 2)), rules).map((secret) => ({
+  return findIn(narrow, Math.max(0, Math.floor((from - first) / 2)), rules).map((secret) => ({
     ...secret,
     start: widened(secret.start),
     end: widened(secret.end),
   }));
 }
 
-function found(bytes: Buffer, from: number, { patterns }: Rules): Secret[] {
+/** In text of one byte a character: by the built-in rules and the user's. */
+export function findIn(bytes: Buffer, from: number, { patterns }: Rules): Secret[] {
   const builtIn = findSecrets(bytes, from);
   return patterns.length === 0 ? builtIn : outermost([...builtIn, ...findPatterns(bytes, from, patterns)]);
 }

@@ -10,7 +10,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { recordBytesMax } from './framing.ts';
-import type { Frame, Framing } from './framing.ts';
+import type { Frame, Framing, Range } from './framing.ts';
 
 const blockBytes = 32 * 1024;
 const headBytes = 7;
@@ -42,12 +42,43 @@ export const wandbFraming: Framing = {
     if (place === 'lost' && room < blockBytes) return damaged(room, 'no record begins here');
     return recordAt(bytes, from, offset, place === 'large');
   },
+  isSplit: true,
+  dataRanges: (bytes, record, offset) =>
+    chunksOf(bytes, record, offset).map(({ start, end }) => ({ start: start + headBytes, end })),
+  seal(bytes, before, record, offset) {
+    for (const { start, end } of chunksOf(before, record, offset))
+      if (hasSum(before, start, end)) bytes.writeUInt32LE(sumOf(bytes, start, end), start);
+  },
 };
+
+/** Of a whole record. */
+function chunksOf(bytes: Buffer, record: Range, offset: number): Range[] {
+  const chunks: Range[] = [];
+  for (let at = record.start; at < record.end;) {
+    const room = roomAt(offset + at);
+    if (room < headBytes) {
+      at += room;
+      continue;
+    }
+    const end = at + headBytes + bytes.readUInt16LE(at + 4);
+    chunks.push({ start: at, end });
+    at = end;
+  }
+  return chunks;
+}
+
+function hasSum(bytes: Buffer, start: number, end: number): boolean {
+  return bytes.readUInt32LE(start) === sumOf(bytes, start, end);
+}
+
+/** Of type and data. */
+function sumOf(bytes: Buffer, start: number, end: number): number {
+  return crc32(bytes.subarray(start + 6, end));
+}
 
 /** `isInside`: of a large record. */
 function recordAt(bytes: Buffer, from: number, offset: number, isInside: boolean): Frame | null {
-  const parts: Buffer[] = [];
-  for (let at = from; ;) {
+  for (let at = from, isBegun = false; ;) {
     const room = roomAt(offset + at - from);
     if (room < headBytes) {
       at += room;
@@ -62,17 +93,15 @@ function recordAt(bytes: Buffer, from: number, offset: number, isInside: boolean
     if (length > room - headBytes || type < full || type > last) return damaged(at - from + room, 'no chunk');
     if (isInside && !isStart)
       return { kind: 'large', length: end - from, next: type === last ? 'record' : 'large' };
-    if (parts.length === 0 && !isStart) return damaged(end - from, 'a record without its beginning');
-    if (parts.length > 0 && isStart) return damaged(at - from, 'a record without its end');
+    if (!isBegun && !isStart) return damaged(end - from, 'a record without its beginning');
+    if (isBegun && isStart) return damaged(at - from, 'a record without its end');
     if (end - from > recordBytesMax)
       return { kind: 'large', length: end - from, next: type === last ? 'record' : 'large' };
     if (bytes.length < end) return null;
-    if (bytes.readUInt32LE(at) !== crc32(bytes.subarray(at + 6, end)))
-      return damaged(at - from + room, 'wrong checksum');
-    parts.push(bytes.subarray(at + headBytes, end));
+    if (!hasSum(bytes, at, end)) return damaged(at - from + room, 'wrong checksum');
+    isBegun = true;
     at = end;
-    if (type === full || type === last)
-      return { kind: 'record', length: at - from, next: 'record', data: Buffer.concat(parts) };
+    if (type === full || type === last) return { kind: 'record', length: at - from, next: 'record' };
   }
 }
 

@@ -1,0 +1,13 @@
+import type { Framing } from './framing.ts';
+import { tfRecordFraming } from './tfrecord.ts';
+import { wandbFraming } from './wandb-log.ts';
+
+/** The data of a record is looked at only where something may be masked in it. */
+const tfRecords = tfRecordFraming({ checksData: false });
+
+/** How a file's records are framed, by its name; null: it has none. What is in it may be something else all the same. */
+export function recordFramingOf(path: string): Framing | null {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (name.includes('tfevents')) return tfRecords;
+  return /\.wandb(?:\.gz|\.zst)?$/.test(name) ? wandbFraming : null;
+}
