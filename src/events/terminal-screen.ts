@@ -6,6 +6,8 @@
  * tab stops and scrolling by a program are not followed.
  */
 
+import { remembered } from '../core/remembered.ts';
+
 /** Plain JSON. */
 export interface Screen {
   rows: string[];
@@ -70,7 +72,10 @@ export function* tokensOf(
 
 /** What the sequence (with its escape) will do. Changes nothing. */
 export function controlOf(code: string): Control {
-  const [parameters, final, single] = partsOf(code);
+  return sequenceOf(code).control;
+}
+
+function controlBy(parameters: string, final: string, single: string): Control {
   if (single !== '') return '78MDE'.includes(single) ? vertical : none;
   if (final === '') return none;
   if (final === 'h' || final === 'l') {
@@ -85,7 +90,7 @@ export function controlOf(code: string): Control {
 
 /** Moves the cursor or erases, as the sequence says. */
 export function applyControl(screen: Screen, code: string): void {
-  const [parameters, final, single] = partsOf(code);
+  const { numbers, final, single } = sequenceOf(code);
   if (single !== '') {
     if (single === 'M') moveTo(screen, screen.row - 1);
     else if (single === '7') save(screen);
@@ -93,7 +98,6 @@ export function applyControl(screen: Screen, code: string): void {
     else moveTo(screen, screen.row + 1);
     return;
   }
-  const numbers = parameters.split(';', 4).map((text) => Math.min(Number(text) || 0, 10_000));
   const count = Math.max(1, numbers[0] ?? 0);
   switch (final) {
     case 'A':
@@ -142,9 +146,11 @@ export function applyControl(screen: Screen, code: string): void {
   }
 }
 
+const hasControls = /\p{Cc}/u;
+
 /** Writes text, which holds no control sequence, over what is there; other control characters are left out. */
 export function put(screen: Screen, shown: string): void {
-  const text = shown.replaceAll(/\p{Cc}/gu, (character) => (character === '\t' ? '\t' : ''));
+  const text = hasControls.test(shown) ? shown.replaceAll(/[^\P{Cc}\t]/gu, '') : shown;
   const { rows, row, column } = screen;
   const kept = text.slice(0, Math.max(0, columnsMax - column));
   const before = rows[row] ?? '';
@@ -163,9 +169,9 @@ export function feedLine(screen: Screen): void {
 
 /** How many rows the sequence goes up beyond the top: of those nothing was known until now. */
 export function rowsAbove(screen: Screen, code: string): number {
-  const [parameters, final, single] = partsOf(code);
+  const { numbers, final, single } = sequenceOf(code);
   if (single !== 'M' && final !== 'A' && final !== 'F') return 0;
-  const count = single === 'M' ? 1 : Math.max(1, Number(parameters) || 0);
+  const count = single === 'M' ? 1 : Math.max(1, numbers[0] ?? 0);
   return Math.min(Math.max(0, count - screen.row), rowsMax - screen.rows.length);
 }
 
@@ -223,8 +229,24 @@ function eraseIn(screen: Screen, what: string, mode: number): void {
   if (mode === 1 || mode === 2) rows.fill('', 0, row);
 }
 
-function partsOf(code: string): [parameters: string, final: string, single: string] {
+interface Sequence {
+  final: string;
+  single: string;
+  /** Its parameters. */
+  numbers: readonly number[];
+  control: Control;
+}
+
+function sequenceOf(code: string): Sequence {
+  return code.length > rememberedLengthMax ? readSequence(code) : knownSequence(code);
+}
+
+const rememberedLengthMax = 32;
+const knownSequence = remembered(readSequence);
+
+function readSequence(code: string): Sequence {
   sequence.lastIndex = 0;
   const [, parameters = '', final = '', single = ''] = sequence.exec(code) ?? [];
-  return [parameters, final, single];
+  const numbers = parameters.split(';', 4).map((text) => Math.min(Number(text) || 0, 10_000));
+  return { final, single, numbers, control: controlBy(parameters, final, single) };
 }

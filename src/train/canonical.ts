@@ -1,5 +1,5 @@
 /** One name for what frameworks call by many: the gauge `caboose_train_<canonical>`, and what search and charts join on. */
-import { remembered } from './remembered.ts';
+import { remembered } from '../core/remembered.ts';
 
 const namesOf = {
   loss: [

@@ -9,7 +9,7 @@
  * Patterns do that whose classes have all digits or none; `Number()` and `JSON.parse` do not, and are asked of the places for each line.
  * Digits within a word (`rank1`, `top5`, `acc@5`, `v1.2`) are part of its shape, for names are told apart by them.
  */
-import { copyOf } from './remembered.ts';
+import { copyOf } from '../core/remembered.ts';
 
 /** Longer lines have no shape to remember. */
 export const shapedMax = 1024;

@@ -1,4 +1,4 @@
-import { remembered } from './remembered.ts';
+import { remembered } from '../core/remembered.ts';
 
 /** Words by which the name of a metric is known where nothing else tells that a number is one. */
 const words: ReadonlySet<string> = new Set(
