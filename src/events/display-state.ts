@@ -63,3 +63,45 @@ export function copyDisplay(state: DisplayState): DisplayState {
     waiting: waiting.map((each) => ({ ...each })),
   };
 }
+
+/** Nothing of the last frame is there. */
+export function isErased({ frame }: DisplayState): boolean {
+  return frame.every((row) => row === '');
+}
+
+/** Lines have taken its place; one that is wiped is drawn again below them. */
+export function isScrolledAway(state: DisplayState): boolean {
+  return isErased(state) && !state.wiped && state.lines > 0;
+}
+
+/** The last frame with this row as it is now, and without those that were erased, unless all are about to be drawn again. */
+export function frameWith({ screen, frame, wiped }: DisplayState, row: number): string[] {
+  const rows = frame.map((shown, i) => (!wiped && (screen.rows[i] ?? '').trim() === '' ? '' : shown));
+  while (rows.length <= row) rows.push('');
+  rows[row] = screen.rows[row] ?? '';
+  return rows;
+}
+
+/** The rows above `count` have scrolled out of what is drawn again. */
+export function dropRows(state: DisplayState, count: number): void {
+  terminal.dropRows(state.screen, count);
+  if (state.before !== null) state.before = state.before.slice(count);
+  // What was wiped is drawn again below the lines.
+  if (!state.wiped) state.frame = state.frame.slice(count);
+  moveRows(state, -count);
+}
+
+/** So many rows stand above those known. */
+export function addRows(state: DisplayState, count: number): void {
+  terminal.addRows(state.screen, count);
+  const rows = Array.from({ length: count }, () => '');
+  state.frame = [...rows, ...state.frame];
+  if (state.before !== null) state.before = [...rows, ...state.before];
+  moveRows(state, count);
+}
+
+function moveRows(state: DisplayState, by: number): void {
+  for (const piece of state.waiting) piece.row += by;
+  if (state.piece !== null) state.piece.row += by;
+  if (state.up !== null) state.up = [state.up[0] + by, state.up[1] + by];
+}

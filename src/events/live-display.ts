@@ -12,7 +12,7 @@
  *
  * Failure rule: none; every byte that shows something belongs to one event. State is plain JSON, of at most `rowsMax` rows.
  */
-import { newDisplay } from './display-state.ts';
+import { addRows, dropRows, frameWith, isErased, isScrolledAway, newDisplay } from './display-state.ts';
 import type { DisplayState, Piece } from './display-state.ts';
 import { frameBottomEnd } from './drawn-bars.ts';
 import type { EventBuilder } from './event-builder.ts';
@@ -173,7 +173,7 @@ export class LiveDisplay {
       return !on;
     }
     const above = terminal.rowsAbove(screen, code);
-    if (above > 0) this.#addRows(state, above);
+    if (above > 0) addRows(state, above);
     const { row } = screen;
     terminal.applyControl(screen, code);
     if (screen.row < row) {
@@ -198,7 +198,7 @@ export class LiveDisplay {
       this.#frames.endLine(end);
     terminal.feedLine(screen);
     if (state.alternate) return;
-    if (wasLine && screen.scrollEnd === null) this.#drop(state, screen.row);
+    if (wasLine && screen.scrollEnd === null) dropRows(state, screen.row);
     else if (screen.row === terminal.rowsMax - 1) this.#makeRoom(state);
   }
 
@@ -263,7 +263,7 @@ export class LiveDisplay {
       if (first.row > last.row - rows) return;
       state.waiting.shift();
       this.#line(state, first);
-      this.#drop(state, first.row + 1);
+      dropRows(state, first.row + 1);
     }
   }
 
@@ -292,7 +292,7 @@ export class LiveDisplay {
     state.waiting = rows;
     for (const piece of lines) this.#line(state, piece);
     const last = lines.at(-1);
-    if (last !== undefined && last.row < state.screen.row) this.#drop(state, last.row + 1);
+    if (last !== undefined && last.row < state.screen.row) dropRows(state, last.row + 1);
     state.waiting = [];
     for (const piece of rows) this.#join(state, piece);
   }
@@ -303,34 +303,13 @@ export class LiveDisplay {
     state.lines += 1;
   }
 
-  /** The rows above `count` have scrolled out of what is drawn again. */
-  #drop(state: DisplayState, count: number): void {
-    terminal.dropRows(state.screen, count);
-    if (state.before !== null) state.before = state.before.slice(count);
-    // What was wiped is drawn again below the lines.
-    if (!state.wiped) state.frame = state.frame.slice(count);
-    for (const piece of state.waiting) piece.row -= count;
-    if (state.piece !== null) state.piece.row -= count;
-    if (state.up !== null) state.up = [state.up[0] - count, state.up[1] - count];
-  }
-
-  #addRows(state: DisplayState, count: number): void {
-    terminal.addRows(state.screen, count);
-    const rows = Array.from({ length: count }, () => '');
-    state.frame = [...rows, ...state.frame];
-    if (state.before !== null) state.before = [...rows, ...state.before];
-    for (const piece of state.waiting) piece.row += count;
-    if (state.piece !== null) state.piece.row += count;
-    if (state.up !== null) state.up = [state.up[0] + count, state.up[1] + count];
-  }
-
   #makeRoom(state: DisplayState): void {
     const first = state.waiting[0];
     if (first?.row === 0) {
       state.waiting.shift();
       this.#line(state, first);
     }
-    this.#drop(state, 1);
+    dropRows(state, 1);
   }
 
   // ---- the display's event
@@ -342,7 +321,7 @@ export class LiveDisplay {
       this.#events.close(text);
       this.#events.start(start, end, { text, head: noHead, rank: null }, true);
     } else this.#events.redraw(start, end);
-    state.frame = state.before ?? merged(state, row);
+    state.frame = state.before ?? frameWith(state, row);
     const event = this.#events.current;
     if (event !== null) event.rows = state.frame;
   }
@@ -389,21 +368,3 @@ export class LiveDisplay {
 
 const raised =
   /^(?:Fatal Python error|[A-Za-z_][\w.]{0,120}(?:Error|Exception|Interrupt|Exit|Warning)(?::|$))/;
-
-/** Nothing of the last frame is there. */
-function isErased({ frame }: DisplayState): boolean {
-  return frame.every((row) => row === '');
-}
-
-/** Lines have taken its place; one that is wiped is drawn again below them. */
-function isScrolledAway(state: DisplayState): boolean {
-  return isErased(state) && !state.wiped && state.lines > 0;
-}
-
-/** The frame with this row as it is now, and without those that were erased, unless all are about to be drawn again. */
-function merged({ screen, frame, wiped }: DisplayState, row: number): string[] {
-  const rows = frame.map((shown, i) => (!wiped && (screen.rows[i] ?? '').trim() === '' ? '' : shown));
-  while (rows.length <= row) rows.push('');
-  rows[row] = screen.rows[row] ?? '';
-  return rows;
-}
