@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../src/core/logger.ts';
@@ -141,13 +141,16 @@ export class AgentProcess {
 export async function usedBy(
   pid: number,
 ): Promise<{ cpuSeconds: number; switches: number; rssBytesMax: number }> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The name, in brackets, may hold spaces; utime and stime are fields 14 and 15, in ticks of 1/100 s.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // In ns, where /proc/PID/stat has ticks of 10 ms: too coarse for an agent that is idle.
+  const threads = await readdir(`/proc/${pid}/task`);
+  const times = await Promise.all(
+    threads.map(async (thread) => await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8')),
+  );
+  const cpuSeconds = times.reduce((sum, text) => sum + Number(text.split(' ')[0]) / 1e9, 0);
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const switches = Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? NaN);
   const rssBytesMax = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? NaN) * 1024;
-  return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, switches, rssBytesMax };
+  return { cpuSeconds, switches, rssBytesMax };
 }
 
 function configOf(

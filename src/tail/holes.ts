@@ -105,7 +105,8 @@ export async function judgeZeros(file: OpenFile, request: HoleRequest): Promise<
   const { offset, size, isWhole } = request;
   const isNew = request.seenTo <= offset;
   if (isNew && !(await isTextBefore(file, request))) return { kind: 'bytes' };
-  if (!isWhole && (await bytesAt(file, size - 1, 1))[0] === 0) return { kind: 'held' };
+  const last = Math.min(size - offset, holeBytesMin);
+  if (!isWhole && areZeros(await bytesAt(file, size - last, last))) return { kind: 'held' };
   const { end, isEnd } = await seekEnd(file, Math.max(offset, request.seenTo), size);
   return isEnd ? await judgeEnd(file, end, request) : { kind: 'midway', end };
 }

@@ -73,7 +73,7 @@ const logPaths = ['/logs/a.log', '/logs/sub/b.log', '/logs/rank0/err.log'] as co
 export function programOf(seed: number): Program {
   const random = new Random(seed);
   const settings = settingsOf(random);
-  const paths = logPaths.slice(0, random.pick([1, 1, 2, 3]));
+  const paths = withRecords(seed, logPaths.slice(0, random.pick([1, 1, 2, 3])));
   const lengthMs = random.pick([2_000, 4_000, 8_000, 8_000, 15_000, 80_000]);
   const operations: Operation[] = [];
   for (const [log, path] of paths.entries())
@@ -92,6 +92,17 @@ export function programOf(seed: number): Program {
 
 /** Earlier seeds stay the programs that they were. */
 const statesSinceSeed = 4_000_000;
+const recordsSinceSeed = 170_000_000;
+
+/** One file in five programs holds binary records. */
+function withRecords(seed: number, paths: readonly string[]): readonly string[] {
+  const hasRecords = seed >= recordsSinceSeed && new Random(seed ^ 0x2ec0d5).chance(0.2);
+  return hasRecords ? ['/logs/events.out.tfevents.1.log', ...paths.slice(1)] : paths;
+}
+
+export function holdsRecords(path: string): boolean {
+  return path.includes('tfevents');
+}
 
 /** One file in three programs is written anew as a whole, again and again. */
 function statesOf(random: Random, settings: Settings, lengthMs: number): Operation[] {

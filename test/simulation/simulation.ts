@@ -11,13 +11,13 @@ import type { Violation } from './ledger.ts';
 import { ModelFileSystem } from './model-file-system.ts';
 import { ModelJournalStore } from './model-journal-store.ts';
 import { ModelTransport } from './model-transport.ts';
-import { openFilesAmple, programOf } from './program.ts';
+import { holdsRecords, openFilesAmple, programOf } from './program.ts';
 import type { Fault, Program } from './program.ts';
 import { Random } from './random.ts';
 import { Readability } from './readability.ts';
 import { Scheduler } from './scheduler.ts';
 import { States, stateLog } from './states.ts';
-import { judge, seenBytes } from './verdict.ts';
+import { judge, seenBytes, tornRecordMs } from './verdict.ts';
 import type { Fates } from './verdict.ts';
 import { Writers } from './writers.ts';
 
@@ -120,7 +120,8 @@ class Simulation {
     this.#scheduler.after(settings.startAt, () => this.#start());
     await this.#scheduler.run(end + 1);
     this.#faultsOver = true;
-    await this.#scheduler.run(end + catchUpMs);
+    const waitMs = this.#program.paths.some(holdsRecords) ? tornRecordMs : 0;
+    await this.#scheduler.run(end + catchUpMs + waitMs);
     await this.#checkRest();
     return this.#outcome();
   }

@@ -1,6 +1,9 @@
+import { wholeRecordsLength } from '../../src/core/records/framing.ts';
+import { tfRecordFraming } from '../../src/core/records/tfrecord.ts';
 import { toldFull } from './epoch.ts';
 import type { Epoch } from './epoch.ts';
 import type { HeldStream, Ledger } from './ledger.ts';
+import { holdsRecords } from './program.ts';
 
 /** So long may it take until bytes that can be read are stored by the transport. */
 export const readableMsMax = 8_000;
@@ -10,6 +13,8 @@ const spooledMsMax = 2_000;
 const closeMsMax = 500;
 /** What was first seen in the look during which it was truncated may be of either side of the truncation. */
 const lookMs = 30;
+/** What is not whole of a record waits so long. */
+export const tornRecordMs = 150_000;
 /** A copy beside its original is held back for 10 s after its last change. */
 const copyMsMax = 22_000;
 
@@ -149,7 +154,8 @@ function excuse(
   );
   if (wentOnElsewhere(epoch, range, ledger) || isThereAlready(epoch, range, ledger, lives)) return 'equal';
   if (ledger.atLeastOnce && (told > 0 || epoch.wasCut(start, end))) return 'stateLost';
-  const patience = epoch.parent && epoch.shared > 0 ? copyMsMax : readableMsMax;
+  const lineMs = epoch.parent && epoch.shared > 0 ? copyMsMax : readableMsMax;
+  const patience = isOfTornRecord(epoch, start) ? lineMs + tornRecordMs : lineMs;
   const what = `[${start}, ${end}) of ${epoch.name} (epoch ${epoch.index})${told > 0 ? ', told as a gap,' : ''}`;
   const longest = Math.max(
     0,
@@ -179,6 +185,20 @@ function excuse(
   ledger.violate('silent', `${what} was seen, is lost, and no gap tells of it`);
   return 'told';
 }
+
+/** Of a record that never became whole. */
+function isOfTornRecord({ name, content }: Epoch, at: number): boolean {
+  if (!holdsRecords(name)) return false;
+  for (let head = at; head >= Math.max(0, at - recordBytesMax); head -= 1) {
+    const length = wholeRecordsLength(tfRecords, content.subarray(head), 0);
+    if (length === 0) return true;
+  }
+  return false;
+}
+
+/** Longer ones are not written. */
+const recordBytesMax = 200;
+const tfRecords = tfRecordFraming({ checksData: false });
 
 /**
  * A stream went on from one file in another that begins with the same bytes: nobody can tell the two apart. So the second one's

@@ -1,5 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Inode, ModelFileSystem } from './model-file-system.ts';
+import { tfRecord } from '../core/records/record-bytes.ts';
+import { holdsRecords } from './program.ts';
 import type { Operation, Shape, StateOperation } from './program.ts';
 import type { Random } from './random.ts';
 
@@ -60,7 +62,8 @@ export class Writers {
     if (!this.#open.has(log)) this.#reopen(log, true);
     const open = this.#open.get(log);
     if (!open) return;
-    const bytes = Buffer.from(this.#text(log, lines, shape));
+    const isRecords = holdsRecords(this.#paths[log] ?? '');
+    const bytes = isRecords ? this.#records(log, lines, shape) : Buffer.from(this.#text(log, lines, shape));
     const { epoch } = open.inode;
     // Without O_APPEND a writer goes on where it was: after a truncation that leaves a hole of zeros.
     const holeBytes = open.append ? 0 : Math.max(0, open.position - epoch.size);
@@ -106,6 +109,14 @@ export class Writers {
         return text.slice(this.#random.below(text.length));
       }
     }
+  }
+
+  #records(log: number, lines: number, shape: Shape): Buffer {
+    const texts = shape === 'head' ? ['the first'] : Array.from({ length: lines }, () => this.#line(log));
+    const bytes = Buffer.concat(texts.map((text) => tfRecord(Buffer.from(text))));
+    // The rest of a torn one never comes, or what is before it never came.
+    if (shape === 'unterminated') return bytes.subarray(0, bytes.length - this.#random.below(40));
+    return shape === 'torn' ? bytes.subarray(this.#random.below(bytes.length)) : bytes;
   }
 
   #line(log: number): string {

@@ -247,6 +247,7 @@ describe('zeros that belong to a file', () => {
       Buffer.concat([Buffer.from('\ufeffline\n', 'utf16le'), zeros(100), Buffer.from('line\n', 'utf16le')]),
     ],
     ['a hole in a binary file', Buffer.concat([zeros(5000), record(100), record(200)])],
+    ['a hole in a binary file that ends in a zero', Buffer.concat([zeros(5000), record(100), zeros(1)])],
     [
       'text, then arrays',
       Buffer.concat([text, Buffer.from([1, 0, 0, 0]), zeros(800), Buffer.from([7, 0, 0]), text]),
