@@ -58,20 +58,7 @@ function hasSlashBehindName(text: string): boolean {
 
 export const noPrefix: LauncherPrefix = { rank: null, length: 0, source: null };
 
-const stamp = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2}) /;
 const pythonStart = 'Traceback (most recent call last):';
-
-/** How long the time is that `kubectl logs --timestamps`, `docker logs -t` and others put before every line; 0: there is none. */
-export function stampLength(text: string): number {
-  return text.charCodeAt(10) === 84 ? (stamp.exec(text)?.[0].length ?? 0) : 0;
-}
-
-/** The traceback begins behind a time that was put before every line. */
-export function isStampedTraceback(text: string): boolean {
-  if (text.charCodeAt(10) !== 84 || !text.includes(pythonStart)) return false;
-  const length = stampLength(text);
-  return length > 0 && text.startsWith(pythonStart, length);
-}
 
 const label = /^ {0,6}(\d{1,6}):(?: |$)/;
 
@@ -83,22 +70,18 @@ export function readTaskLabel(text: string): LauncherPrefix | null {
   return found === null ? null : { rank: Number(found[1]), length: found[0].length, source: null };
 }
 
-/**
- * The text with no line that has the prefix of a launcher, or the label of the task `rank`, if its first line has one; and of a traceback with none
- * that has a time before it.
- */
-export function withoutLauncherPrefixes(text: string, rank: number | null): string {
-  const bare = withoutPrefixes(text, rank);
-  if (!isStampedTraceback(bare)) return bare;
-  return bare
-    .split('\n')
-    .map((line) => line.slice(stampLength(line)))
-    .join('\n');
+/** The prefix of a launcher behind the label of a task (torchrun under `srun --label`): it names a rank of the first machine, or tells processes apart. */
+export function readLabelledPrefix(text: string, task: LauncherPrefix): LauncherPrefix {
+  const inner = readLauncherPrefix(text.slice(task.length, task.length + prefixMax));
+  if (inner.length === 0) return task;
+  const length = task.length + inner.length;
+  return task.rank === 0 ? { ...inner, length } : { rank: null, length, source: text.slice(0, length) };
 }
 
-function withoutPrefixes(text: string, rank: number | null): string {
+/** The text with no line that has the prefix of a launcher, or the label of the task `rank`, if its first line has one. */
+export function withoutLauncherPrefixes(text: string, rank: number | null): string {
   const first = text.charCodeAt(0);
-  const mayHave = first === 40 || first > 64 || (rank !== null && mayHaveLabel(text));
+  const mayHave = first === 40 || first > 64 || mayHaveLabel(text);
   const lineEnd = text.indexOf('\n');
   if (!mayHave || withoutPrefix(text, rank) === text) {
     // The first line of a traceback may be glued to a bar, and so have none.
@@ -124,7 +107,8 @@ function mayHaveLabel(text: string): boolean {
 function withoutPrefix(text: string, rank: number | null): string {
   const { length } = readLauncherPrefix(text);
   if (length > 0) return text.slice(length);
-  if (rank === null) return text;
   const task = readTaskLabel(text);
-  return task?.rank === rank ? text.slice(task.length) : text;
+  if (task === null) return text;
+  const labelled = readLabelledPrefix(text, task);
+  return labelled.length > task.length || task.rank === rank ? text.slice(labelled.length) : text;
 }

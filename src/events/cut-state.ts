@@ -25,6 +25,8 @@ export interface CutState {
   /** Of lines in a row with a number before each (frame-reader.ts): the largest one, and how many were not new. */
   labelMax?: number;
   labels?: number;
+  /** Lines have before them what was put before every line (core/passed-on.ts). */
+  passedOn?: true;
   /** Ray Train: the ranks of its workers, by their pids (stated-rank.ts). Never changed in place. */
   workers?: Readonly<Record<string, number>>;
   /** The pending bytes have not been looked at: see EventCutter.hold(). */

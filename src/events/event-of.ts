@@ -4,6 +4,7 @@ import { eventBytesMax } from '../core/event.ts';
 import type { EventKind, LogEvent } from '../core/event.ts';
 import { eventId } from '../core/ids.ts';
 import { readLauncherPrefix } from '../core/launcher-prefix.ts';
+import { readPassedOn } from '../core/passed-on.ts';
 import type { Origin } from '../core/segment.ts';
 import type { OpenEvent } from '../core/stream-document.ts';
 import type { ZoneOffset } from './event-time.ts';
@@ -99,10 +100,15 @@ function shownIn(raw: string, group: Group): string {
   while (group.bareEnd === true) {
     const lineEnd = text.lastIndexOf('\n');
     const last = text.slice(lineEnd + 1);
-    if (lineEnd < 0 || !isBlank(last.slice(readLauncherPrefix(last).length))) break;
+    if (lineEnd < 0 || !isBlank(behindPrefix(last))) break;
     text = text.slice(0, lineEnd);
   }
   return text;
+}
+
+function behindPrefix(line: string): string {
+  const own = line.slice(readPassedOn(line).length);
+  return own.slice(readLauncherPrefix(own).length);
 }
 
 function kindOf(state: EventState): EventKind {

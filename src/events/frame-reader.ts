@@ -8,14 +8,10 @@
  *
  * A frame that ends in `\r` may be drawn over by the next one of the same line (`frameOpen`); then the last one counts.
  */
-import {
-  isStampedTraceback,
-  noPrefix,
-  readLauncherPrefix,
-  readTaskLabel,
-  stampLength,
-} from '../core/launcher-prefix.ts';
+import { noPrefix, readLabelledPrefix, readLauncherPrefix, readTaskLabel } from '../core/launcher-prefix.ts';
 import type { LauncherPrefix } from '../core/launcher-prefix.ts';
+import { isApart, readPassedOn } from '../core/passed-on.ts';
+import type { PassedOn } from '../core/passed-on.ts';
 import type { CutState } from './cut-state.ts';
 import { frameBottomEnd } from './drawn-bars.ts';
 import type { EventBuilder } from './event-builder.ts';
@@ -23,10 +19,11 @@ import type { EventSource } from './event-of.ts';
 import { charactersIn, indexWithAnsi, isBlank, progressBarEnd, stripAnsi } from './frame.ts';
 import { gluedAt } from './glued.ts';
 import { isOf, joins, recordGroup, startGroup } from './grouping.ts';
-import type { Line } from './grouping.ts';
+import type { Group, Line } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import { looksLikeObject, parseJsonLine, readRecordHead } from './json-line.ts';
 import { noHead, readHead } from './line-head.ts';
+import type { LineHead } from './line-head.ts';
 import { observedAt } from './observed-marks.ts';
 import { rankOfWorker, readStatedRank, withWorker } from './stated-rank.ts';
 
@@ -54,7 +51,7 @@ export class FrameReader {
 
   /** `raw` is the atom's latin1 text without NULs before it, `shown` the same without ANSI codes. */
   take(start: number, end: number, raw: string, shown: string): void {
-    if (looksLikeObject(shown) && this.#takeRecord(start, end)) return;
+    if (this.#takeRecord(start, end, shown)) return;
     const at = gluedAt(shown);
     if (at < 0) this.#takeText(start, end, raw, shown);
     else this.#takeGlued(start, end, raw, shown, at);
@@ -80,7 +77,7 @@ export class FrameReader {
   }
 
   #takePrint(start: number, end: number, raw: string, shown: string): void {
-    if (!looksLikeObject(shown) || !this.#takeRecord(start, end)) this.#takeText(start, end, raw, shown);
+    if (!this.#takeRecord(start, end, shown)) this.#takeText(start, end, raw, shown);
   }
 
   #takeText(start: number, end: number, raw: string, shown: string): void {
@@ -148,8 +145,12 @@ export class FrameReader {
   hasHead(shown: string, start: number): boolean {
     const { length } = readLauncherPrefix(shown);
     if (length > 0) return true;
-    const { time, level } = readHead(shown, observedAt(this.#state.marks, start), this.#source.offset);
+    const { time, level } = this.#headOf(shown, start);
     return time !== null || level !== null;
+  }
+
+  #headOf(text: string, start: number): LineHead {
+    return readHead(text, observedAt(this.#state.marks, start), this.#source.offset);
   }
 
   /** The frame ends with `terminator`: `\r`, `\n`, or 0 where the stream was flushed. */
@@ -174,11 +175,16 @@ export class FrameReader {
     }
   }
 
-  #takeRecord(start: number, end: number): boolean {
-    const fields = parseJsonLine(stripAnsi(this.#held.text(start, end)));
+  /** A JSON object, perhaps behind what somebody who passed it on has put before it. False: it is none. */
+  #takeRecord(start: number, end: number, shown: string): boolean {
+    const passedOn = readPassedOn(shown);
+    if (!looksLikeObject(passedOn.length === 0 ? shown : shown.slice(passedOn.length))) return false;
+    const fields = parseJsonLine(stripAnsi(this.#held.text(start, end)).slice(passedOn.length));
     if (fields === null) return false;
     this.#events.close();
-    const { time, level, logger, rank } = readRecordHead(fields, this.#source.offset);
+    const head = readRecordHead(fields, this.#source.offset);
+    const { level, logger, rank } = head;
+    const time = head.time ?? this.#passedOnAt(shown, passedOn, start).time;
     this.#events.startRecord(start, end, recordGroup('record', level, rank), { time, logger, fields });
     this.#events.close();
     return true;
@@ -196,21 +202,23 @@ export class FrameReader {
 
   /** `shown`: its beginning is enough, of a long line. `glued`: the prefix of the bar that it is glued to. */
   takeLine(start: number, end: number, shown: string, glued: LauncherPrefix = noPrefix): void {
-    const { frameOpen, habit, marks } = this.#state;
+    const { frameOpen, habit } = this.#state;
     const event = this.#events.current;
-    const own = this.#prefixOf(shown);
+    const passedOn = this.#passedOnBefore(shown);
+    const before = passedOn?.length ?? 0;
+    const written = before === 0 ? shown : shown.slice(before);
+    const own = this.#prefixOf(written);
     const prefix = own.length > 0 || glued === noPrefix ? own : { ...glued, length: 0 };
-    const text = prefix.length === 0 ? shown : shown.slice(prefix.length);
-    const bare = prefix.length > 0 && isBlank(text);
-    if (bare && event !== null && !frameOpen && isOf(event.group, prefix)) {
+    const text = prefix.length === 0 ? written : written.slice(prefix.length);
+    const bare = before + prefix.length > 0 && isBlank(text);
+    if (bare && event !== null && !frameOpen && mayBeOf(event.group, prefix)) {
       this.#events.extend(end);
       event.group.blank = true;
       event.group.bareEnd = true;
       return;
     }
     if (prefix.source !== null) this.#noteWorker(text);
-    if (!frameOpen && this.#takeStamped(start, end, text, prefix)) return;
-    const head = bare ? noHead : readHead(text, observedAt(marks, start), this.#source.offset);
+    const head = bare ? noHead : this.#headOf(text, start);
     const line = { text, head, rank: prefix.rank, source: prefix.source };
     if (event !== null && frameOpen && event.group.mode !== 'bar' && head.time === null) {
       if (event.group.lines > 1) {
@@ -227,7 +235,15 @@ export class FrameReader {
       return;
     }
     this.#events.close();
-    this.#events.start(start, end, this.#withRank(line), false);
+    const outer = passedOn === null ? noHead : this.#passedOnAt(shown, passedOn, start);
+    const level = head.level ?? outer.level;
+    this.#events.start(start, end, this.#withRank({ ...line, head: { ...head, level } }), false);
+    if (this.#events.current !== null) this.#events.current.time ??= outer.time;
+  }
+
+  /** What a head says with the time that was put before it. */
+  #passedOnAt(shown: string, { timeAt }: PassedOn, start: number): LineHead {
+    return timeAt < 0 ? noHead : this.#headOf(shown.slice(timeAt), start);
   }
 
   /** A line that begins an event, with the rank that it names where nothing else does. */
@@ -243,42 +259,38 @@ export class FrameReader {
     if (workers !== undefined) this.#state.workers = workers;
   }
 
-  /** A line of a traceback, with a time before each of its lines. False: it is none. */
-  #takeStamped(start: number, end: number, text: string, { rank, source }: LauncherPrefix): boolean {
-    const event = this.#events.current;
-    const begins = isStampedTraceback(text);
-    const length = begins || event?.group.stamped === true ? stampLength(text) : 0;
-    if (length === 0) return false;
-    const line = { text: text.slice(length), head: noHead, rank, source };
-    if (event?.group.stamped === true) {
-      if (isBlank(line.text)) event.group.blank = true;
-      if (isBlank(line.text) || joins(event.group, line, 0)) {
-        this.#events.extend(end);
-        return true;
-      }
-    }
-    if (!begins) return false;
-    const { time } = readHead(text, observedAt(this.#state.marks, start), this.#source.offset);
-    this.#events.close();
-    this.#events.start(start, end, line, false);
-    if (this.#events.current === null) return true;
-    this.#events.current.group.stamped = true;
-    this.#events.current.time = time;
-    return true;
+  /** What is no part of what the line says, where somebody has put it before every line; null where nobody has. */
+  #passedOnBefore(shown: string): PassedOn | null {
+    const state = this.#state;
+    const found = readPassedOn(shown);
+    if (found.length === 0) delete state.passedOn;
+    else if (found.isSure || isApart(shown.slice(found.length))) state.passedOn = true;
+    return state.passedOn === true ? found : null;
   }
 
   #prefixOf(shown: string): LauncherPrefix {
     const prefix = readLauncherPrefix(shown);
     const task = prefix.length > 0 ? null : readTaskLabel(shown);
-    return followLabels(this.#state, shown, task) && task !== null ? task : prefix;
+    return followLabels(this.#state, shown, task) && task !== null ? readLabelledPrefix(shown, task) : prefix;
   }
+}
+
+/** A blank line that nothing is named before, or only a task which may have several ranks, may be of any. */
+function mayBeOf(group: Group, { length, rank, source }: LauncherPrefix): boolean {
+  if (length === 0 || (group.traceback && source === null)) return true;
+  return isOf(group, { rank: rank ?? group.rank, source });
 }
 
 const labelsMin = 4;
 const labelsMax = 64;
-/** No list has it behind its numbers. */
+/** So much of a line shows that it is none of a list, whatever its number. */
+const beginningMax = 256;
 const pythonStart = 'Traceback (most recent call last):';
 const slurmsOwn = /^(?:srun|slurmstepd): /;
+
+function isOfProcess(text: string): boolean {
+  return text.startsWith(pythonStart) || readLauncherPrefix(text).length > 0;
+}
 
 /** Counts how many lines in a row have had a number before them that was not new; whether they are labels of tasks. */
 function followLabels(state: CutState, shown: string, task: LauncherPrefix | null): boolean {
@@ -292,6 +304,6 @@ function followLabels(state: CutState, shown: string, task: LauncherPrefix | nul
   const { labelMax = -1, labels = 0 } = state;
   if ((task.rank ?? 0) <= labelMax) state.labels = Math.min(labels + 1, labelsMax);
   else state.labelMax = task.rank ?? 0;
-  if (shown.startsWith(pythonStart, task.length)) state.labels = labelsMax;
+  if (isOfProcess(shown.slice(task.length, task.length + beginningMax))) state.labels = labelsMax;
   return (state.labels ?? 0) >= labelsMin;
 }

@@ -30,8 +30,6 @@ export interface Group {
   stated?: number;
   /** Of a launcher that names no rank: its prefix. Absent in what older versions have stored. */
   source?: string | null;
-  /** Every line of the traceback has a time before it. */
-  stamped?: true;
   /** Lines so far, without blank ones; those without head or indent that were taken in by habit. */
   lines: number;
   loose: number;

@@ -7,6 +7,7 @@
 import type { LogEvent } from '../core/event.ts';
 import type { Fact, FactBase, FactBody, PointBody } from '../core/fact.ts';
 import { withoutLauncherPrefixes } from '../core/launcher-prefix.ts';
+import { withoutPassedOn } from '../core/passed-on.ts';
 import { holdsResources } from '../core/resources.ts';
 import { LineShapes, shapedMax } from './line-shapes.ts';
 import { ask, readFound, readableLine, traitsIn } from './line-traits.ts';
@@ -169,7 +170,9 @@ export function readableOf(event: LogEvent, traits: LineTraits | null = null): R
 
 /** The event as its process wrote it. */
 export function withoutPrefixes(event: LogEvent): LogEvent {
-  const message = withoutLauncherPrefixes(event.message, event.rank);
+  const { rank } = event;
+  const bare = withoutPassedOn(withoutLauncherPrefixes(event.message, rank));
+  const message = bare === event.message ? bare : withoutLauncherPrefixes(bare, rank);
   return message === event.message ? event : { ...event, message };
 }
 
