@@ -10,6 +10,7 @@
  */
 import { noPrefix, readLabelledPrefix, readLauncherPrefix, readTaskLabel } from '../core/launcher-prefix.ts';
 import type { LauncherPrefix } from '../core/launcher-prefix.ts';
+import { wordsIn } from '../core/record-words.ts';
 import { isApart, readPassedOn } from '../core/passed-on.ts';
 import type { PassedOn } from '../core/passed-on.ts';
 import type { CutState } from './cut-state.ts';
@@ -185,7 +186,9 @@ export class FrameReader {
     const head = readRecordHead(fields, this.#source.offset);
     const { level, logger, rank } = head;
     const time = head.time ?? this.#passedOnAt(shown, passedOn, start).time;
-    this.#events.startRecord(start, end, recordGroup('record', level, rank), { time, logger, fields });
+    const stated = rank ?? this.#source.origin.rank ?? readStatedRank(wordsIn(fields) ?? '');
+    const group = { ...recordGroup('record', level, rank), ...(stated !== null && { stated }) };
+    this.#events.startRecord(start, end, group, { time, logger, fields });
     this.#events.close();
     return true;
   }

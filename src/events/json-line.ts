@@ -3,6 +3,8 @@
  * its time, level, logger and rank under the names that loggers use: python-json-logger, structlog, loguru
  * (`record.level.name`, `record.time.timestamp`), pino and bunyan, zap, zerolog, Docker.
  */
+import { readLauncherPrefix } from '../core/launcher-prefix.ts';
+import { wordsIn } from '../core/record-words.ts';
 import type { Level } from '../core/event.ts';
 import { epochTime } from './event-time.ts';
 import type { ZoneOffset } from './event-time.ts';
@@ -122,6 +124,7 @@ const timeNames = [
   'date',
   'created',
   '_timestamp',
+  '__REALTIME_TIMESTAMP',
 ];
 const levelNames = [
   'level',
@@ -143,8 +146,13 @@ export function readRecordHead(fields: JsonFields, offset: ZoneOffset): RecordHe
     time: firstOf(source, timeNames, (value) => timeOf(value, offset)),
     level: firstOf(source, levelNames, levelIn),
     logger: firstOf(source, loggerNames, (value) => (typeof value === 'string' ? value : null)),
-    rank: rankIn(fields) ?? (loguru === null ? null : rankIn(objectAt(loguru, 'extra') ?? {})),
+    rank: rankIn(fields) ?? (loguru === null ? rankInWords(fields) : rankIn(objectAt(loguru, 'extra') ?? {})),
   };
+}
+
+/** That of a launcher, if a line was passed on as a record. */
+function rankInWords(fields: JsonFields): number | null {
+  return readLauncherPrefix(wordsIn(fields) ?? '').rank;
 }
 
 function firstOf<T>(
@@ -167,7 +175,8 @@ function objectAt(fields: JsonFields, name: string): JsonFields | null {
 
 function timeOf(value: unknown, offset: ZoneOffset): number | null {
   if (typeof value === 'number') return epochTime(value);
-  if (typeof value === 'string') return readIsoTime(value, 0, offset)?.ms ?? null;
+  if (typeof value === 'string')
+    return readIsoTime(value, 0, offset)?.ms ?? (/^\d{10,19}$/.test(value) ? epochTime(Number(value)) : null);
   if (typeof value !== 'object' || value === null) return null;
   const stamp = (value as JsonFields)['timestamp'] ?? (value as JsonFields)['repr'];
   return typeof stamp === 'object' ? null : timeOf(stamp, offset);

@@ -117,7 +117,7 @@ function readBodies(
 function readWords(event: LogEvent, context: TrainContext, own: readonly FactReader[]): readonly FactBody[] {
   const message = event.fields === undefined ? '' : wordsOf(event.fields);
   if (message === '') return noBodies;
-  const said: LogEvent = { ...event, kind: 'line', message };
+  const said = withoutPrefixes({ ...event, kind: 'line', message });
   return readBodies(said, traitsOf(said), context, own);
 }
 

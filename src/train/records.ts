@@ -4,6 +4,7 @@
  * (engine.py, main.py); without one only a loss is a point, so that settings are not. A row's step is its `step` column, or, as Keras' CSVLogger
  * writes none, its `epoch`.
  */
+import { wordsIn } from '../core/record-words.ts';
 import type { FactBody } from '../core/fact.ts';
 import { canonicalName, isMetricName, isStepName } from './canonical.ts';
 import { namesMeasure } from './metric-words.ts';
@@ -76,15 +77,11 @@ export const recordReader: FactReader = {
   },
 };
 
-/** What a record that states nothing by its fields says in words: the first lines of it. Docker's json-file driver has it under `log`. */
+/** What a record that states nothing by its fields says in words: the first lines of it. */
 export function wordsOf(fields: Fields): string {
   const said = objectAt(fields, 'record') ?? fields;
   if (statesSettings(fields)) return '';
-  for (const name of ['message', 'msg', 'event', 'log']) {
-    const value = said[name];
-    if (typeof value === 'string') return value.slice(0, wordsMax).trimEnd();
-  }
-  return '';
+  return wordsIn(said)?.slice(0, wordsMax).trimEnd() ?? '';
 }
 
 const settings = /^(?:config(?:uration)?|settings|hparams|hyper_?parameters|arg(?:ument)?s)$/i;

@@ -126,3 +126,22 @@ describe('torchrun behind the label of a task', () => {
     expect(factsOf(text, true)).toEqual(['1 loss 0.1 0', '1 loss 0.2 1', '1 loss 0.3 null']);
   });
 });
+
+describe.each([
+  ['a JSON logger', (message: string) => ({ timestamp: '2026-01-01T00:00:00Z', level: 'info', message })],
+  ['Fluent Bit', (line: string) => ({ date: 1767225600.5, log: `${line}\n`, stream: 'stderr' })],
+  ['Google Cloud', (textPayload: string) => ({ textPayload, timestamp: '2026-01-01T00:00:00.1Z' })],
+  ['journalctl -o json', (MESSAGE: string) => ({ __REALTIME_TIMESTAMP: '1767225600000000', MESSAGE })],
+])('lines that were passed on as records by %s', (_, record) => {
+  it('have their time, their points and their rank', () => {
+    const lines = [
+      '[default1]:step=1 loss=0.5',
+      '[2026-01-01 00:00:00,000] [INFO] [logging.py:1:log] [Rank 0] step=10, lr=[0.001]',
+    ];
+    const text = lines.map((line) => `${JSON.stringify(record(line))}\n`).join('');
+    expect(factsOf(text, true)).toEqual(['1 loss 0.5 1', '10 lr 0.001 0']);
+    expect(eventsOf(Buffer.from(text)).map(({ time }) => Math.floor((time ?? 0) / 1000))).toEqual([
+      1_767_225_600, 1_767_225_600,
+    ]);
+  });
+});

@@ -1,18 +1,8 @@
-/** Where JSON loggers put what they say in words: Python's (json-logger, structlog, loguru), pino and bunyan, ECS, Docker. */
+/** Where JSON loggers put exceptions and what they say in words: Python's (json-logger, structlog, loguru), pino and bunyan, ECS. */
+import { wordNames } from '../../core/record-words.ts';
 import type { RaisedException } from './tracebacks.ts';
 
-const textNames = [
-  'exc_info',
-  'exception',
-  'stack_trace',
-  'stack',
-  'traceback',
-  'text',
-  'message',
-  'msg',
-  'event',
-  'log',
-];
+const textNames = ['exc_info', 'exception', 'stack_trace', 'stack', 'traceback', 'text', ...wordNames];
 const objectNames = ['record', 'error', 'err', 'exception'];
 const exceptionsMax = 64;
 
