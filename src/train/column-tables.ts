@@ -96,7 +96,8 @@ function classColumnsIn(text: string): string[] {
     const isFirst = column.includes('(');
     if (isFirst) task = column.slice(0, column.indexOf('(') + 1);
     const name = isFirst ? column : column.replace(/\):?$/, '');
-    names.push(names.includes(name) ? task + name : name);
+    // On a narrow terminal the header is cut, and ends in an ellipsis.
+    names.push(column.endsWith('…') ? '' : names.includes(name) ? task + name : name);
   }
   return names;
 }

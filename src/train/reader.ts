@@ -16,6 +16,8 @@ export interface TrainContext {
   failures?: FailureMemory | undefined;
   /** The step of the last line that counted one beside a measure of the training. */
   counted?: number;
+  /** Such a line had a word of steps or iterations: lines of epochs count something else. */
+  countsSteps?: true;
   /** The progress bars seen, by their total: steps done. At most `barsMax`. */
   bars?: Record<string, number>;
   restarts?: RestartMemory | undefined;

@@ -46,7 +46,9 @@ export const statementBlockReader: FactReader = {
     }
     const metrics = [...named].filter(([name]) => isMetricName(name) && !name.startsWith('time/'));
     if (!metrics.some(([name]) => namesMetric(name))) return null;
-    return pointsOf(metrics, found === null ? null : stepOf(found, context), isEvaluation);
+    // An evaluation counts its own batches: it is of the last one of the training that was counted.
+    const step = found === null ? (context.counted ?? null) : stepOf(found, context);
+    return pointsOf(metrics, step, isEvaluation);
   },
 };
 
