@@ -39,8 +39,16 @@ export interface TrainContext {
   isCompleted?: true;
   /** The header of a table between pipes (pipe-tables.ts), and whether its rule came. */
   pipes?: { columns: string[]; isRuled: boolean };
-  /** The rows so far of a table in a frame (box-tables.ts); which data loaders have its columns, which cells of its last line are full. */
-  box?: { kind: '' | 'lightning' | 'ray'; rows: string[][]; loaders?: number[]; full?: boolean[] };
+  /** The rows so far of a table in a frame (box-tables.ts); which data loaders have its columns, which cells of its last line are full; the columns of one with a row a step. */
+  box?: {
+    kind: '' | 'lightning' | 'ray';
+    rows: string[][];
+    loaders?: number[];
+    full?: boolean[];
+    columns?: string[];
+  };
+  /** The head of the last table in a frame that has a row a step, and the last step of it. */
+  tabled?: { head: string; step: number };
   /** scikit-learn, nnU-Net, PaddlePaddle, NeMo-RL: the epoch, iteration or step that was told last. */
   round?: number;
   /** RSL-RL: the iteration whose rows come. */
