@@ -37,8 +37,8 @@ export interface TrainContext {
   classes?: string[];
   /** Ultralytics: all epochs are done. */
   isCompleted?: true;
-  /** The header of a table between pipes (pipe-tables.ts), and whether its rule came. */
-  pipes?: { columns: string[]; isRuled: boolean };
+  /** The header of a table between pipes (pipe-tables.ts), whether its rule came, and the task of its rows. */
+  pipes?: { columns: string[]; isRuled: boolean; task?: string };
   /** The rows so far of a table in a frame (box-tables.ts); which data loaders have its columns, which cells of its last line are full; the columns of one with a row a step. */
   box?: {
     kind: '' | 'lightning' | 'ray';
