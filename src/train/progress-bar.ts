@@ -117,8 +117,8 @@ function barOfUltralytics(text: string): Bar | null {
 }
 
 const thousands: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
-/** The header of a table of classes. */
-const validates = /^\s{0,40}(?:Class {2}|classes {2})/;
+/** The header of a table of classes; on a narrow terminal it is cut. */
+const validates = /^\s{0,40}(?:Class {2}|classes {2}|[Cc]l?a?s?s?(?:es)?…$)/;
 
 /** What a pattern of label, steps done, steps in all, time left and steps per second finds; the last two may be absent. */
 function barIn(text: string, pattern: RegExp): Bar | null {
