@@ -5,6 +5,7 @@
  * - click (_termui_impl.py, ProgressBar.bar_template): `train  [####----]  10/40  00:00:12`;
  * - progressbar2 (widgets.py): ` 45% (450 of 1000) |####   | Elapsed Time: 0:00:10 ETA: 0:00:12`;
  * - alive-progress (core/progress.py): `train |████    | ▂▄▆ 23/40 [57%] in 1s (~1s, 31.1/s)`;
+ * - Ultralytics' (utils/tqdm.py): `1/3  0G  4.19  2.712: 75% ━━━━━━━━━─── 3/4 5.6it/s 0.3s<0.2s`;
  * - tqdm with a `bar_format` that tells no clock: `train:  33%|███       | 1/3 [ETA 00:04]`.
  *
  * What a logger writes while such a bar stands on the row is glued to it: the bar ends behind the last of its columns that is known. Columns
@@ -20,7 +21,16 @@ const size = String.raw`[\d.]{1,12}(?:\/[\d.]{1,12})? (?:[kMGT]?B|bytes)(?:\/s)?
 const sign = String.raw`\u00e2\u0080\u00a2|[<,\[\]]`;
 const column = `(?:${share}|${size}|${count}|${clock}|${speed}|${sign})`;
 
+const amount = String.raw`[\d.]{1,12}[KMGTP]?B?`;
+const spent = String.raw`(?:\d{1,6}\.\ds|\d{1,4}:\d\d(?::\d\d)?)`;
+
 const patterns = [
+  {
+    hint: '% \u00e2\u0094',
+    bar: new RegExp(
+      `\\d{1,3}% (?:\u00e2(?:\u0094[\u0080\u0081]|\u0095\u00b8)){4,400} {1,4}${amount}(?:\\/${amount})? {1,4}(?:[\\d.]{1,12}[KMGTP]?(?:it|B|s)\\/(?:it|B|s) {1,4})?${spent}(?:<${spent})?`,
+    ),
+  },
   {
     hint: '\u00e2\u0094\u0081\u00e2\u0094\u0081',
     bar: new RegExp(

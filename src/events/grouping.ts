@@ -139,6 +139,7 @@ function nextMode(group: Group, line: Line, habit: number): Mode | null {
 function afterLine(group: Group, text: string, indent: number, head: LineHead, habit: number): Mode | null {
   if (group.blank) return null;
   if (group.bare === true && group.lines === 1 && text.startsWith('***')) return 'line';
+  if (group.timed && isCentred(text, indent)) return null;
   if (indent > group.indent) return javaMore.test(text) ? 'java' : groupMode(text, 'line');
   if (indent === 0 && text.charCodeAt(0) === 84 && text.startsWith(pythonStart))
     return (group.timed || group.level !== null) && isGrave(group.level) && group.native !== true
@@ -147,6 +148,13 @@ function afterLine(group: Group, text: string, indent: number, head: LineHead, h
   if (text.startsWith('Caused by: ') || (group.timed && javaException.test(text))) return 'java';
   if (group.lines > 1 && closingBracket.test(text)) return 'line';
   return isLoose(group, text, head, habit) ? 'line' : null;
+}
+
+/** The title of a table: rich fills both of its sides (rich/table.py). */
+function isCentred(text: string, indent: number): boolean {
+  if (indent < 2 || !text.endsWith('  ') || text.trim().includes('  ')) return false;
+  const behind = text.length - text.trimEnd().length;
+  return Math.abs(indent - behind) <= 1;
 }
 
 /** A line without head in a log whose records all have one: the rest of a message with line ends in it. */

@@ -3,9 +3,11 @@
  * loops/evaluation_loop.py) or between two rules of `─` without it, which have no step; and Ray Tune's results of a trial (`│ Trial train_fn_abc12_00000
  * result │`, tune/experimental/output.py), whose `training_iteration` is the step of the others. Where Lightning has several data loaders, each has a
  * column, or a table; in its loggers `/dataloader_idx_N` is behind the names then. A cell may go on in the next line; a name that is cut is none.
+ * Also tables of a program's own with a row a step or epoch (rich/table.py): `┃ Epoch ┃ Loss   ┃`, then `│ 1     │ 2.5000 │`. Where one is drawn again and
+ * again (rich/live.py), what rows told before is not told again.
  */
 import type { FactBody } from '../core/fact.ts';
-import { canonicalName } from './canonical.ts';
+import { canonicalName, isMetricName } from './canonical.ts';
 import { namesMeasure } from './metric-words.ts';
 import { readNumber } from './numbers.ts';
 import { linesBelow } from './reader.ts';
@@ -26,10 +28,31 @@ export const boxTableReader: FactReader = {
   read({ event, line }, context) {
     const first = line.charAt(0);
     if (first === '─') return readPlain(linesBelow(event), context);
-    if ('╭┌┏'.includes(first)) context.box = { kind: '', rows: [] };
-    else if ('╰└┗'.includes(first)) return endBox(context);
-    else if ('│┃'.includes(first) && context.box !== undefined) takeRow(line, context.box, context);
+    if ('╭┌┏'.includes(first)) {
+      context.box = { kind: '', rows: [] };
+      delete context.tabled;
+    } else if ('╰└┗'.includes(first)) return endBox(context);
+    else if ('│┃'.includes(first) && context.box !== undefined) return takeRow(line, context.box, context);
     return [];
+  },
+};
+
+/** A table that a terminal shows, and that is drawn again. */
+export const shownTableReader: FactReader = {
+  format: 'rich',
+  kinds: ['progress'],
+  matches: ({ event: { message } }) => message.includes('┃') && message.includes('\n'),
+  read({ event }, context) {
+    const before = context.tabled;
+    const rows = event.message.split('\n', rowsMax).filter((row) => isDrawn(row));
+    const facts = rows.flatMap((row): FactBody[] => {
+      if ('╭┌┏'.includes(row.charAt(0))) context.box = { kind: '', rows: [] };
+      else if ('│┃'.includes(row.charAt(0)) && context.box !== undefined)
+        return takeRow(row, context.box, context);
+      return [];
+    });
+    delete context.box;
+    return context.tabled === before ? null : facts;
   },
 };
 
@@ -41,11 +64,14 @@ function isDrawn(line: string): boolean {
 
 type Box = NonNullable<TrainContext['box']>;
 
-function takeRow(line: string, box: Box, context: TrainContext): void {
+/** What the row tells, if it need not wait for the end of its table. */
+function takeRow(line: string, box: Box, context: TrainContext): FactBody[] {
   const drawn = line.split(/[│┃]/).slice(1, -1);
   const cells = drawn.map((cell) => cell.trim());
   const text = cells.join('  ');
-  if (lightning.test(text)) context.box = { ...box, kind: 'lightning', loaders: loadersIn(text) };
+  if (box.columns !== undefined) return countedRow(cells, box.columns, context);
+  if (box.kind === '' && box.rows.length === 0 && isCounted(cells)) context.box = { ...box, columns: cells };
+  else if (lightning.test(text)) context.box = { ...box, kind: 'lightning', loaders: loadersIn(text) };
   else if (ray.test(text)) context.box = { ...box, kind: 'ray' };
   else if (box.kind === 'ray') context.box = withRow(box, text.split(/ {2,}/, 3));
   else if (box.kind === 'lightning') {
@@ -58,7 +84,30 @@ function takeRow(line: string, box: Box, context: TrainContext): void {
         ? { ...box, rows: [...rows.slice(0, -1), before.map((cell, i) => cell + (cells[i] ?? ''))] }
         : withRow(box, cells);
     context.box = { ...next, full: drawn.map((cell, i) => (cells[i] ?? '').length >= cell.length - 2) };
-  }
+  } else context.box = { ...box, rows: [cells] };
+  return [];
+}
+
+const counter = /^(?:epoch|step|iter|iteration)$/i;
+
+function isCounted(cells: readonly string[]): boolean {
+  return cells.some((cell) => counter.test(cell)) && cells.some(namesMeasure);
+}
+
+/** The row of a step, if none was told that is as late. */
+function countedRow(cells: readonly string[], columns: readonly string[], context: TrainContext): FactBody[] {
+  const at = columns.findIndex((column) => counter.test(column));
+  const step = /^(\d{1,12})(?:\/\d{1,12})?$/.exec(cells[at] ?? '')?.[1];
+  if (step === undefined || cells.length !== columns.length) return [];
+  const head = columns.join('|');
+  const { tabled } = context;
+  if (tabled?.head === head && Number(step) <= tabled.step) return [];
+  const pairs = columns.flatMap((name, i): [string, string][] =>
+    i === at || !isMetricName(name) ? [] : [[name, (cells[i] ?? '').replace(/%$/, '')]],
+  );
+  const facts = pointsOf(pairs, Number(step), false);
+  if (facts.length > 0) context.tabled = { head, step: Number(step) };
+  return facts;
 }
 
 function withRow(box: Box, cells: string[]): Box {

@@ -82,7 +82,11 @@ function readRow(row: string, context: TrainContext): FactBody[] {
   const { columns } = context;
   delete context.isCompleted;
   const number = /^(\d{1,9})(?:\/\d{1,9})?$/.exec(first)?.[1];
-  if (columns === undefined || number === undefined || cells.length !== columns.length) return [];
+  // A row that is cut has whole cells before its last one.
+  const isCut = cells.at(-1)?.endsWith('…') === true;
+  if (isCut) cells.pop();
+  const isWhole = cells.length === columns?.length || (isCut && cells.length < (columns?.length ?? 0));
+  if (columns === undefined || number === undefined || !isWhole) return [];
   const step = columns[1] === '#' ? readNumber(cells[1] ?? '') : Number(number);
   context.row = step ?? Number(number);
   return cellsOf(columns.slice(1), cells.slice(1), step);
@@ -96,7 +100,8 @@ function classColumnsIn(text: string): string[] {
     const isFirst = column.includes('(');
     if (isFirst) task = column.slice(0, column.indexOf('(') + 1);
     const name = isFirst ? column : column.replace(/\):?$/, '');
-    names.push(names.includes(name) ? task + name : name);
+    // On a narrow terminal the header is cut, and ends in an ellipsis.
+    names.push(column.endsWith('…') ? '' : names.includes(name) ? task + name : name);
   }
   return names;
 }

@@ -11,7 +11,8 @@
  * `Training  [    10/125000]  eta: 1:00:00  lr: 0.0001 (0.0001)  total_loss: 11.1 (11.2)` (dinov2/logging/helpers.py).
  *
  * A point's step counts on over the epochs, which are counted from 0 where an epoch 0 was seen. Where iterations do so themselves, they are
- * left as they are: in the second epoch they go on behind those of the first. What an evaluation states has no step.
+ * left as they are: in the second epoch they go on behind those of the first. What an evaluation states at its end is of the end of the epoch that
+ * it names, or of the step that was counted last; on its way it has no step.
  */
 import { isMetricName } from './canonical.ts';
 import { isWithinRun } from './line-shapes.ts';
@@ -26,7 +27,7 @@ import { stepIn } from './statements.ts';
 const lineMax = 4096;
 const headMax = 320;
 const places: readonly RegExp[] = [
-  /\b(?:(?:Epoch|Train)(?:\((?<mode>\w{1,16})\))?:?[ \t]{0,4}\[?[ \t]{0,8}(?<epoch>\d{1,9})(?:[ \t]?\/[ \t]{0,8}(?<epochs>\d{1,9}))?\]?[\s,|:;-]{0,6}(?<counter>\[?(?:iter(?:ation)?|step|batch)[: \t]{1,4}|\[)|Iter(?:\((?<iterMode>\w{1,16})\))[: \t]{0,4})\[?[ \t]{0,12}(?<done>\d{1,12})[ \t]?\/[ \t]{0,12}(?<total>\d{1,12})\]?/di,
+  /\b(?:(?:Epoch|Train)(?:\((?<mode>\w{1,16})\))?:?[ \t]{0,4}\[?[ \t]{0,8}(?<epoch>\d{1,9})(?:[ \t]?\/[ \t]{0,8}(?<epochs>\d{1,9}))?\]?[\s,|:;-]{0,6}(?<counter>\[?(?:iter(?:ation)?|step|batch)[: \t]{1,4}|\[)|(?:Iter|Epoch(?=\((?:test|val)))\((?<iterMode>\w{1,16})\)[: \t]{0,4})\[?[ \t]{0,12}(?<done>\d{1,12})[ \t]?\/[ \t]{0,12}(?<total>\d{1,12})\]?/di,
   /\bepoch {1,8}(?<epoch>\d{1,9}) (?<counter>\|) {1,8}(?<done>\d{1,12})\/ {0,8}(?<total>\d{1,12}) batches\b/d,
   /(?:^|[\]|:-] ?|INFO )Training {1,4}(?<counter>\[) {0,12}(?<done>\d{1,12})\/(?<total>\d{1,12})\](?= {1,4}eta: )/d,
   /^\[(?<epoch>\d{1,9})\/(?<epochs>\d{1,9})\] ?(?<counter>\[)(?<done>\d{1,12})\/(?<total>\d{1,12})\](?=[\t ])/d,
@@ -42,12 +43,13 @@ const evaluation =
 export const epochLineReader: LineReader = {
   format: 'MMEngine, PaddlePaddle, torchvision',
   find: ({ line }) => (line.length <= lineMax && line.includes('/') ? findIterations(line) : null),
-  stepOf([first, done, total, epochs], _, context) {
+  stepOf([first, done, total, epochs, ofEvaluation], _, context) {
     if (done === undefined || total === undefined) return first ?? null;
+    if (ofEvaluation !== undefined) return done === total ? endOf(first ?? NaN, context) : null;
     return stepAt(context, { epoch: first ?? 0, done, total, epochs });
   },
-  totalOf([, , total, epochs = NaN], { epochs: counted }) {
-    if (total === undefined) return null;
+  totalOf([, , total, epochs = NaN, ofEvaluation], { epochs: counted }) {
+    if (total === undefined || ofEvaluation !== undefined) return null;
     if (counted?.goesOn === true) return total;
     return epochs > 0 ? epochs * total : null;
   },
@@ -55,7 +57,8 @@ export const epochLineReader: LineReader = {
 
 /**
  * Its counts: epoch, iterations done, all of them; and, unless iterations stand in brackets behind those of the epoch and so never go on, how
- * many epochs there are, a place without a number where that is not told. Without an epoch iterations alone; none of an evaluation.
+ * many epochs there are, a place without a number where that is not told. Without an epoch iterations alone. Of an evaluation one more, the epoch's place without a
+ * number where that is not told.
  */
 function findIterations(line: string): Finding | null {
   const found = placeIn(line);
@@ -66,7 +69,7 @@ function findIterations(line: string): Finding | null {
   const metrics = metricsIn(line, from);
   const isOfLineAlone = isWithinRun(line, from);
   if (!metrics.some(({ name }) => namesMetric(name))) return isOfLineAlone ? nothingAlone : null;
-  const counts = isEvaluation ? [] : countsOf(found, counter !== '[');
+  const counts = isEvaluation ? countsOfEvaluation(found) : countsOf(found, counter !== '[');
   return {
     counts,
     ...(counts.length === 1 && { total: placeOf(found, 'total') }),
@@ -93,7 +96,12 @@ function countsOf(found: RegExpExecArray, mayGoOn: boolean): Place[] {
   return [epoch, done, total, ...(mayGoOn ? [epochs ?? noNumber] : [])];
 }
 
-const noNumber: Place = { at: 0, end: 0 };
+function countsOfEvaluation(found: RegExpExecArray): Place[] {
+  const [epoch, done, total] = ['epoch', 'done', 'total'].map((group) => placeOf(found, group));
+  return done && total ? [epoch ?? noNumber, done, total, noNumber, noNumber] : [];
+}
+
+export const noNumber: Place = { at: 0, end: 0 };
 
 export const epochBatchReader: LineReader = {
   format: 'MXNet',
@@ -165,6 +173,12 @@ interface EpochPlace {
   total: number;
   /** NaN: not told; absent: iterations never go on. */
   epochs: number | undefined;
+}
+
+/** The step at which an epoch has ended; the last one that was counted, if that epoch's iterations were not told, or go on over the epochs. */
+export function endOf(epoch: number, { epochs, counted }: TrainContext): number | null {
+  const isCounted = epochs?.epoch === epoch && epochs.goesOn !== true;
+  return isCounted ? (epoch - epochs.first + 1) * epochs.total : (counted ?? null);
 }
 
 function stepAt(context: TrainContext, { epoch, done, total, epochs }: EpochPlace): number {

@@ -7,7 +7,7 @@
  * loss: 1.2 | …` and, before version 21, `1/3 * Epoch 1 (train): accuracy01=0.5 | loss=1.2` (callbacks/misc.py, core/logger), what stands there is the data loader.
  */
 import { canonicalName, isMetricName } from './canonical.ts';
-import { metricsIn } from './epoch-lines.ts';
+import { endOf, metricsIn, noNumber } from './epoch-lines.ts';
 import { isWithinRun } from './line-shapes.ts';
 import { namesMeasure } from './metric-words.ts';
 import { linesBelow } from './reader.ts';
@@ -29,7 +29,11 @@ export const epochSummaryReader: LineReader = {
       : line.includes('/') && line.length <= lineMax
         ? findLoader(line)
         : null,
-  stepOf: ([epoch = null], _, context) => epochStep(epoch, context),
+  stepOf([epoch = null, ofEvaluation], _, context) {
+    if (ofEvaluation === undefined || (context.epochs === undefined && context.countsSteps !== true))
+      return epochStep(epoch, context);
+    return endOf(epoch ?? NaN, context);
+  },
 };
 
 function findSummary(line: string): Finding | null {
@@ -40,10 +44,14 @@ function findSummary(line: string): Finding | null {
   const isBehind = end === line.length;
   const stated = [...(isBehind ? statedIn(line.slice(0, found.index)) : statedIn(line, end)).values()];
   const isOfLineAlone = isWithinRun(line, end);
-  const isValidation = ofValidation.test(found[0]);
+  const isValidation =
+    ofValidation.test(found[0]) ||
+    validationBefore.test(line.slice(0, found.index + 1)) ||
+    (!isBehind && validationBehind.test(line.slice(end - 1, end + behindMax)));
   if (!stated.some(({ name }) => canonicalName(name) !== null || namesMeasure(name)))
     return isOfLineAlone ? nothingAlone : nothingStated;
-  return { counts: [epoch], statements: stated.map((each) => named(each, isValidation)), isOfLineAlone };
+  const counts = isValidation ? [epoch, noNumber] : [epoch];
+  return { counts, statements: stated.map((each) => named(each, isValidation)), isOfLineAlone };
 }
 
 /** Catalyst: the epoch of a data loader. */
@@ -60,7 +68,7 @@ function findLoader(line: string): Finding | null {
   if (!metrics.some(({ name }) => namesMeasure(name))) return null;
   const isValidation = !isOfTraining.test(found[1] ?? '');
   return {
-    counts: [epoch],
+    counts: isValidation ? [epoch, noNumber] : [epoch],
     total: placeOf(found, 3),
     statements: metrics.map((each) => named(each, isValidation)),
   };
@@ -68,6 +76,13 @@ function findLoader(line: string): Finding | null {
 
 const ofValidation =
   /(?:eval|val|valid|test)(?:uation|idation|ing)? epoch|\((?:val|valid|test|infer)\w{0,24}\):$/i;
+
+/** Ignite's examples: `Validation Results - Epoch: 1  Avg accuracy: 0.60 Avg loss: 0.67`. */
+const validationBefore =
+  /(?:^|[\s\])>|:-])(?:valid(?:ation)?|val|eval(?:uation)?|test(?:ing)?|dev)(?: (?:set|results?|metrics?))?[\])]?[ \t]{0,4}[-:|,[(]?$/i;
+const validationBehind =
+  /^[\s[(|:;,-]{1,6}(?:valid(?:ation)?|val|eval(?:uation)?|test(?:ing)?|dev)(?: (?:set|results?|metrics?))?(?:[\])]|[ \t]{0,2}[|:;,-] )/i;
+const behindMax = 40;
 
 const summary =
   /(?:^|[-\]|:>] ?|\[|,\d{3} |end of |in |INFO {1,4}|^Run: \d{1,4}, |^\d{1,9}\/\d{1,9} \* )(?:(?:train|eval|val|valid|test)(?:uation|idation|ing)? )?epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?: \(\w{1,30}\):| \([\d.]{1,12} ?s\):|[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/di;

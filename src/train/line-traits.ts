@@ -68,7 +68,7 @@ function ofWords(readers: Readers): Readers {
 }
 
 const stepWord = /step|iter|num_updates/i;
-const roundWord = /epoch|episode|batch|test|val|dev(?![a-z])|acc@|cur metric/i;
+const roundWord = /epoch|episode|batch|test|val|dev(?![a-z])|acc@|cur metric|TRAIN : /i;
 
 export function readableLine(line: string): ReadableLine {
   return { line, namesStep: stepWord.test(line), namesRound: roundWord.test(line) };

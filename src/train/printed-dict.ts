@@ -22,6 +22,8 @@ const trainerRuntime = /^(?:train|eval|test)_runtime$/;
 const otherName = /'[^'\\]{1,200}': /y;
 /** Times that are logged as metrics: of a whole training or evaluation, and TRL's of a step. */
 const timing = /(?:runtime|step_time)$/;
+/** An evaluation behind the training has no bar of that beside it. */
+const ofEvaluation = /^\{'(?:eval|test)_/;
 const pairsMax = 512;
 const dictMax = 16 * 1024;
 const toldMax = 4096;
@@ -35,7 +37,11 @@ export const printedDictReader: LineReader = {
   },
   stepOf([stated], { barAfter, message }, context) {
     if (message.length <= toldMax && message.includes("_runtime'")) context.told = message;
-    return stated ?? stepBeside(barAfter, context);
+    return (
+      stated ??
+      stepBeside(barAfter, context) ??
+      (ofEvaluation.test(message) ? (context.counted ?? null) : null)
+    );
   },
 };
 

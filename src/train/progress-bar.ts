@@ -4,7 +4,8 @@
  * behind the rate are running means, not points. Also progressbar2's ` 45% (450 of 1000) |####   | … ETA: 0:00:12` (widgets.py),
  * click's `train  [####----]  10/40  00:00:12` (_termui_impl.py), alive-progress' `train |███    | ▂▄▆ 23/40 [57%] in 1s (~8s, 31.1/s)`, bars of which only the
  * share is told, where their label names the training, and the lines of tqdm-loggable, which Levanter has: `Progress on:train 1.00kit/10.0kit rate:2.0it/s
- * remaining:01:00 …` (tqdm_logging.py), and Ignite's `Epoch [1/3]: [4/8]  50%|█████     , loss=0.86 [00:00<00:00]` (handlers/tqdm_logger.py).
+ * remaining:01:00 …` (tqdm_logging.py), and Ignite's `Epoch [1/3]: [4/8]  50%|█████     , loss=0.86 [00:00<00:00]` (handlers/tqdm_logger.py),
+ * and Ultralytics' `1/3  0G  4.19  2.712  2.572  8  64: 75% ━━━━━━━━━─── 3/4 5.6it/s 0.3s<0.2s` (utils/tqdm.py): the row's first column is the epoch.
  */
 import type { FactBody } from '../core/fact.ts';
 import { readLauncherPrefix } from '../core/launcher-prefix.ts';
@@ -27,6 +28,8 @@ const labelled = /^\s*([^|\d%][^|]{0,120}?):\s*(?:\d{1,3}%\|)?/;
 const richBar =
   /^(?:[\u2800-\u28ff]? {1,4})?(.{0,120}?) {0,4}(?:\d{1,3}% )?[━╸╺]{2,400} {1,8}(?:\d{1,3}% {1,4})?(\d{1,12})\/(\d{1,12})(?: {1,4}(?:\[ )?[\d:]{4,12} (?:[•<] )?([\d:]{4,12}|[-:]{4,12}))?(?:(?: ,)? {1,4}([\d.]{1,12}) ?it\/s)?/;
 const rowMax = 2048;
+const drawnByUltralytics =
+  /^(.{0,400}?): {1,4}\d{1,3}% [━─╸]{4,400} {1,4}(\d{1,12})\/(\d{1,12}) {1,4}(?:([\d.]{1,12})([KMG]?)it\/s {1,4}|([\d.]{1,12})s\/it {1,4})?(?:\d{1,6}\.\ds|\d{1,4}:\d\d(?::\d\d)?)(?:<(?:(\d{1,6}\.\d)s|([\d:]{4,12})))?$/;
 
 const ignite =
   /^(?:(.{0,120}?): )?\[(\d{1,12})\/(\d{1,12})\] {1,4}\d{1,3}%\|[^[\]]{0,512} \[[\d:]{4,12}<([\d:?]{1,12})\]/;
@@ -38,7 +41,18 @@ const alive =
 const shareOnly =
   /^\s{0,4}((?:\w{1,20} )?(?:train|training|epoch|fit|fitting)\b[^[\]|%]{0,40}?):? {1,4}(?:\[[=#>.\- ]{2,200}\] {1,4}(\d{1,3})%|(\d{1,3})% {1,4}\[[=#>.\- ]{2,200}\])/i;
 
+/** fastai's (fastprogress): `Epoch 1/3 : |█████-----| 50.00% [2/4 00:00<00:00 0.5]`. */
+const fastprogress =
+  /^(.{0,80}?) ?:? \|[█-]{4,400}\| \d{1,3}\.\d\d% \[(\d{1,12})\/(\d{1,12}) (?:[\d:]{4,12}<([\d:?]{1,12}))?/;
+/** tqdm with a `bar_format` that has no bar, and tells a count beside a rate or a share: `Train: 10/20 48.98it/s`, `Train 50.0% 10/20`. */
+const countAlone =
+  /^(?:([^\d%|/[\]]{0,80}?):? {1,4})?(?:\d{1,3}(?:\.\d{1,2})?% (\d{1,12})\/(\d{1,12})(?= |$)|(\d{1,12})\/(\d{1,12}) {1,4}([\d.]{1,12}|\?)it\/s(?=[ ,]|$))/;
+
 export function readBar(text: string): Bar | null {
+  if (text.includes('% ━') || text.includes('% ─')) {
+    const bar = barOfUltralytics(text.slice(0, rowMax).trimEnd());
+    if (bar !== null) return bar;
+  }
   if (text.includes('━')) return barIn(text.slice(0, rowMax), richBar);
   if (text.includes('% (')) return barIn(text.slice(0, rowMax), counted);
   if (text.includes('%] in ')) return barIn(text.slice(0, rowMax), alive);
@@ -51,9 +65,13 @@ export function readBar(text: string): Bar | null {
       rate: null,
       etaMs: null,
     };
+  if (text.includes('% [') && text.includes('| ')) {
+    const bar = barIn(text.slice(0, rowMax), fastprogress);
+    if (bar !== null) return bar;
+  }
   const click = text.includes(']  ') ? barIn(text.slice(0, rowMax), clicked) : null;
   if (click !== null) return click;
-  if (!text.includes(' [')) return null;
+  if (!text.includes(' [')) return text.includes('/') ? barOfCount(text.slice(0, rowMax)) : null;
   const found = counter.exec(text.slice(0, rowMax));
   if (found === null) return barIn(text.slice(0, rowMax), ignite);
   const [, done, total, left = '', rate, unit] = found;
@@ -67,6 +85,40 @@ export function readBar(text: string): Bar | null {
     etaMs: durationMs(left),
   };
 }
+
+function barOfCount(text: string): Bar | null {
+  const [whole, label = '', shared, ofShared, counted, ofCounted, rate] = countAlone.exec(text) ?? [];
+  if (whole === undefined) return null;
+  const speed = Number(rate ?? NaN);
+  return {
+    label: label.trim() || null,
+    done: Number(shared ?? counted),
+    total: Number(ofShared ?? ofCounted),
+    rate: speed > 0 ? speed : null,
+    etaMs: null,
+  };
+}
+
+function barOfUltralytics(text: string): Bar | null {
+  const [, label = '', done, total, perSecond, size = '', each, seconds, clock = ''] =
+    drawnByUltralytics.exec(text) ?? [];
+  if (done === undefined) return null;
+  const epoch = /^\s{0,24}(\d{1,9}\/\d{1,9}) {2}/.exec(label)?.[1];
+  const speed =
+    perSecond === undefined ? 1 / Number(each ?? NaN) : Number(perSecond) * (thousands[size] ?? 1);
+  return {
+    label:
+      epoch !== undefined ? `Epoch ${epoch}` : validates.test(label) ? 'validation' : label.trim() || null,
+    done: Number(done),
+    total: Number(total),
+    rate: speed > 0 && speed < Infinity ? speed : null,
+    etaMs: seconds === undefined ? durationMs(clock) : Math.round(Number(seconds) * 1000),
+  };
+}
+
+const thousands: Readonly<Record<string, number>> = { '': 1, K: 1e3, M: 1e6, G: 1e9 };
+/** The header of a table of classes; on a narrow terminal it is cut. */
+const validates = /^\s{0,40}(?:Class {2}|classes {2}|[Cc]l?a?s?s?(?:es)?…$)/;
 
 /** What a pattern of label, steps done, steps in all, time left and steps per second finds; the last two may be absent. */
 function barIn(text: string, pattern: RegExp): Bar | null {

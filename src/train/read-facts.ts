@@ -63,7 +63,7 @@ export class StreamFacts {
     const traits = traitsOf(event);
     const bodies = readBodies(event, traits, context, this.#own);
     if (holdsResources(event.origin)) return factsOf(event, bodies);
-    if (event.kind === 'line') noteCounted(bodies, context);
+    if (event.kind === 'line') noteCounted(bodies, traits, context);
     const observed = readObservations(event, traits?.hints, bodies, (context.failures ??= {}));
     const restarts = countRestarts(event, traits, bodies, observed, context.restarts);
     if (restarts !== undefined) context.restarts = restarts;
@@ -72,10 +72,15 @@ export class StreamFacts {
 }
 
 /** What an evaluation measures that names no step is of the last one that was counted. */
-function noteCounted(bodies: readonly FactBody[], context: TrainContext): void {
+function noteCounted(bodies: readonly FactBody[], traits: LineTraits | null, context: TrainContext): void {
+  const namesStep = traits?.namesStep === true;
+  if (context.countsSteps === true && !namesStep && traits?.epoch) return;
   for (const body of bodies) {
     if (body.kind !== 'point' || body.step === null || body.canonical === null) continue;
-    if (!body.canonical.startsWith('validation_')) context.counted = body.step;
+    if (!body.canonical.startsWith('validation_')) {
+      context.counted = body.step;
+      if (namesStep) context.countsSteps = true;
+    }
   }
 }
 

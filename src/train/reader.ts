@@ -16,6 +16,8 @@ export interface TrainContext {
   failures?: FailureMemory | undefined;
   /** The step of the last line that counted one beside a measure of the training. */
   counted?: number;
+  /** Such a line had a word of steps or iterations: lines of epochs count something else. */
+  countsSteps?: true;
   /** The progress bars seen, by their total: steps done. At most `barsMax`. */
   bars?: Record<string, number>;
   restarts?: RestartMemory | undefined;
@@ -35,10 +37,18 @@ export interface TrainContext {
   classes?: string[];
   /** Ultralytics: all epochs are done. */
   isCompleted?: true;
-  /** The header of a table between pipes (pipe-tables.ts), and whether its rule came. */
-  pipes?: { columns: string[]; isRuled: boolean };
-  /** The rows so far of a table in a frame (box-tables.ts); which data loaders have its columns, which cells of its last line are full. */
-  box?: { kind: '' | 'lightning' | 'ray'; rows: string[][]; loaders?: number[]; full?: boolean[] };
+  /** The header of a table between pipes (pipe-tables.ts), whether its rule came, and the task of its rows. */
+  pipes?: { columns: string[]; isRuled: boolean; task?: string };
+  /** The rows so far of a table in a frame (box-tables.ts); which data loaders have its columns, which cells of its last line are full; the columns of one with a row a step. */
+  box?: {
+    kind: '' | 'lightning' | 'ray';
+    rows: string[][];
+    loaders?: number[];
+    full?: boolean[];
+    columns?: string[];
+  };
+  /** The head of the last table in a frame that has a row a step, and the last step of it. */
+  tabled?: { head: string; step: number };
   /** scikit-learn, nnU-Net, PaddlePaddle, NeMo-RL: the epoch, iteration or step that was told last. */
   round?: number;
   /** RSL-RL: the iteration whose rows come. */

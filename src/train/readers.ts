@@ -1,7 +1,7 @@
 /** The readers of all frameworks and formats, in the order in which they are asked. */
 import type { EventKind } from '../core/event.ts';
 import type { Origin } from '../core/segment.ts';
-import { boxTableReader } from './box-tables.ts';
+import { boxTableReader, shownTableReader } from './box-tables.ts';
 import { catboostReader } from './catboost.ts';
 import { columnTableReader } from './column-tables.ts';
 import { darknetReader } from './darknet.ts';
@@ -48,6 +48,7 @@ const readers: readonly (FactReader | LineReader)[] = [
   kerasReader,
   paddleHapiReader,
   columnTableReader,
+  shownTableReader,
   progressBarReader,
   progressLineReader,
   trainerStateReader,

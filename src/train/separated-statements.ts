@@ -148,7 +148,7 @@ export function separatedIn(line: string, from = 0): Map<string, Statement> {
     const full = isSide ? side + name : name;
     if (readShortNumber(text) === null || found.has(full) || !isMetricName(full) || countsUpdates(full))
       continue;
-    if (percent !== '' && !isShare(full, text)) continue;
+    if (percent !== '' && !isShare(full, text, line)) continue;
     if (beginsList.test(bare) && !isRate(full)) continue;
     const isSigned = sign.trim() !== '' || name !== words;
     const isMetric = canonicalName(full) !== null || namesMetric(full);

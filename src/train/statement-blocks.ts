@@ -1,7 +1,7 @@
 /**
  * Statements on lines of their own below a line that names the step: OLMo `[step=10/1000,epoch=0]` and `    train/CrossEntropyLoss=9.512`
  * (olmo/train.py, log_metrics_to_console), Composer `[epoch=1][batch=1/50]:` and `\t Train loss/train/total: 12.0483`
- * (loggers/console_logger.py), Coqui TTS `--> STEP: 25/100 -- GLOBAL_STEP: 125` and `     | > loss: 1.23456  (1.24567)` (trainer/logging), Ray Tune's
+ * (loggers/console_logger.py), Coqui TTS `--> STEP: 25/100 -- GLOBAL_STEP: 125` and `     | > loss: 1.23456  (1.24567)`, and behind them `--> EVAL PERFORMANCE` (trainer/logging), Ray Tune's
  * `Result for train_fn_abc12_00000:`, whose `training_iteration` is among the statements (tune/progress_reporter.py, as YAML).
  */
 import { canonicalName, isMetricName } from './canonical.ts';
@@ -16,7 +16,7 @@ const rowMax = 512;
 const rowsMax = 512;
 const head =
   /(?:^|[\s\]])\[(?:epoch=(\d{1,9})(?:\/\d{1,9})?\]\[)?(?:step|batch)=(\d{1,12})(?:\/(\d{1,12}))?(?:,[^\]\n]{0,80})?\](?::?$| Eval\b)|^ {0,8}--> .{0,120}-- GLOBAL_STEP: (\d{1,12})$/;
-const evalHead = /^\[Eval batch=(\d{1,12})\/\1\]/;
+const evalHead = /^\[Eval batch=(\d{1,12})\/\1\]|^ {0,8}--> EVAL PERFORMANCE$/;
 const result = /^Result for [\w-]{1,100}:$/;
 const row = /^\s{1,16}(?:[|>•*-] ){0,2}> ?(?=\w)|^\s{1,16}(?:(?:Train|Eval) (?=\S))?/;
 const statement =
@@ -28,7 +28,8 @@ export const statementBlockReader: FactReader = {
   kinds: ['line'],
   mayMatchLine: () => false,
   matches: ({ event, line }) =>
-    event.message.includes('\n') && (/step=|batch=|STEP: /.test(line) || line.startsWith('Result for ')),
+    event.message.includes('\n') &&
+    (/step=|batch=|STEP: |EVAL PERF/.test(line) || line.startsWith('Result for ')),
   read({ event, line }, context) {
     const top = line.slice(0, headMax).trimEnd();
     const found = head.exec(top);
@@ -46,7 +47,9 @@ export const statementBlockReader: FactReader = {
     }
     const metrics = [...named].filter(([name]) => isMetricName(name) && !name.startsWith('time/'));
     if (!metrics.some(([name]) => namesMetric(name))) return null;
-    return pointsOf(metrics, found === null ? null : stepOf(found, context), isEvaluation);
+    // An evaluation counts its own batches: it is of the last one of the training that was counted.
+    const step = found === null ? (context.counted ?? null) : stepOf(found, context);
+    return pointsOf(metrics, step, isEvaluation);
   },
 };
 

@@ -90,7 +90,7 @@ export function statementsIn(line: string, from = 0, to = line.length): Statemen
     valueAt.lastIndex = at;
     const [whole = '', bracket = '', printed = '', percent = '', next] = valueAt.exec(text) ?? [];
     const value = printed.replace(/[,.]$/, '');
-    if (readShortNumber(value) === null || (percent !== '' && !isShare(name.name, value))) continue;
+    if (readShortNumber(value) === null || (percent !== '' && !isShare(name.name, value, text))) continue;
     if ((bracket === '(' || (bracket !== '' && (next === ',' || value !== printed))) && !isRate(name.name))
       continue;
     const start = at + whole.length - percent.length - printed.length;
@@ -99,12 +99,17 @@ export function statementsIn(line: string, from = 0, to = line.length): Statemen
   return found;
 }
 
-/** Is it measured in percent? OGB's examples tell accuracies by the data alone: `Train: 98.12%, Valid: 71.12% Test: 70.12%`. */
-export function isShare(name: string, value: string): boolean {
-  return namesMeasure(name) || (value.includes('.') && ofSplit.test(name));
+/**
+ * Is it measured in percent? OGB's examples tell accuracies by the data alone: `Train: 98.12%, Valid: 71.12% Test: 70.12%`. One alone tells how far
+ * that is.
+ */
+export function isShare(name: string, value: string, line: string): boolean {
+  return namesMeasure(name) || (value.includes('.') && ofSplit.test(name) && ofSplits.test(line));
 }
 
 const ofSplit = /^(?:train|val|valid|test)$/i;
+const ofSplits =
+  /\b(?:train|val|valid)(?::|=| ?) ?[\d.]{1,12}%.{0,40}\b(?:val|valid|test)(?::|=| ?) ?[\d.]{1,12}%/i;
 
 /** Of a list only the rate of the first group of parameters is one value for all. */
 export function isRate(name: string): boolean {

@@ -5,7 +5,7 @@
  *       epoch     =        3.0
  *       eval_loss =     2.3015
  *
- * It has no step. What the dict that was printed before has told already, which of an evaluation behind the training is not printed
+ * It has no step: it is of the last one that was counted. What the dict that was printed before has told already, which of an evaluation behind the training is not printed
  * (ProgressCallback has no bar then), is not told again.
  */
 import { isMetricName } from './canonical.ts';
@@ -36,7 +36,7 @@ export const trainerMetricsReader: FactReader = {
         const isTold = isSame(told.get(name) ?? '', text);
         return isTold || !isMetricName(name) || others.test(name) ? [] : [[name, text]];
       });
-    return pointsOf(rows, null, false);
+    return pointsOf(rows, context.counted ?? null, false);
   },
 };
 

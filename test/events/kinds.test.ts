@@ -53,12 +53,25 @@ describe('lines', () => {
   });
 });
 
+test("a table's title, which rich fills on both sides, is no part of the record before it; what is indented alone is", () => {
+  const record = '2026-11-27 01:00:00,123 - INFO - starting up';
+  expect(messages(`${record}\n    Training progress     \n┏━━━━━━━┳━━━━━━━━┓\n`)).toEqual([
+    record,
+    '    Training progress     ',
+    '┏━━━━━━━┳━━━━━━━━┓',
+  ]);
+  for (const more of ['    the rest', '    the rest ', '    name    value   '])
+    expect(messages(`${record}\n${more}\n`)).toHaveLength(1);
+});
+
 const bars = {
   rich: 'train ━━━━━━━━╸━━━━━━━━━  20% 0:00:01',
   'rich, not begun': 'train ━━━━━━━━━━━━━━━━━━   0% -:--:--',
   'rich with a count': '⠹ train ━━━━━━━━╺━━━━━━━━━ 8/40 0:00:01 0:00:04',
   'rich with a size': 'get ━━━━━━━━━━━━╸━━━━━━ 12.5/20.0 MB • 3.1 MB/s • 0:00:04',
   'tqdm.rich': 'train  18% ━━━━━━━━╸━━━━━━━━━ 7/40  [ 0:00:00 < 0:00:02 , 32 it/s ]',
+  Ultralytics: '   1/3   0G   4.19   2.712   8   64: 75% ━━━━━━━━━─── 3/4 5.6it/s 0.3s<0.2s',
+  'Ultralytics, not begun': '   1/3   0G   4.976   3.1   8   64: 0% ──────────── 0/4  0.2s',
   click: 'train  [#######-------------]  10/40',
   'click, a share': 'train  [#######-------------]   25%  00:00:12',
   progressbar2: ' 38% (15 of 40) |#######        | Elapsed Time: 0:00:00 ETA:  0:00:12',

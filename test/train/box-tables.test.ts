@@ -78,3 +78,26 @@ test('the header of version 1 goes on in the next line', () => {
 test('tables of something else state none', () => {
   expect(pointsOf(table('Name      Value', ['loss   0.5', 'training_iteration   7']))).toEqual([]);
 });
+
+const counted = (rows: readonly string[], title = 'Epoch ┃ Loss   ┃ Acc   ┃ Time') =>
+  [
+    '┏━━━━━━━┳━━━━━━━━┳━━━━━━━┳━━━━━━┓',
+    `┃ ${title} ┃`,
+    '┡━━━━━━━╇━━━━━━━━╇━━━━━━━╇━━━━━━┩',
+    ...rows.map((row) => `│ ${row} │`),
+    '└───────┴────────┴───────┴──────┘',
+  ].join('\n');
+
+test("rows of rich's tables (15.0) that count epochs or steps are points, if a column is a metric's", () => {
+  const text = counted(['1/2   │ 2.5000 │ 10.0% │ 1.2s', '2/2   │ 1.2500 │ 0.200 │ 1.3s']);
+  const points = [
+    [1, 'Loss', 2.5],
+    [1, 'Acc', 10],
+    [2, 'Loss', 1.25],
+    [2, 'Acc', 0.2],
+  ];
+  expect(pointsOf(text)).toEqual(points);
+  expect(pointsOf(`${text}\n${text}`)).toEqual([...points, ...points]);
+  expect(pointsOf(counted(['1 │ 2 │ 3 │ 4'], 'Epoch ┃ Size ┃ Rank ┃ Time'))).toEqual([]);
+  expect(pointsOf(counted(['1 │ 2 │ 3 │ 4'], 'Name ┃ Loss ┃ Acc ┃ Time'))).toEqual([]);
+});

@@ -1,6 +1,10 @@
 /**
  * Consoles of many frameworks, as their sources print them: of `NAME.log` these points are read and no others, `NAME.points`, a line each:
  * step (`-`: none), name, value, canonical name.
+ *
+ * Written by real runs: mmengine-epochs and mmengine-iterations (0.10.7), composer-evaluations (0.32.1), open-clip-epochs (3.3.0), ultralytics-8-4-bars and
+ * ultralytics-8-4-narrow (8.4.190, a terminal of 80 columns), flair-iterations (0.15.1), ignite-evaluations (0.5.5), trainer-evaluates-behind (transformers 5.24.0),
+ * coqui-evaluations (coqui-tts-trainer 0.4.0), lm-eval (0.4.13; its second table after its sources), rich-live (15.0.0, on a terminal).
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';

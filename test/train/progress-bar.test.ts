@@ -36,6 +36,28 @@ test.each([
     { label: 'train', done: 7, total: 40, rate: 32, etaMs: 2000 },
   ],
   [
+    '   1/3   0G   4.19   2.712   8   64: 75% ━━━━━━━━━─── 3/4 5.6it/s 0.3s<0.2s',
+    { label: 'Epoch 1/3', done: 3, total: 4, rate: 5.6, etaMs: 200 },
+  ],
+  [
+    '   1/3   0G   4.976   3.1   8   64: 0% ──────────── 0/4  0.2s',
+    { label: 'Epoch 1/3', done: 0, total: 4, rate: null, etaMs: null },
+  ],
+  [
+    '   12/300   9.1G   0.5   8   640: 45% ━━━━━╸────── 450/1000 1.2Kit/s 1:02<1:02:03',
+    { label: 'Epoch 12/300', done: 450, total: 1000, rate: 1200, etaMs: 3_723_000 },
+  ],
+  [
+    '      Class     Images  Instances      Box(P          R      mAP50  mAP50-95): 50% ━━━━━━────── 1/2 2.5s/it 2.5s<2.5s',
+    { label: 'validation', done: 1, total: 2, rate: 0.4, etaMs: 2500 },
+  ],
+  [
+    'Epoch 1/3 : |██████████------------------------------| 25.00% [1/4 00:00<00:12 0.53]',
+    { label: 'Epoch 1/3', done: 1, total: 4, rate: null, etaMs: 12_000 },
+  ],
+  ['Train: 10/20 48.98it/s', { label: 'Train', done: 10, total: 20, rate: 48.98, etaMs: null }],
+  ['Train 50.0% 10/20 00:00', { label: 'Train', done: 10, total: 20, rate: null, etaMs: null }],
+  [
     'train  [#######-------]  10/40  00:00:12',
     { label: 'train', done: 10, total: 40, rate: null, etaMs: 12_000 },
   ],

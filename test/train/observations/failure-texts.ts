@@ -543,6 +543,17 @@ export const failureTexts: readonly FailureText[] = [
     role: 'root',
     text: raised('FloatingPointError: Loss became infinite or NaN at iteration=100!'),
   },
+  // Ultralytics 8.4.190 and Lightning 2.6.6.
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised('RuntimeError: Training failed: NaN persisted for 4 epochs'),
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: 'Monitored metric train_loss_epoch = nan is not finite. Previous best value was inf. Signaling Trainer to stop.',
+  },
   {
     class: 'nan',
     role: 'root',
@@ -756,6 +767,8 @@ export const failureTexts: readonly FailureText[] = [
 
 /** What looks like one of them, and says of no failure. */
 export const harmlessTexts: readonly string[] = [
+  'Metric val_loss improved by 0.006 >= min_delta = 0.0. New best score: 0.263',
+  'WARNING ⚠️ Loss NaN/Inf detected (attempt 1/3), recovering from last.pt...',
   'CUDA kernel errors might be asynchronously reported at some other API call, so the stacktrace below might be incorrect.',
   'Compile with `TORCH_USE_CUDA_DSA` to enable device-side assertions.',
   'step=10 error_rate=0.25 loss=1.5',
