@@ -278,7 +278,7 @@ const labelsMin = 4;
 const labelsMax = 64;
 /** No list has it behind its numbers. */
 const pythonStart = 'Traceback (most recent call last):';
-const slurmsOwn = /^(?:srun|slurmstepd): /;
+const slurmsOwn = /^(?:srun|slurmstepd(?:-[\w.-]{1,128})?): /;
 
 /** Counts how many lines in a row have had a number before them that was not new; whether they are labels of tasks. */
 function followLabels(state: CutState, shown: string, task: LauncherPrefix | null): boolean {

@@ -33,8 +33,10 @@ export interface FailureMemory extends NumberMemory {
   ranks?: number[];
   /** By rank (`-`: unknown): whether the traceback that was cut began where nothing catches. */
   cut?: Record<string, boolean>;
-  /** The rank whose exception torch.multiprocessing is about to print. */
+  /** The rank whose exception torch.multiprocessing or Ray Train is about to print. */
   announced?: number;
+  /** It has ended the program that prints it. */
+  announcedEnd?: boolean;
   /** By rank (`-`: unknown): events to go until the process that logged an exception has gone on. */
   wentOn?: Record<string, number> | undefined;
   /** The rank (`-`: unknown) that is about to print a traceback that ends nothing, as Python says. */
@@ -57,6 +59,8 @@ const wentOnAfter = 3;
 const tracebackHint = 'Traceback (most recent';
 /** absl's and glog's, behind whatever they end a process for. */
 const nativeStack = '*** Check failure stack trace: ***';
+/** Ray Train's, before what a worker has raised. */
+const snippetHint = ' Error Snippet]:';
 const javaHint = '\n\tat ';
 /** Python goes on behind these: what finalizers, callbacks and its logging raise. */
 const ignoredHints = ['Exception ignored ', '--- Logging error ---'];
@@ -143,8 +147,11 @@ function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: Failur
 }
 
 function noteAnnounced(text: string, memory: FailureMemory): void {
-  const announced = /-- Process (\d{1,8}) terminated with the following error:/.exec(text);
-  if (announced !== null) memory.announced = Number(announced[1]);
+  const announced =
+    /-- Process (\d{1,8}) terminated with the following error:|^\[Rank (\d{1,8}) Error Snippet\]:/m.exec(
+      text,
+    );
+  if (announced !== null) memory.announced = Number(announced[1] ?? announced[2]);
 }
 
 /** What Python only warns of has not failed yet. */
@@ -155,6 +162,8 @@ function asWarning(body: ObservationBody): ObservationBody {
 function observeLine(text: string, hints: ReadonlySet<string>, memory: FailureMemory): ObservationBody[] {
   noteAnnounced(text, memory);
   const found = signed(text, hints).map(({ signature, match }) => observationOf(signature, match, text));
+  if (memory.announcedEnd === true && hints.has(snippetHint))
+    for (const body of found) addDetails(body, { end: 'likely' });
   const exit = readExit(text, hints);
   return exit === null ? found : [...found, exit];
 }
@@ -271,7 +280,12 @@ function observeException(event: LogEvent, text: string, memory: FailureMemory):
   noteGraphError(event, traceback, isUncaught, memory);
   noteAnnounced(text, memory);
   if (memory.announced !== undefined) addDetails(body, { writer: memory.announced });
+  if (memory.announcedEnd === true) addDetails(body, { end: 'likely' });
   delete memory.announced;
+  delete memory.announcedEnd;
+  // Ray Train quotes behind its own exception what the workers have raised.
+  if (isUncaught && body.details?.exception?.endsWith('.WorkerGroupError') === true)
+    memory.announcedEnd = true;
   if (isLogged) afterLogged(event, body, memory, isOfProgram);
   const positions = signed(text, hintsIn(text)).filter(
     ({ signature }) => signature.class === 'nccl-position',

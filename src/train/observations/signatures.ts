@@ -524,7 +524,7 @@ export const signatures: readonly Signature[] = [
     role: 'root',
     hints: ['ommand not found', ': not found', 'o such file or directory'],
     pattern:
-      /(?:^|: )(?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|horovodrun|srun|apptainer|singularity|enroot|docker|uv): (?:command )?not found$|: command not found: (?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|srun)$|\bslurmstepd: error: execve\(\): .{1,300}: No such file or directory$/m,
+      /(?:^|: )(?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|horovodrun|srun|apptainer|singularity|enroot|docker|uv): (?:command )?not found$|: command not found: (?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|srun)$|\bslurmstepd(?:-[\w.-]{1,128})?: error: execve\(\): .{1,300}: No such file or directory$/m,
   },
   {
     // Open MPI
@@ -593,6 +593,13 @@ export const signatures: readonly Signature[] = [
     ],
     pattern:
       /gloo\/.{0,120}?(?:Connection closed by peer|Connection reset by peer|Broken pipe)|recvValue failed|sendBytes failed|failed to recv, got 0 bytes|client socket has (?:failed to connect|timed out)|store->get\(.{1,80}?\) got error: Connection reset by peer/,
+  },
+  {
+    // ray/train/v2/_internal/execution/worker_group/poll.py
+    class: 'worker-death',
+    role: 'cascade',
+    hints: [' Error Snippet]:'],
+    pattern: /^\[Rank (?<ranks>\d{1,8}) Error Snippet\]:/m,
   },
   {
     class: 'worker-death',

@@ -9,7 +9,7 @@ export interface RaisedException {
 }
 
 export interface Traceback {
-  /** The one that was raised first comes first: they are printed in that order, but for those of a group, which stand below it. */
+  /** The one that was raised first comes first: they are printed in that order, but for those of a group, and those that a message quotes. */
   exceptions: RaisedException[];
   /** Name of the function in which the last traceback begins, not counting those in a group: `<module>` where nothing caught the exception. */
   outermost: string | null;
@@ -48,7 +48,8 @@ export function readTraceback(text: string): Traceback | null {
   for (const raw of text.split('\n', linesMax)) {
     const line = plainLine(raw, isGroup);
     if (start.test(line)) {
-      isGrouped = isGroup && inGroup.test(raw);
+      // Ray quotes what a worker has raised in its own message: no line tells of a chain between.
+      isGrouped = raised !== null || (isGroup && inGroup.test(raw));
       // The worker's own traceback says what the exception before it was about; nothing is known of who could catch that one.
       if (line.startsWith('Original')) traceback.exceptions.pop();
       else isFirstFrame = !isGrouped;

@@ -13,7 +13,7 @@ describe('what to try first', () => {
       /shm/,
     ],
     ['dataloader', `${worker}Segmentation fault. `, /num_workers=0/],
-    // huggingface_hub 1.x, offline
+    // huggingface_hub 2.4, offline
     [
       'python',
       'huggingface_hub.errors.LocalEntryNotFoundError: Cannot find the requested files in the disk cache and outgoing traffic has been disabled.',
@@ -23,7 +23,7 @@ describe('what to try first', () => {
     ['python', 'IndexError: index out of range in self', /vocabulary/],
     ['python', 'InvalidArgumentError: indices[0,0] = 500 is not in [0, 10)', /vocabulary/],
     ['python', 'IndexError: list index out of range', /traceback/],
-    // safetensors 0.7
+    // safetensors 0.8
     [
       'python',
       'safetensors._safetensors_rust.SafetensorError: Error while deserializing header: header too large',

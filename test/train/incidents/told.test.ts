@@ -172,6 +172,20 @@ describe('a run that fails is told', () => {
       ['python@1'],
     ],
     [
+      "an exception of Ray Train's worker, which the driver quotes; Ray prints others' lines behind it (Ray 2.60)",
+      [
+        `${before('(RayTrainWorker pid=123) ', steps(1, 5))}${raised('ray.train.WorkerGroupError: Training failed due to worker errors:')}[Rank 1 Error Snippet]:\n${raised('ValueError: bad shard 4', 'loop')}${before('(RayTrainWorker pid=123) ', steps(6, 9))}`,
+      ],
+      ['python@1'],
+    ],
+    [
+      "a worker of Ray Train's that was killed",
+      [
+        `${before('(RayTrainWorker pid=123) ', steps(1, 5))}${raised('ray.train.WorkerGroupError: Training failed due to worker errors:')}[Rank 1 Error Snippet]:\nA worker health check failed.\nThe actor died unexpectedly before finishing this task.\n${before('(RayTrainWorker pid=123) ', steps(6, 9))}`,
+      ],
+      ['worker-death@1'],
+    ],
+    [
       "JAX's coordinator that died: the other task says so, and where it stands (jaxlib 0.10.2)",
       [
         `${steps(1, 5)}F1123 12:00:00.563082   25125 client.h:80] Terminating process because the JAX distributed service detected fatal errors. absl::Status: UNAVAILABLE: Failed to send RPC to coordination service.\n\n:UNKNOWN:Error received from peer  {grpc_message:"Socket closed", grpc_status:14}\n${steps(6, 9)}*** Check failure stack trace: ***\n    @     0x7f521e240634  absl::lts_20260107::log_internal::LogMessage::SendToLog()\n`,
@@ -240,6 +254,10 @@ describe('nothing is told of a run', () => {
     [
       'of which a log record cannot be written',
       `${steps()}--- Logging error ---\n${raised("UnicodeEncodeError: 'ascii' codec can't encode character", 'emit')}Call stack:\n  File "/w/train.py", line 5, in <module>\n    main()\nMessage: 'x'\nArguments: ()\n`,
+    ],
+    [
+      'whose controller (Ray Train) starts a failed worker again',
+      `${steps(1, 20)}(TrainController pid=9) [FailurePolicy] RETRY\n(TrainController pid=9) ray.train.WorkerGroupError: Training failed due to worker errors:\n(TrainController pid=9) [Rank 1 Error Snippet]:\n${steps(21, 60)}`,
     ],
     ['that logs a box and goes on', `${steps(1, 20)}${box('      ')}${steps(21, 60)}`],
     ['that goes on in the next cell', `${steps(1, 20)}${notebook('ValueError', 'x')}${steps(21, 60)}`],

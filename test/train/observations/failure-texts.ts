@@ -186,6 +186,25 @@ export const failureTexts: readonly FailureText[] = [
     details: { end: 'sure' },
   },
   {
+    // Slurm 22.05
+    class: 'not-started',
+    role: 'root',
+    text: 'slurmstepd-node7: error: execve(): pythonx: No such file or directory',
+  },
+  {
+    // Ray 2.60
+    class: 'worker-death',
+    role: 'cascade',
+    text: '[Rank 1 Error Snippet]:',
+    details: { ranks: [1] },
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: raised('ray.train.WorkerGroupError: Training failed due to worker errors:'),
+    details: { end: 'likely' },
+  },
+  {
     class: 'ecc',
     role: 'root',
     text: raised('RuntimeError: CUDA error: uncorrectable ECC error encountered'),
@@ -849,6 +868,7 @@ export const harmlessTexts: readonly string[] = [
   '/usr/bin/which: no nvcc',
   'request preempted by a higher priority one on worker 3',
   'MPI_ABORT is enabled',
+  'Errors of [Rank 1 Error Snippet]: none',
   'mpirun was able to find the specified executable file',
   'There are not enough slots left in the queue',
   'In case of a Fatal Python error: see the core dump',
