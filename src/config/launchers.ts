@@ -40,9 +40,9 @@ const date = /^(?:19|20)\d\d(?:\d{4}(?:\d{6})?)?$/;
 
 /** Whole parts; Lightning's loggers make a `version_<n>` at each start, and name it by a job's number under Slurm, which is no attempt. */
 const attemptPart = /^(?:(?:attempt|restart)[._=-]?(\d{1,6})|version_(\d{1,4}))$/i;
-/** Open MPI's and Horovod's `rank.<n>`, MindSpore's `worker_<n>`, Ray Train's `rank_<n>`, and the habit. */
+/** Open MPI's and Horovod's `rank.<n>`, MindSpore's `worker_<n>`, Ray Train's `rank_<n>`, and the habit; of a file, JAX's `process_<n>`. */
 const rankPart = /^(?:(?:global[_-]?)?rank|worker)[._=-]?(\d{1,8})$/i;
-const rankFirst = /^(?:(?:global[_-]?)?rank|worker)[._=-]?(\d{1,8})(?=[._-])/i;
+const rankFirst = /^(?:(?:global[_-]?)?rank|worker|process)[._=-]?(\d{1,8})(?=[._-])/i;
 /** Not `local_rank_3`, `mp_rank_00`: ranks within a machine or a group. A `job-worker-0` is a pod, whose number need not be its rank. */
 const rankLast = /(?:^|[._-])(?<!(?:local|node|group|mp|tp|pp|dp|cp|ep)[._-]?)rank[._=-]?(\d{1,8})$/i;
 /** NeMo: `nemo_log_globalrank-3_localrank-1.txt`. */

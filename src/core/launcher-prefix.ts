@@ -1,7 +1,7 @@
 /**
  * What launchers put before each line that a process has written: torchrun `[default1]:` (its `--role` and the local rank) and PyTorch `[rank1]: `,
  * which may stack; TorchX's `ddp/0 [1]:` (role, replica; torchrun without a role; torchx/components/dist.py, cli/cmd_log.py); Open MPI's
- * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c) and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Horovod `[3]<stderr>:` (horovod/runner/gloo_run.py); Ray's
+ * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c), with `--timestamp-output` behind a time, `Mon Nov 23 10:00:00 2026[1,3]<stderr>:`, and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Horovod `[3]<stderr>:` (horovod/runner/gloo_run.py); Ray's
  * `(TrainWorker pid=123, ip=10.0.0.1) ` (python/ray/_private/worker.py, print_worker_logs), which names no rank; `kubectl logs --prefix`, `[pod/train-3/main] `.
  * The innermost names the rank. `srun --label` puts `3: ` before a line, which is told from other text by the lines around it only.
  */
@@ -18,16 +18,20 @@ const bracketed =
 const parenthesized =
   /\((?:[\w.<>[\]:-]{1,128} pid=\d{1,10}(?:, ip=[\w.:]{1,64})?|raylet(?:, ip=[\w.:]{1,64})?)\) ?/y;
 const torchx = /^[A-Za-z][\w.-]{0,63}\/(\d{1,6}) \[(\d{1,6})\]:/;
+/** Open MPI's `--timestamp-output`, with `--tag-output` or without. */
+const mpiTime = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}(?:<std(?:out|err|diag)>:|(?=\[))/;
+const mpiTimeLength = 24;
 const depthMax = 4;
 const prefixMax = 1024;
 
 export function readLauncherPrefix(text: string): LauncherPrefix {
   const first = text.charCodeAt(0);
-  const mayBeTorchx = first > 64 && first !== 91 && hasSlashBehindName(text);
-  if (first !== 91 && first !== 40 && !mayBeTorchx) return noPrefix;
+  const isLetter = first > 64 && first !== 91;
+  let length = isLetter ? mpiTimeOf(text) : 0;
+  const mayBeTorchx = length === 0 && isLetter && hasSlashBehindName(text);
+  if (first !== 91 && first !== 40 && !mayBeTorchx && length === 0) return noPrefix;
   let rank: number | null = null;
   let source: string | null = null;
-  let length = 0;
   if (mayBeTorchx) {
     const [whole, replica, local] = torchx.exec(text) ?? [];
     if (whole === undefined) return noPrefix;
@@ -47,6 +51,15 @@ export function readLauncherPrefix(text: string): LauncherPrefix {
     length += found[0].length;
   }
   return length === 0 ? noPrefix : { rank, length, source };
+}
+
+function mpiTimeOf(text: string): number {
+  const behind = text.charCodeAt(mpiTimeLength);
+  if ((behind !== 60 && behind !== 91) || text.charCodeAt(3) !== 32) return 0;
+  const length = mpiTime.exec(text)?.[0].length ?? 0;
+  if (length !== mpiTimeLength) return length;
+  bracketed.lastIndex = length;
+  return bracketed.test(text) ? length : 0;
 }
 
 /** Most lines begin with a word and a space: they are told apart without the pattern. */

@@ -289,7 +289,7 @@ const labelsMax = 64;
 /** So much of a line shows that it is none of a list, whatever its number. */
 const beginningMax = 256;
 const pythonStart = 'Traceback (most recent call last):';
-const slurmsOwn = /^(?:srun|slurmstepd): /;
+const slurmsOwn = /^(?:srun|slurmstepd(?:-[\w.-]{1,128})?): /;
 
 function isOfProcess(text: string): boolean {
   return text.startsWith(pythonStart) || readLauncherPrefix(text).length > 0;

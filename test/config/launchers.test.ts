@@ -48,6 +48,10 @@ describe('launchedAs', () => {
     ['/var/log/pods/ml_t-0_8b1c0f9e-1111-2222-3333-444455556666/main/4.log', { attempt: '4' }],
     ['/l/mnist-worker-0.log', {}],
     // The habit: a whole part of the path, or a name that begins or ends with it
+    ['/l/process_1.log', { rank: '1' }],
+    ['/l/process_1/train.log', {}],
+    ['/l/local_process_1.log', {}],
+    ['/l/preprocess_1.log', {}],
     ['/l/rank1/console.log', { rank: '1' }],
     ['/l/rank=1/console.log', { rank: '1' }],
     ['/l/RANK-12/attempt-3/console.log', { rank: '12', attempt: '3' }],

@@ -93,8 +93,8 @@ const adviceOf: Readonly<Record<string, Advice>> = {
   dataloader: {
     title: 'a DataLoader worker died',
     tries: [
-      'Bus error: shared memory is too small (raise --shm-size or /dev/shm)',
-      'Killed: the machine had too little memory; use fewer workers',
+      'a bus error: shared memory is too small (raise --shm-size or /dev/shm)',
+      'killed: the machine had too little memory; use fewer workers',
       'run with num_workers=0 to see the error itself',
     ],
   },
@@ -238,8 +238,40 @@ const xidTries: readonly { codes: readonly number[]; tries: string }[] = [
   { codes: [48, 74], tries: "take the node out and run the vendor's diagnostics (dcgmi diag -r 3)" },
 ];
 
+/** How the worker of a DataLoader ended asks for this first. */
+const workerTries: readonly { pattern: RegExp; tries: string }[] = [
+  {
+    pattern: /[Bb]us error|shared memory/,
+    tries: 'shared memory is too small: raise --shm-size or the size of /dev/shm',
+  },
+  {
+    pattern: /signal: Killed/,
+    tries:
+      'the machine had too little memory, most often: look for an out-of-memory kill (dmesg), use fewer workers',
+  },
+  {
+    pattern: /[Ss]egmentation fault|signal: Abort/,
+    tries:
+      'a compiled library crashed in the worker: decode the data in one process (num_workers=0, PYTHONFAULTHANDLER=1) to see where',
+  },
+];
+
 /** What the words of an exception ask for: the first that fits. */
 const exceptionTries: readonly { pattern: RegExp; tries: string }[] = [
+  {
+    pattern: /LocalEntryNotFoundError|OfflineModeIsEnabled|outgoing traffic has been disabled/,
+    tries:
+      'the files are not in the cache, and the hub is not reached: fetch them before the job (hf download), and let HF_HOME name the cache that has them',
+  },
+  {
+    pattern: /IndexError: index out of range in self|indices\[[\d,]{1,40}\] = -?\d{1,20} is not in \[0, /,
+    tries:
+      "an id is not below the size of the embedding table: compare the tokenizer's vocabulary with the model's, and the length of the input with its positions",
+  },
+  {
+    pattern: /package doesn't have NCCL built in/,
+    tries: 'use the gloo backend on a CPU, or install a PyTorch that is built for CUDA',
+  },
   {
     pattern: /GatedRepoError|gated repo|\b40[13] Client Error/,
     tries: "log in (hf auth login, or HF_TOKEN) and accept the model's terms on its page",
@@ -278,7 +310,7 @@ const exceptionTries: readonly { pattern: RegExp; tries: string }[] = [
   },
   {
     pattern:
-      /PytorchStreamReader failed|HeaderTooLarge|UnpicklingError: (?!Weights only)|Parquet magic bytes/,
+      /PytorchStreamReader failed|HeaderTooLarge|SafetensorError: Error while deserializing|UnpicklingError: (?!Weights only)|Parquet magic bytes/,
     tries: 'the file is damaged or incomplete: use the checkpoint before it, or fetch it again',
   },
   {
@@ -306,7 +338,9 @@ export function adviceFor(name: string, details: ObservationDetails = {}, messag
       tries: adviceOf[name]?.tries ?? [],
     };
   const advice = adviceOf[name] ?? unknown;
-  const special = name === 'python' ? exceptionTries.find(({ pattern }) => pattern.test(message)) : undefined;
+  const special = { python: exceptionTries, dataloader: workerTries }[name]?.find(({ pattern }) =>
+    pattern.test(message),
+  );
   const exception = name === 'python' ? details.exception?.split('.').at(-1) : undefined;
   return {
     title: exception === undefined ? advice.title : `${advice.title}: ${exception}`,
@@ -324,9 +358,13 @@ export function headlineFor(cause: {
   const { class: name, rank, message, details } = cause;
   const { title } = adviceFor(name, details);
   if (rank === null) return title;
+  const tells = `${title} (rank ${rank} tells of it)`;
+  // Without the status of its end, it is not this rank that died, unless others say so.
+  if (name === 'worker-death' && details?.end === undefined && !message.includes(`lost rank ${rank}`))
+    return tells;
   if (name !== 'collective-timeout') return `rank ${rank}: ${title}`;
   // Of several that wait for each other, one is waited for; a single one only tells of it.
   return message.includes(`waited for rank ${rank}`)
     ? `rank ${rank} did not take part in a collective operation, which timed out`
-    : `${title} (rank ${rank} tells of it)`;
+    : tells;
 }

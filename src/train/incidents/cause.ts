@@ -25,6 +25,8 @@ export interface Cause {
   details: ObservationDetails;
   evidence: Observation[];
   echo: Echo[];
+  /** Behind its end the same file tells of steps that begin anew, or go back. */
+  startedAgain: boolean;
 }
 
 export const evidenceMax = 8;
@@ -45,6 +47,7 @@ export function causeOf(parts: readonly Kept[], rank: number | null): Cause {
     details: first.details ?? {},
     evidence: parts.slice(0, evidenceMax).map((part) => part.first),
     echo: [],
+    startedAgain: false,
   };
 }
 

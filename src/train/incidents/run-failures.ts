@@ -18,7 +18,7 @@ const attemptsMax = 32;
 /** A cause, with the attempts that failed of it. */
 export interface RunCause extends Cause {
   attempts: number[];
-  /** A later attempt was started. */
+  /** It was started again since. */
   restarted: boolean;
 }
 
@@ -47,7 +47,7 @@ export class RunFailures {
         const key = [cause.class, cause.rank, normalized(cause.message)].join('|');
         const known = causes.get(key);
         if (known === undefined)
-          causes.set(key, { ...cause, attempts: [attempt], restarted: attempt < last });
+          causes.set(key, { ...cause, attempts: [attempt], restarted: attempt < last || cause.startedAgain });
         else add(known, cause, attempt, last);
       }
     return [...causes.values()].sort((a, b) => weightOf(a) - weightOf(b));
@@ -98,7 +98,7 @@ function weightOf({ role }: Cause): number {
 
 function add(known: RunCause, cause: Cause, attempt: number, last: number): void {
   known.attempts.push(attempt);
-  known.restarted = attempt < last;
+  known.restarted = attempt < last || cause.startedAgain;
   known.ranks = sortedRanks([...known.ranks, ...cause.ranks]);
   known.evidence = [...known.evidence, ...cause.evidence].slice(0, evidenceMax);
 }

@@ -41,7 +41,14 @@ export function causesOf(record: AttemptRecord, live: readonly Kept[]): Cause[] 
   const all = [...causes, ...warnings.map((kept) => causeOf([kept], kept.rank))].slice(0, causesMax);
   const [first] = causes;
   if (first !== undefined) first.echo = echoOf(live, all);
+  for (const cause of causes) cause.startedAgain = hasBegunAnew(cause, record);
   return all;
+}
+
+/** A launcher has started the processes again, and all of them write to one file. */
+function hasBegunAnew({ details, evidence: [first] }: Cause, { ranks }: AttemptRecord): boolean {
+  if (first === undefined || details.end === undefined) return false;
+  return [...ranks.values()].some(({ streams }) => (streams.get(first.stream)?.backAt ?? -1) >= first.end);
 }
 
 /** Whoever ends the rest of a run that has failed says so, too. */
@@ -69,7 +76,7 @@ function suspectsOf(live: readonly Kept[]): Suspect[] {
   const exits: Suspect[] = [];
   for (const kept of live) {
     const { first } = kept;
-    if (first.role !== 'root' && !isStreak(kept)) continue;
+    if ((first.role !== 'root' && !isStreak(kept)) || isStepEnded(first, live)) continue;
     const isExit = isExitStatus(first);
     if (isExit && closing.has(first.details?.pid ?? -1)) continue;
     const ranks = first.details?.ranks ?? [kept.rank];
@@ -81,7 +88,10 @@ function suspectsOf(live: readonly Kept[]): Suspect[] {
     const process = processOf(suspect);
     const known = firstOf.get(process);
     if (known === undefined) firstOf.set(process, suspect);
-    else if (explained[suspect.kept.first.class]?.includes(known.kept.first.class) === true) {
+    else if (
+      explained[suspect.kept.first.class]?.includes(known.kept.first.class) === true ||
+      completes(suspect, known)
+    ) {
       // Who ends a job may say so behind what the job says of it.
       suspect.explains.push(known.kept, ...known.explains);
       firstOf.set(process, suspect);
@@ -89,6 +99,30 @@ function suspectsOf(live: readonly Kept[]): Suspect[] {
   }
   const processes = withoutEchoes([...firstOf.values()]);
   return [...processes, ...unexplained(exits, processes, live)];
+}
+
+/** Slurm's srun ends the other tasks of a step when one has failed (`--kill-on-bad-exit`), and slurmstepd tells of it as if somebody had cancelled the step. */
+function isStepEnded({ class: name, message, stream, start }: Kept['first'], live: readonly Kept[]): boolean {
+  if (name !== 'terminated' || !message.includes('*** STEP ')) return false;
+  return live.some(
+    ({ first }) =>
+      isExitStatus(first) &&
+      first.class !== 'terminated' &&
+      first.details?.ranks !== undefined &&
+      first.stream === stream &&
+      first.start < start,
+  );
+}
+
+/** TensorFlow says what was wrong behind the exception, which says nothing. */
+function completes({ kept: { first } }: Suspect, { kept: known }: Suspect): boolean {
+  const { details, message, stream } = known.first;
+  return (
+    message.includes(': Graph execution error:') &&
+    first.details?.exception !== undefined &&
+    first.details.exception === details?.exception &&
+    first.stream === stream
+  );
 }
 
 /** What is raised without a name behind what a rank has raised in the same text passes it on, as drivers and launchers do. */
@@ -209,12 +243,17 @@ function merged(suspects: readonly Suspect[]): Cause[] {
 function nameRank(cause: Cause, live: readonly Kept[]): void {
   if (cause.rank !== null || cause.details.exception === undefined || cause.details.end !== 'likely') return;
   const failed = live
-    .filter(({ first }) => isExitStatus(first) && (first.details?.exitCode ?? 0) > 0)
+    .filter(({ first }) => (isExitStatus(first) ? (first.details?.exitCode ?? 0) > 0 : isAbort(first)))
     .flatMap(({ first }) => first.details?.ranks ?? []);
   const [rank, ...others] = sortedRanks(failed);
   if (rank === undefined || others.length > 0) return;
   cause.rank = rank;
   cause.ranks = [rank];
+}
+
+/** Of MPI: the process itself has ended all of them. */
+function isAbort({ class: name, details }: Kept['first']): boolean {
+  return name === 'worker-death' && details?.end === 'sure' && details.ranks !== undefined;
 }
 
 /** However often it is told, and in whatever words. */

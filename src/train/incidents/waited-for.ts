@@ -99,6 +99,7 @@ function describe(cause: Cause, rank: number | null, reporters: readonly number[
     operation === undefined ? '' : ` in ${operation}${sequence === undefined ? '' : ` ${sequence}`}`;
   if (rank === null || (reporters.length === 1 && reporters[0] === rank)) return cause.message;
   const others = reporters.filter((reporter) => reporter !== rank);
+  if (others.length === 0) return cause.message;
   const verb = cause.class === 'worker-death' ? 'lost' : 'waited for';
   const who = others.length === 1 ? `rank ${others[0]}` : `${others.length} ranks`;
   const ms = cause.details.ranMs ?? cause.details.timeoutMs;

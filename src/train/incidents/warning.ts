@@ -17,6 +17,7 @@ export function causeOfFact(fact: FactBase, name: string, message: string): Caus
     details: {},
     evidence: [evidence],
     echo: [],
+    startedAgain: false,
   };
 }
 

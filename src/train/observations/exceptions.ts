@@ -22,7 +22,7 @@ export const exceptionKinds: readonly ExceptionKind[] = [
     class: 'worker-death',
     role: 'cascade',
     pattern:
-      /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException|HorovodInternalError|RendezvousConnectionError)\b|^ray\.exceptions\.(?:RayActorError|ActorDiedError|ActorUnavailableError|WorkerCrashedError|NodeDiedError|OwnerDiedError)\b/,
+      /^[\w.]*(?:ChildFailedError|CalledProcessError|ProcessRaisedException|ProcessExitedException|HorovodInternalError|RendezvousConnectionError)\b|^ray\.exceptions\.(?:RayActorError|ActorDiedError|ActorUnavailableError|WorkerCrashedError|NodeDiedError|OwnerDiedError)\b|^ray\.train\.(?:[\w.]{0,80}\.)?(?:WorkerGroupError|TrainingFailedError)\b/,
   },
   // wandb/sdk/mailbox: its service has ended, as it does with the run; debug.log tells so of runs that failed for other reasons.
   { class: 'worker-death', role: 'cascade', pattern: /^[\w.]*\bHandleAbandonedError\b/ },

@@ -9,11 +9,14 @@
  */
 import type { LogEvent } from '../../core/event.ts';
 import type { FactBody, ObservationBody, ObservationDetails } from '../../core/fact.ts';
+import { stampLength } from '../../core/launcher-prefix.ts';
 import { phaseHints, readPhase } from '../phases.ts';
 import { exceptionKinds } from './exceptions.ts';
 import { exitHints, ranksOf, readExit } from './exits.ts';
 import { rayHint, readDrawn } from './drawn-tracebacks.ts';
 import type { DrawnTraceback } from './drawn-tracebacks.ts';
+import { graphErrorEventsMax, isBareGraphError, readGraphError } from './graph-errors.ts';
+import type { GraphError } from './graph-errors.ts';
 import { observeNumbers } from './not-a-number.ts';
 import type { NumberMemory } from './not-a-number.ts';
 import { recordTexts } from './record-texts.ts';
@@ -30,14 +33,20 @@ export interface FailureMemory extends NumberMemory {
   ranks?: number[];
   /** By rank (`-`: unknown): whether the traceback that was cut began where nothing catches. */
   cut?: Record<string, boolean>;
-  /** The rank whose exception torch.multiprocessing is about to print. */
+  /** The rank whose exception torch.multiprocessing or Ray Train is about to print. */
   announced?: number;
+  /** It has ended the program that prints it. */
+  announcedEnd?: boolean;
   /** By rank (`-`: unknown): events to go until the process that logged an exception has gone on. */
   wentOn?: Record<string, number> | undefined;
   /** The rank (`-`: unknown) that is about to print a traceback that ends nothing, as Python says. */
   ignored?: string;
   /** A traceback that is drawn, or labelled, line by line. */
   drawn?: DrawnTraceback;
+  /** Of which TensorFlow is about to say what was wrong. */
+  graph?: GraphError;
+  /** The rank (`-`: unknown) that has said why it ends, and is about to print where it stands. */
+  fatal?: string;
 }
 
 const ranksMax = 4096;
@@ -48,6 +57,10 @@ const messageMax = 400;
 const wentOnAfter = 3;
 
 const tracebackHint = 'Traceback (most recent';
+/** absl's and glog's, behind whatever they end a process for. */
+const nativeStack = '*** Check failure stack trace: ***';
+/** Ray Train's, before what a worker has raised. */
+const snippetHint = ' Error Snippet]:';
 const javaHint = '\n\tat ';
 /** Python goes on behind these: what finalizers, callbacks and its logging raise. */
 const ignoredHints = ['Exception ignored ', '--- Logging error ---'];
@@ -120,15 +133,25 @@ function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: Failur
     const raised = observeDrawn(event, hints, memory);
     if (raised !== null) return [raised];
   }
+  if (memory.graph !== undefined) {
+    const raised = observeGraphError(event, memory, memory.graph);
+    if (raised !== null) return [raised];
+  }
   if (hints.size === 0) return [];
-  if (isIgnoredStart(message, hints)) memory.ignored = rankKey(event);
-  const found = observeLine(message.slice(0, textMax), hints, memory);
+  const text = message.slice(stampLength(message), textMax);
+  if (isIgnoredStart(text, hints)) memory.ignored = rankKey(event);
+  if (hints.has(nativeStack) && memory.fatal === rankKey(event)) return [];
+  const found = observeLine(text, hints, memory);
+  if (event.level === 'fatal' && found.length > 0) memory.fatal = rankKey(event);
   return event.logger === 'py.warnings' ? found.map(asWarning) : found;
 }
 
 function noteAnnounced(text: string, memory: FailureMemory): void {
-  const announced = /-- Process (\d{1,8}) terminated with the following error:/.exec(text);
-  if (announced !== null) memory.announced = Number(announced[1]);
+  const announced =
+    /-- Process (\d{1,8}) terminated with the following error:|^\[Rank (\d{1,8}) Error Snippet\]:/m.exec(
+      text,
+    );
+  if (announced !== null) memory.announced = Number(announced[1] ?? announced[2]);
 }
 
 /** What Python only warns of has not failed yet. */
@@ -139,6 +162,8 @@ function asWarning(body: ObservationBody): ObservationBody {
 function observeLine(text: string, hints: ReadonlySet<string>, memory: FailureMemory): ObservationBody[] {
   noteAnnounced(text, memory);
   const found = signed(text, hints).map(({ signature, match }) => observationOf(signature, match, text));
+  if (memory.announcedEnd === true && hints.has(snippetHint))
+    for (const body of found) addDetails(body, { end: 'likely' });
   const exit = readExit(text, hints);
   return exit === null ? found : [...found, exit];
 }
@@ -252,9 +277,15 @@ function observeException(event: LogEvent, text: string, memory: FailureMemory):
   }
   const body = raisedBody(traceback);
   if (isUncaught) addDetails(body, { end: 'likely' });
+  noteGraphError(event, traceback, isUncaught, memory);
   noteAnnounced(text, memory);
   if (memory.announced !== undefined) addDetails(body, { writer: memory.announced });
+  if (memory.announcedEnd === true) addDetails(body, { end: 'likely' });
   delete memory.announced;
+  delete memory.announcedEnd;
+  // Ray Train quotes behind its own exception what the workers have raised.
+  if (isUncaught && body.details?.exception?.endsWith('.WorkerGroupError') === true)
+    memory.announcedEnd = true;
   if (isLogged) afterLogged(event, body, memory, isOfProgram);
   const positions = signed(text, hintsIn(text)).filter(
     ({ signature }) => signature.class === 'nccl-position',
@@ -332,6 +363,31 @@ function observeCutEnd(
   const message = [raised.message, ...lines.slice(at + 1)].join('\n').slice(0, 2_000);
   const body = raisedBody({ exceptions: [{ ...raised, message }], where: null });
   return isUncaught ? addDetails(body, { end: 'likely' }) : body;
+}
+
+function noteGraphError(
+  event: LogEvent,
+  { exceptions, where }: Traceback,
+  isUncaught: boolean,
+  memory: FailureMemory,
+): void {
+  const last = exceptions.at(-1);
+  if (last === undefined || !isBareGraphError(last.message)) return;
+  memory.graph = { rank: rankKey(event), type: last.type, where, isUncaught, left: graphErrorEventsMax };
+}
+
+function observeGraphError(
+  event: LogEvent,
+  memory: FailureMemory,
+  graph: GraphError,
+): ObservationBody | null {
+  if (graph.rank !== rankKey(event)) return null;
+  const message = readGraphError(event.message.slice(0, textMax));
+  if (message === null && graph.left > 0) memory.graph = { ...graph, left: graph.left - 1 };
+  else delete memory.graph;
+  if (message === null) return null;
+  const body = raisedBody({ exceptions: [{ type: graph.type, message }], where: graph.where });
+  return graph.isUncaught ? addDetails(body, { end: 'likely' }) : body;
 }
 
 const javaHead = /(?:^|\s)((?:[a-z_]\w{0,60}\.){1,16}[A-Z][\w$]{0,120}(?::.*)?)$/m;

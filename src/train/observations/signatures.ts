@@ -129,7 +129,14 @@ export const signatures: readonly Signature[] = [
     role: 'root',
     hints: ['OOM when allocating tensor', 'RESOURCE_EXHAUSTED: '],
     pattern:
-      /OOM when allocating tensor .{0,300}?device:GPU:(?<gpu>\d{1,4})|RESOURCE_EXHAUSTED: (?:Out of memory (?:while trying to allocate|allocating)|.{0,80}Ran out of memory in memory space)/,
+      /OOM when allocating tensor .{0,300}?device:GPU:(?<gpu>\d{1,4})|RESOURCE_EXHAUSTED: (?:Out of memory while trying to allocate|Failed to allocate request for [\d.]{1,20} ?[KMGT]?i?B|Attempting to (?:allocate|reserve) [\d.]{1,20}[KMGT]?i?B?\b|.{0,80}Ran out of memory in memory space)/,
+  },
+  {
+    // JAX on a CPU
+    class: 'host-oom',
+    role: 'root',
+    hints: ['RESOURCE_EXHAUSTED: '],
+    pattern: /RESOURCE_EXHAUSTED: Out of memory allocating \d{1,20} bytes/,
   },
   {
     class: 'ecc',
@@ -146,12 +153,14 @@ export const signatures: readonly Signature[] = [
       'Torch not compiled with CUDA enabled',
       'CUDA driver version is insufficient',
       'no CUDA-capable device is detected',
+      'no GPUs found!',
+      'requires at least one CUDA device',
       'driver on your system is too old',
       'Unexpected error from cudaGetDeviceCount()',
       'Attempting to deserialize object on a CUDA device',
     ],
     pattern:
-      /Found no NVIDIA driver on your system|No CUDA GPUs are available|Torch not compiled with CUDA enabled|CUDA driver version is insufficient for CUDA runtime|no CUDA-capable device is detected|NVIDIA driver on your system is too old|Unexpected error from cudaGetDeviceCount\(\)|Attempting to deserialize object on a CUDA device but/,
+      /Found no NVIDIA driver on your system|No CUDA GPUs are available|Torch not compiled with CUDA enabled|CUDA driver version is insufficient for CUDA runtime|no CUDA-capable device is detected|ProcessGroupNCCL is only supported with GPUs, no GPUs found!|\bnccl\d? requires at least one CUDA device|NVIDIA driver on your system is too old|Unexpected error from cudaGetDeviceCount\(\)|Attempting to deserialize object on a CUDA device but/,
   },
   {
     class: 'cuda-error',
@@ -424,8 +433,7 @@ export const signatures: readonly Signature[] = [
     class: 'crash',
     role: 'root',
     hints: ['Fatal Python error: '],
-    pattern:
-      /^(?:\[\w{4,16}\]: ?){0,4}Fatal Python error: (?:Segmentation fault|Aborted|Bus error|Floating point exception|Illegal instruction)/m,
+    pattern: /^(?:\[\w{4,16}\]: ?){0,4}Fatal Python error: \S/m,
     ends: true,
   },
   {
@@ -518,7 +526,19 @@ export const signatures: readonly Signature[] = [
     role: 'root',
     hints: ['ommand not found', ': not found', 'o such file or directory'],
     pattern:
-      /(?:^|: )(?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|horovodrun|srun|apptainer|singularity|enroot|docker|uv): (?:command )?not found$|: command not found: (?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|srun)$|\bslurmstepd: error: execve\(\): .{1,300}: No such file or directory$/m,
+      /(?:^|: )(?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|horovodrun|srun|apptainer|singularity|enroot|docker|uv): (?:command )?not found$|: command not found: (?:python[\d.]{0,8}|torchrun|accelerate|deepspeed|mpirun|mpiexec|srun)$|\bslurmstepd(?:-[\w.-]{1,128})?: error: execve\(\): .{1,300}: No such file or directory$/m,
+  },
+  {
+    // Open MPI
+    class: 'not-started',
+    role: 'root',
+    hints: [
+      'unable to find the specified exec',
+      'unable to launch the specified appl',
+      'There are not enough slots',
+    ],
+    pattern:
+      /^(?:mpirun|mpiexec|orterun|prun|prterun) was unable to (?:find the specified executable file|launch the specified application)|^There are not enough slots available in the system to satisfy the \d/m,
   },
   {
     class: 'hang-dump',
@@ -532,6 +552,7 @@ export const signatures: readonly Signature[] = [
     role: 'cascade',
     hints: ['MPI_ABORT was invoked on rank '],
     pattern: /MPI_ABORT was invoked on rank (?<ranks>\d{1,8}) in communicator/,
+    ends: true,
   },
   {
     class: 'worker-death',
@@ -546,6 +567,13 @@ export const signatures: readonly Signature[] = [
     hints: ['DEADLINE_EXCEEDED: Barrier timed out'],
     pattern:
       /DEADLINE_EXCEEDED: Barrier timed out\.(?:.{0,200}?Timed out task names:\s{1,8}\/job:[^\s:]{1,60}\/task:(?<ranks>\d{1,8}))?/s,
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    hints: ['distributed service detected fatal errors'],
+    pattern: /Terminating process because the JAX distributed service detected fatal errors/,
+    ends: true,
   },
   {
     class: 'worker-death',
@@ -567,6 +595,13 @@ export const signatures: readonly Signature[] = [
     ],
     pattern:
       /gloo\/.{0,120}?(?:Connection closed by peer|Connection reset by peer|Broken pipe)|recvValue failed|sendBytes failed|failed to recv, got 0 bytes|client socket has (?:failed to connect|timed out)|store->get\(.{1,80}?\) got error: Connection reset by peer/,
+  },
+  {
+    // ray/train/v2/_internal/execution/worker_group/poll.py
+    class: 'worker-death',
+    role: 'cascade',
+    hints: [' Error Snippet]:'],
+    pattern: /^\[Rank (?<ranks>\d{1,8}) Error Snippet\]:/m,
   },
   {
     class: 'worker-death',

@@ -9,9 +9,9 @@ export interface RaisedException {
 }
 
 export interface Traceback {
-  /** In the order in which they are printed: the one that was raised first comes first. */
+  /** The one that was raised first comes first: they are printed in that order, but for those of a group, and those that a message quotes. */
   exceptions: RaisedException[];
-  /** Name of the function in which the last traceback begins: `<module>` where nothing caught the exception. */
+  /** Name of the function in which the last traceback begins, not counting those in a group: `<module>` where nothing caught the exception. */
   outermost: string | null;
   /** `train.py:88, in step`: the last frame that is in no library, of the last traceback; of any, if all are. */
   where: string | null;
@@ -20,6 +20,8 @@ export interface Traceback {
 }
 
 const groupEdge = /^ {1,64}(?:\+[-+ \d]{0,80}|\| ?)/;
+/** Of a member of a group; the group itself is drawn two columns to the left. */
+const inGroup = /^ {4,64}\| ?Traceback /;
 const start = /Traceback \(most recent call last\):\s*$/;
 const frame =
   /^\s{0,32}(?:> )?File "(?:[^"]{0,400}[/\\])?([^"/\\]{1,200})", line (\d{1,9})(?:, in (.{1,120}))?/;
@@ -41,12 +43,16 @@ export function readTraceback(text: string): Traceback | null {
   let isFirstFrame = false;
   let hasOwn = false;
   let raised: RaisedException | null = null;
+  const grouped: RaisedException[] = [];
+  let isGrouped = false;
   for (const raw of text.split('\n', linesMax)) {
     const line = plainLine(raw, isGroup);
     if (start.test(line)) {
+      // Ray quotes what a worker has raised in its own message: no line tells of a chain between.
+      isGrouped = raised !== null || (isGroup && inGroup.test(raw));
       // The worker's own traceback says what the exception before it was about; nothing is known of who could catch that one.
       if (line.startsWith('Original')) traceback.exceptions.pop();
-      else isFirstFrame = true;
+      else isFirstFrame = !isGrouped;
       found = true;
       hasOwn = false;
       raised = null;
@@ -63,7 +69,8 @@ export function readTraceback(text: string): Traceback | null {
         raised = exceptionOf(line);
         if (raised === null) continue;
         traceback.isOpen = false;
-        if (traceback.exceptions.length < exceptionsMax) traceback.exceptions.push(raised);
+        const raisedSoFar = isGrouped ? grouped : traceback.exceptions;
+        if (raisedSoFar.length < exceptionsMax) raisedSoFar.push(raised);
       }
     } else if (chain.test(line) || frame.test(line)) {
       // A frame is another process's that prints its traceback at the same time.
@@ -72,6 +79,7 @@ export function readTraceback(text: string): Traceback | null {
       raised.message = `${raised.message}\n${line}`.slice(0, messageMax);
     }
   }
+  traceback.exceptions.unshift(...grouped);
   return found ? traceback : null;
 }
 

@@ -390,6 +390,33 @@ test('the echo is told with its ranks', () => {
   });
 });
 
+test('a launcher that starts the processes again, all of which write to one file (torchrun 2.15, --max-restarts)', () => {
+  const failed = `${steps(1, 5)}${uncaught('RuntimeError: flaky node').replaceAll(/^(?=.)/gm, '[rank1]: ')}E1127 10:00:28.622000 29112 torch/distributed/elastic/multiprocessing/api.py:1002] failed (exitcode: 1) local_rank: 1 (pid: 29153) of binary: /w/bin/python3\n`;
+  const causesOfText = (text: string) => {
+    const failures = new RunFailures();
+    failures.take(factsOf([{ text }]));
+    return failures.causes();
+  };
+  expect(causesOfText(`${failed}${steps(1, 9)}`)).toMatchObject([
+    { class: 'python', rank: 1, attempts: [0], restarted: true },
+  ]);
+  expect(causesOfText(failed)).toMatchObject([{ class: 'python', rank: 1, restarted: false }]);
+});
+
+test('a rank that ends all others by itself is not told as one that others have lost', () => {
+  const failures = new RunFailures();
+  failures.take(
+    factsOf([
+      {
+        text: `${steps(1, 5)}MPI_ABORT was invoked on rank 1 in communicator MPI_COMM_WORLD\nwith errorcode 7.\n`,
+      },
+    ]),
+  );
+  expect(failures.causes()).toMatchObject([
+    { rank: 1, message: 'MPI_ABORT was invoked on rank 1 in communicator MPI_COMM_WORLD' },
+  ]);
+});
+
 test('facts that come twice change nothing', () => {
   const facts = factsOf([{ rank: 1, text: steps(1, 5) + uncaught('KeyError: 5') }]);
   const once = new RunFailures();

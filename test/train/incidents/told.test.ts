@@ -136,6 +136,75 @@ describe('a run that fails is told', () => {
       ['crash@5'],
     ],
     [
+      'a task that ended with an error, after which srun ends the step (Slurm 22.05, --kill-on-bad-exit)',
+      [
+        `${steps(1, 5)}srun: error: node1: task 1: Exited with exit code 5\nsrun: launch/slurm: _step_signal: Terminating StepId=5.0\nslurmstepd-node1: error: *** STEP 5.0 ON node1 CANCELLED AT 2026-11-23T12:00:29 ***\nsrun: error: node1: task 0: Terminated\nsrun: Force Terminated StepId=5.0\n`,
+      ],
+      ['worker-death@1'],
+    ],
+    [
+      'a task that was killed, with labels (Slurm 22.05, srun -l)',
+      [
+        `${before('0: ', steps(1, 5))}srun: error: node1: task 1: Killed\nsrun: launch/slurm: _step_signal: Terminating StepId=8.0\n0: slurmstepd-node1: error: *** STEP 8.0 ON node1 CANCELLED AT 2026-11-23T12:00:31 ***\nsrun: error: node1: task 0: Terminated\nsrun: Force Terminated StepId=8.0\n`,
+      ],
+      ['killed@1'],
+    ],
+    [
+      'a step that somebody has cancelled, and whose tasks did not end by themselves',
+      [
+        `${steps(1, 5)}slurmstepd-node1: error: *** STEP 8.0 ON node1 CANCELLED AT 2026-11-23T12:00:31 ***\nsrun: error: node1: tasks 0-1: Killed\n`,
+      ],
+      ['terminated@0'],
+    ],
+    [
+      'an exception of a rank that calls MPI_Abort (Open MPI 4.1.4, mpi4py 4.1)',
+      [
+        `${steps(1, 5)}${raised('ValueError: bad shard 5')}${'-'.repeat(74)}\nMPI_ABORT was invoked on rank 1 in communicator MPI_COMM_WORLD\nwith errorcode 1.\n`,
+      ],
+      ['python@1'],
+    ],
+    [
+      'a rank with a time before its lines (Open MPI 4.1.4, -timestamp-output -tag-output)',
+      [
+        before('Mon Nov 23 10:00:00 2026[1,0]<stdout>:', steps(1, 3)) +
+          before('Mon Nov 23 10:00:01 2026[1,1]<stderr>:', raised('ValueError: x')),
+      ],
+      ['python@1'],
+    ],
+    [
+      "an exception of Ray Train's worker, which the driver quotes; Ray prints others' lines behind it (Ray 2.60)",
+      [
+        `${before('(RayTrainWorker pid=123) ', steps(1, 5))}${raised('ray.train.WorkerGroupError: Training failed due to worker errors:')}[Rank 1 Error Snippet]:\n${raised('ValueError: bad shard 4', 'loop')}${before('(RayTrainWorker pid=123) ', steps(6, 9))}`,
+      ],
+      ['python@1'],
+    ],
+    [
+      "a worker of Ray Train's that was killed",
+      [
+        `${before('(RayTrainWorker pid=123) ', steps(1, 5))}${raised('ray.train.WorkerGroupError: Training failed due to worker errors:')}[Rank 1 Error Snippet]:\nA worker health check failed.\nThe actor died unexpectedly before finishing this task.\n${before('(RayTrainWorker pid=123) ', steps(6, 9))}`,
+      ],
+      ['worker-death@1'],
+    ],
+    [
+      "JAX's coordinator that died: the other task says so, and where it stands (jaxlib 0.10.2)",
+      [
+        `${steps(1, 5)}F1123 12:00:00.563082   25125 client.h:80] Terminating process because the JAX distributed service detected fatal errors. absl::Status: UNAVAILABLE: Failed to send RPC to coordination service.\n\n:UNKNOWN:Error received from peer  {grpc_message:"Socket closed", grpc_status:14}\n${steps(6, 9)}*** Check failure stack trace: ***\n    @     0x7f521e240634  absl::lts_20260107::log_internal::LogMessage::SendToLog()\n`,
+      ],
+      ['worker-death@null'],
+    ],
+    [
+      'a native check that says nothing else',
+      [`${steps(1, 5)}*** Check failure stack trace: ***\n    @     0x7f521e240634  xla::Fatal()\n`],
+      ['crash@null'],
+    ],
+    [
+      "TensorFlow's error of a graph",
+      [
+        `${steps(1, 5)}${raised('tensorflow.python.framework.errors_impl.InvalidArgumentError: Graph execution error:')}\nDetected at node a defined at (most recent call last):\n<stack traces unavailable>\nMatrix size-incompatible: In[0]: [32,9], In[1]: [8,8]\n\t [[{{node a}}]] [Op:__inference_f_694]\n`,
+      ],
+      ['python@null'],
+    ],
+    [
       'wrong arguments',
       ['usage: train.py [-h]\ntrain.py: error: unrecognized arguments: --x\n'],
       ['not-started@null'],
@@ -185,6 +254,10 @@ describe('nothing is told of a run', () => {
     [
       'of which a log record cannot be written',
       `${steps()}--- Logging error ---\n${raised("UnicodeEncodeError: 'ascii' codec can't encode character", 'emit')}Call stack:\n  File "/w/train.py", line 5, in <module>\n    main()\nMessage: 'x'\nArguments: ()\n`,
+    ],
+    [
+      'whose controller (Ray Train) starts a failed worker again',
+      `${steps(1, 20)}(TrainController pid=9) [FailurePolicy] RETRY\n(TrainController pid=9) ray.train.WorkerGroupError: Training failed due to worker errors:\n(TrainController pid=9) [Rank 1 Error Snippet]:\n${steps(21, 60)}`,
     ],
     ['that logs a box and goes on', `${steps(1, 20)}${box('      ')}${steps(21, 60)}`],
     ['that goes on in the next cell', `${steps(1, 20)}${notebook('ValueError', 'x')}${steps(21, 60)}`],

@@ -124,6 +124,87 @@ export const failureTexts: readonly FailureText[] = [
     ),
   },
   {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'jaxlib.xla_extension.XlaRuntimeError: RESOURCE_EXHAUSTED: Failed to allocate request for 5.41GiB (5808979968B) on device ordinal 0',
+    ),
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: raised(
+      'ValueError: RESOURCE_EXHAUSTED: Attempting to allocate 3.98G. That was not possible. There are 3.97G free.',
+    ),
+  },
+  {
+    // jaxlib 0.10.2 on a CPU
+    class: 'host-oom',
+    role: 'root',
+    text: raised(
+      'jax.errors.JaxRuntimeError: RESOURCE_EXHAUSTED: Out of memory allocating 274877906944 bytes.',
+    ),
+  },
+  {
+    // torch 2.15 without a GPU
+    class: 'cuda-unavailable',
+    role: 'root',
+    text: raised('RuntimeError: nccl2 requires at least one CUDA device'),
+  },
+  {
+    class: 'cuda-unavailable',
+    role: 'root',
+    text: raised('ValueError: ProcessGroupNCCL is only supported with GPUs, no GPUs found!'),
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: 'Fatal Python error: PyEval_RestoreThread: the function must be called with the GIL held\nPython runtime state: initialized\n',
+    details: { end: 'sure' },
+  },
+  {
+    // Open MPI 4.1.4
+    class: 'not-started',
+    role: 'root',
+    text: 'mpirun was unable to find the specified executable file, and therefore\ndid not launch the job.',
+  },
+  {
+    class: 'not-started',
+    role: 'root',
+    text: 'There are not enough slots available in the system to satisfy the 64\nslots that were requested by the application:',
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: 'F1123 10:00:00.943920   25277 client.h:80] Terminating process because the JAX distributed service detected fatal errors. This most likely indicates that another task died; see the other task logs for more details.',
+    details: { end: 'sure' },
+  },
+  {
+    class: 'crash',
+    role: 'root',
+    text: '2026-11-23T10:00:00.306000123Z Fatal Python error: Aborted',
+    details: { end: 'sure' },
+  },
+  {
+    // Slurm 22.05
+    class: 'not-started',
+    role: 'root',
+    text: 'slurmstepd-node7: error: execve(): pythonx: No such file or directory',
+  },
+  {
+    // Ray 2.60
+    class: 'worker-death',
+    role: 'cascade',
+    text: '[Rank 1 Error Snippet]:',
+    details: { ranks: [1] },
+  },
+  {
+    class: 'worker-death',
+    role: 'cascade',
+    text: raised('ray.train.WorkerGroupError: Training failed due to worker errors:'),
+    details: { end: 'likely' },
+  },
+  {
     class: 'ecc',
     role: 'root',
     text: raised('RuntimeError: CUDA error: uncorrectable ECC error encountered'),
@@ -800,6 +881,14 @@ export const harmlessTexts: readonly string[] = [
   '/usr/bin/which: no nvcc',
   'request preempted by a higher priority one on worker 3',
   'MPI_ABORT is enabled',
+  'Errors of [Rank 1 Error Snippet]: none',
+  'mpirun was able to find the specified executable file',
+  'There are not enough slots left in the queue',
+  'In case of a Fatal Python error: see the core dump',
+  '2026-11-23T10:00:00.306000123Z Fatal Python errors: 0',
+  'RESOURCE_EXHAUSTED: 0, UNAVAILABLE: 0',
+  'nccl2 is used on CUDA devices',
+  'Graph execution error: none\n\t [[{{node a}}]]',
   'The node was low on memory earlier',
   'Error 0.123 at line 3 in file train.csv',
   'Error: 0.123 (validation)',

@@ -97,6 +97,64 @@ OSError: [Errno 28] No space left on device
     expect(observed(text)).toMatchObject([{ class: 'host-oom' }]);
   });
 
+  test('a group that nothing caught, whose member was raised in a task (CPython 3.11, asyncio)', () => {
+    const text = `2026-11-23 10:00:00,000 INFO train: step=5 loss=0.4
+  + Exception Group Traceback (most recent call last):
+  |   File "/w/train.py", line 44, in <module>
+  |     asyncio.run(main())
+  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/w/train.py", line 42, in fetch
+    |     raise ConnectionError('parameter server is gone')
+    | ConnectionError: parameter server is gone
+    +------------------------------------
+`;
+    expect(observed(text)).toMatchObject([
+      {
+        class: 'python',
+        role: 'root',
+        message:
+          'ConnectionError: parameter server is gone, then ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception) (train.py:42, in fetch)',
+      },
+    ]);
+    const stamped = text.split('\n').slice(1, -1);
+    expect(
+      short(stamped.map((line, i) => `2026-11-23T10:00:00.30${i % 10}000123Z ${line}\n`).join('')),
+    ).toEqual(['python root']);
+  });
+
+  test("of TensorFlow's graphs: what was wrong stands below (TensorFlow 2.21, Keras 3)", () => {
+    const head = `Traceback (most recent call last):
+  File "/w/train.py", line 17, in <module>
+    m.fit(x, y)
+tensorflow.python.framework.errors_impl.InvalidArgumentError: Graph execution error:
+
+Detected at node sequential_1/embedding_1/GatherV2 defined at (most recent call last):
+  File "/w/train.py", line 17, in <module>
+
+  File "/w/lib/python3.11/site-packages/keras/src/layers/core/embedding.py", line 196, in call
+
+`;
+    const wrong = 'indices[0,0] = 500 is not in [0, 10)';
+    const name = 'tensorflow.python.framework.errors_impl.InvalidArgumentError';
+    const node = '\t [[{{node sequential_1/embedding_1/GatherV2}}]] [Op:__inference_one_step_on_data_498]\n';
+    expect(observed(`${head}${wrong}\n${node}`)).toMatchObject([
+      { class: 'python', message: `${name}: Graph execution error: (train.py:17, in <module>)` },
+      {
+        class: 'python',
+        message: `${name}: ${wrong} (train.py:17, in <module>)`,
+        details: { end: 'likely' },
+      },
+    ]);
+    expect(
+      observed(`${head}2 root error(s) found.\n  (0) INVALID_ARGUMENT:  ${wrong}\n${node}`)[1],
+    ).toMatchObject({
+      message: `${name}: INVALID_ARGUMENT:  ${wrong} (train.py:17, in <module>)`,
+    });
+    expect(short(`${head}done\n`)).toEqual(['python root']);
+  });
+
   test("cut by other ranks' lines", () => {
     const text = `[default2]:[rank2]: Traceback (most recent call last):
 [default2]:[rank2]:   File "/w/train.py", line 27, in <module>
