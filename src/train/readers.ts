@@ -27,6 +27,7 @@ import { printedDictBlockReader, printedDictReader } from './printed-dict.ts';
 import { progressBarReader, progressLineReader } from './progress-bar.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
+import { rowsBelowReader } from './rows-below.ts';
 import { separatedStatementReader } from './separated-statements.ts';
 import { reinforcementReader } from './reinforcement.ts';
 import { rslReader } from './rsl-rl.ts';
@@ -38,6 +39,7 @@ import { tensorboardReader } from './tensorboard.ts';
 import { trainerMetricsReader } from './trainer-metrics.ts';
 import { trainerStateReader } from './trainer-state.ts';
 import { treeLineReader } from './tree-lines.ts';
+import { trialReader } from './trials.ts';
 import { wandbReader, wandbSummaryReader } from './wandb.ts';
 import type { FactReader, LineReader, OriginReader } from './reader.ts';
 
@@ -71,6 +73,8 @@ const readers: readonly (FactReader | LineReader)[] = [
   reinforcementReader,
   sockeyeReader,
   treeLineReader,
+  trialReader,
+  rowsBelowReader,
   nemoReader,
   sklearnReader,
   nnunetReader,
