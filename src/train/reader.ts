@@ -39,9 +39,9 @@ export interface TrainContext {
   pipes?: { columns: string[]; isRuled: boolean };
   /** The rows so far of a table in a frame (box-tables.ts); which data loaders have its columns, which cells of its last line are full. */
   box?: { kind: '' | 'lightning' | 'ray'; rows: string[][]; loaders?: number[]; full?: boolean[] };
-  /** PyMARL, RecBole: a line has counted, and rows of names and values come below it (rows-below.ts). */
-  below?: { step: number | null; kind: 'stats' | 'result' };
-  /** scikit-learn, nnU-Net, PaddlePaddle, NeMo-RL, FLAML: the epoch, iteration or step that was told last. */
+  /** PyMARL, RecBole, Flower: a line has counted, or told what comes, and rows come below it (rows-below.ts, rounds-above.ts). */
+  below?: { step: number | null; kind: 'stats' | 'result' | 'losses' | 'told' };
+  /** scikit-learn, nnU-Net, PaddlePaddle, NeMo-RL, FLAML, Flower, FuxiCTR: the epoch, iteration or step that was told last. */
   round?: number;
   /** RSL-RL: the iteration whose rows come. */
   iteration?: number;

@@ -27,6 +27,7 @@ import { printedDictBlockReader, printedDictReader } from './printed-dict.ts';
 import { progressBarReader, progressLineReader } from './progress-bar.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
+import { roundsAboveReader } from './rounds-above.ts';
 import { rowsBelowReader } from './rows-below.ts';
 import { separatedStatementReader } from './separated-statements.ts';
 import { reinforcementReader } from './reinforcement.ts';
@@ -75,6 +76,7 @@ const readers: readonly (FactReader | LineReader)[] = [
   treeLineReader,
   trialReader,
   rowsBelowReader,
+  roundsAboveReader,
   nemoReader,
   sklearnReader,
   nnunetReader,

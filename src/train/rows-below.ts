@@ -40,7 +40,7 @@ function readHead(line: string, context: TrainContext): FactBody[] | null {
 
 function readRow(line: string, context: TrainContext): FactBody[] | null {
   const { below } = context;
-  if (below === undefined) return null;
+  if (below?.kind !== 'stats' && below?.kind !== 'result') return null;
   const isOfStats = below.kind === 'stats';
   const row = isOfStats ? line.replace(/\t$/, '') : line.trimEnd();
   const cells = row.split(isOfStats ? '\t' : '    ', cellsMax).map((cell) => {
