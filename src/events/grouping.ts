@@ -73,6 +73,8 @@ const nativeMax = 160;
 /** What loggers put between head and message: transformers' `[transformers] ` and `[INFO|trainer.py:2134] 2026-… >> `, `… - INFO - train - `. */
 const bareHead = /(?:^\[[\w.:| -]{1,80}\]| >>| -) $/;
 const bareHeadMax = 160;
+/** A row of a table that grows as long as the run goes on: DeePMD-kit's lcurve.out. */
+const numberRow = /^ {1,8}\d{1,9}(?: {2,16}(?:-?\d\.\d{1,8}e[+-]\d\d|nan)){3,32}$/;
 const closingBracket = /^[)\]}]+[,;)\]}]*\s*$/;
 /** Lines that begin something, whatever log they stand in. */
 const starterLine =
@@ -140,7 +142,10 @@ function afterLine(group: Group, text: string, indent: number, head: LineHead, h
   if (group.blank) return null;
   if (group.bare === true && group.lines === 1 && text.startsWith('***')) return 'line';
   if (group.timed && isCentred(text, indent)) return null;
-  if (indent > group.indent) return javaMore.test(text) ? 'java' : groupMode(text, 'line');
+  if (indent > group.indent) {
+    if (numberRow.test(text)) return null;
+    return javaMore.test(text) ? 'java' : groupMode(text, 'line');
+  }
   if (indent === 0 && text.charCodeAt(0) === 84 && text.startsWith(pythonStart))
     return (group.timed || group.level !== null) && isGrave(group.level) && group.native !== true
       ? 'frames'

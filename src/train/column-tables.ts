@@ -3,7 +3,9 @@
  * string; a row is a bar, whose last state counts) and YOLOv5 before it (`Epoch   gpu_mem       box       obj       cls`), skorch
  * (`epoch    train_loss    valid_acc     dur`), fastai, scikit-learn's gradient boosting (`Iter       Train Loss      OOB Improve   Remaining Time`),
  * spaCy (`E    #       LOSS TOK2VEC  ENTS_F  SCORE`, training/loggers.py; `#` is the step). Columns are told apart by two spaces or more, or by a tab
- * (Hugging Face's notebooks, `Step\tTraining Loss\tValidation Loss`; CatBoost's learn_error.tsv). The
+ * (Hugging Face's notebooks, `Step\tTraining Loss\tValidation Loss`; CatBoost's learn_error.tsv). DeepXDE's cells (display.py; 1.15, run) are lists of
+ * the losses of its equations and conditions, `1000      [3.07e+00, 3.48e+00]    [3.41e+00, 3.48e+00]    [1.48e+00]`. DeePMD-kit's
+ * lcurve.out (train/trainer.py) has `#  step      rmse_val    rmse_trn         lr`. The
  * validation rows of Ultralytics (`all  64  200  0.612 …`; of classification `all  0.5  1` below `classes   top1_acc   top5_acc`) are points of the epoch
  * before them. Later versions of 8.3 have bars of their own (utils/tqdm.py): `… 640: 100% ━━━━━━━━━━━━ 8/8 3.5it/s 2.3s`; where one has not come to its end, its
  * values are means so far and no points.
@@ -21,15 +23,16 @@ const columnsMax = 64;
 const rowsMax = 4096;
 const headMax = 4096;
 const startsRow =
-  /^ {0,24}(?:(?:epoch|iter|iteration|round|step)(?: {2,24}|\t)[a-z]|E {2,8}# {2,24}[A-Z]|\d{1,9}(?:\/\d{1,9})?(?: {2,24}|\t)[\d.+-]|Class {2}|classes {2}|all {2,24}\d|\d{1,9} epochs completed in |-{3,24}(?: {2,4}-{3,24}){1,48} *$)/i;
+  /^ {0,24}(?:(?:epoch|iter|iteration|round|(?:# {1,4})?step)(?: {2,24}|\t)[a-z]|E {2,8}# {2,24}[A-Z]|\d{1,9}(?:\/\d{1,9})?(?: {2,24}|\t)[\d.+[-]|Class {2}|classes {2}|all {2,24}\d|\d{1,9} epochs completed in |-{3,24}(?: {2,4}-{3,24}){1,48} *$)/i;
 const headerBehind = /\n {0,24}(?:epoch|iter|iteration|round) {2,24}[a-z]/i;
+const numbered = /^# {1,4}(?=step {2})/;
 const barBehind = /: {1,4}\d{1,3}%(?:\|| [━─╸]).*$/;
 const unfinished = /: {1,4}\d{1,2}% [━─╸]/;
 /** Ultralytics: what is validated behind it is the best epoch's model, which is not told. */
 const completed = /^\d{1,9} epochs completed in /;
 const counter = /^(?:epoch|iter|iteration|step|round|E)$/i;
 /** Their tables hold nothing but metrics, and these. */
-const allMetrics = / gpu_mem | {2}Remaining Time|^E {2,8}# /i;
+const allMetrics = / gpu_mem | {2}Remaining Time| {2}Test metric$|^E {2,8}# /i;
 const noMetrics = /^(?:gpu_mem|instances|labels|targets|(?:img_)?size|remaining time|E|#|w?p?speed)$/i;
 const classes = /^\s{0,32}Class {1,24}Images {1,24}(?:Instances|Labels) {1,24}(.{1,200}?):?$/;
 const classified = /^\s{0,40}classes {1,24}(top1_acc {1,24}top5_acc)$/;
@@ -71,7 +74,10 @@ function readRow(row: string, context: TrainContext): FactBody[] {
   const all = (context.classes?.[0] === 'top1_acc' ? classifiedRow : allRow).exec(line)?.[1];
   if (all !== undefined && context.classes !== undefined)
     return cellsOf(context.classes, all.trim().split(/ +/, columnsMax), context.row ?? null);
-  const cells = line.trim().split(/ {2,}|\t/, columnsMax);
+  const cells = line
+    .replace(numbered, '')
+    .trim()
+    .split(/ {2,}|\t/, columnsMax);
   const [first = ''] = cells;
   if (counter.test(first)) {
     const isMetric = allMetrics.test(line.trim()) ? (name: string) => !noMetrics.test(name) : namesMetric;
@@ -107,10 +113,21 @@ function classColumnsIn(text: string): string[] {
 }
 
 function cellsOf(columns: readonly string[], cells: readonly string[], step: number | null): FactBody[] {
-  return columns.flatMap((name, i) => {
-    const value = readNumber(cells[i] ?? '');
-    return value === null || name === '#' || !isMetricName(name)
+  return columns.flatMap((column, i) =>
+    column === '#' || !isMetricName(column)
       ? []
-      : [printedPoint(step, name, value, cells[i] ?? '')];
-  });
+      : valuesIn(column, cells[i] ?? '').flatMap(([name, text]) => {
+          const value = readNumber(text);
+          return value === null ? [] : [printedPoint(step, name, value, text)];
+        }),
+  );
+}
+
+const listed = /^(?:train|test) (?:loss|metric)$/i;
+
+/** Of a list with more than one value, which is told behind the column's name. */
+function valuesIn(column: string, cell: string): [name: string, text: string][] {
+  if (!listed.test(column) || !cell.startsWith('[') || !cell.endsWith(']')) return [[column, cell]];
+  const texts = cell.slice(1, -1).split(', ', columnsMax);
+  return texts.map((text, i) => [texts.length === 1 ? column : `${column}[${i}]`, text]);
 }

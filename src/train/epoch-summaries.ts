@@ -85,7 +85,7 @@ const validationBehind =
 const behindMax = 40;
 
 const summary =
-  /(?:^|[-\]|:>] ?|\[|,\d{3} |end of |in |INFO {1,4}|^Run: \d{1,4}, |^\d{1,9}\/\d{1,9} \* )(?:(?:train|eval|val|valid|test)(?:uation|idation|ing)? )?epoch[ \t:#=]{0,3}\[?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?: \(\w{1,30}\):| \([\d.]{1,12} ?s\):|[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/di;
+  /(?:^|[-\]|:>] ?|\[|,\d{3} |end of |in |INFO {1,4}|^Run: \d{1,4}, |^\d{1,9}\/\d{1,9} \* )(?:(?:train|eval|val|valid|test)(?:uation|idation|ing)? )?epoch[ \t:#=]{0,3}(?:\[ {0,8})?(\d{1,9})(?:[ \t]?\/[ \t]?\d{1,9})?\]?(?: \(\w{1,30}\):| \([\d.]{1,12} ?s\):|[ \t]{0,4}[:,|;-]| done:|[ \t]{1,4}(?=[A-Za-z]))/di;
 
 const epochBehind = /(?:, |\| ?|- |\(| at )epoch[ :=#]{1,3}(\d{1,9})\)?$/di;
 

@@ -44,8 +44,13 @@ function endTable(context: TrainContext): FactBody[] {
   if (step === null) return [];
   return rows.flatMap(([name, text]) => {
     const value = readNumber(text);
-    return value === null || name.startsWith('time/') || name === counted?.[0]
+    return value === null || isClock(name) || name === counted?.[0]
       ? []
       : [printedPoint(step, name, value, text)];
   });
+}
+
+/** Counts and times; of them the rate at which steps are made is a measure. */
+function isClock(name: string): boolean {
+  return name.startsWith('time/') && name !== 'time/fps';
 }

@@ -49,7 +49,9 @@ export interface TrainContext {
   };
   /** The head of the last table in a frame that has a row a step, and the last step of it. */
   tabled?: { head: string; step: number };
-  /** scikit-learn, nnU-Net, PaddlePaddle, NeMo-RL: the epoch, iteration or step that was told last. */
+  /** PyMARL, RecBole, Flower: a line has counted, or told what comes, and rows come below it (rows-below.ts, rounds-above.ts). */
+  below?: { step: number | null; kind: 'stats' | 'result' | 'losses' | 'told' };
+  /** scikit-learn, nnU-Net, PaddlePaddle, NeMo-RL, FLAML, Flower, FuxiCTR: the epoch, iteration or step that was told last. */
   round?: number;
   /** RSL-RL: the iteration whose rows come. */
   iteration?: number;

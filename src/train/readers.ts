@@ -27,6 +27,8 @@ import { printedDictBlockReader, printedDictReader } from './printed-dict.ts';
 import { progressBarReader, progressLineReader } from './progress-bar.ts';
 import { recordReader, rowReader } from './records.ts';
 import { resourceReader } from './resources.ts';
+import { roundsAboveReader } from './rounds-above.ts';
+import { rowsBelowReader } from './rows-below.ts';
 import { separatedStatementReader } from './separated-statements.ts';
 import { reinforcementReader } from './reinforcement.ts';
 import { rslReader } from './rsl-rl.ts';
@@ -38,6 +40,7 @@ import { tensorboardReader } from './tensorboard.ts';
 import { trainerMetricsReader } from './trainer-metrics.ts';
 import { trainerStateReader } from './trainer-state.ts';
 import { treeLineReader } from './tree-lines.ts';
+import { trialReader } from './trials.ts';
 import { wandbReader, wandbSummaryReader } from './wandb.ts';
 import type { FactReader, LineReader, OriginReader } from './reader.ts';
 
@@ -72,6 +75,9 @@ const readers: readonly (FactReader | LineReader)[] = [
   reinforcementReader,
   sockeyeReader,
   treeLineReader,
+  trialReader,
+  rowsBelowReader,
+  roundsAboveReader,
   nemoReader,
   sklearnReader,
   nnunetReader,

@@ -7,6 +7,18 @@ const messages = (text: string) => eventsOf(text).map((event) => event.message);
 const traceback = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\nValueError: no';
 
 describe('lines', () => {
+  test('rows of numbers that a table gets as the run goes on are events of their own', () => {
+    // DeePMD-kit's lcurve.out.
+    const rows = [
+      '#  step      rmse_val    rmse_trn    rmse_f_val  rmse_f_trn         lr',
+      '      0      1.93e+01    1.89e+01      6.11e-01    5.98e-01    1.0e-03',
+      '    100      1.62e+01         nan      5.14e-01    5.01e-01    1.0e-03',
+    ];
+    expect(messages(`${rows.join('\n')}\n`)).toEqual(rows);
+    const message = 'a matrix:\n  1  2  3  4\n  2  0.5  0.25  0.1';
+    expect(messages(`${message}\n`)).toEqual([message]);
+  });
+
   test('blank lines make no event; line ends and ANSI codes are taken off', () => {
     expect(messages('a\r\n\n \t\n\u001B[31mred\u001B[0m text\nb')).toEqual(['a', 'red text', 'b']);
   });

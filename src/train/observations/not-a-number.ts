@@ -38,7 +38,7 @@ export function observeNumbers(
   let norm: PointBody | null = null;
   for (const body of bodies) {
     if (body.kind !== 'point') continue;
-    if (body.canonical === 'loss') loss ??= body;
+    if (body.canonical === 'loss' || isNanPart(body)) loss ??= body;
     else if (body.canonical === 'grad_norm') norm ??= body;
   }
   const megatron = event.kind === 'line' ? observeMegatron(event.message, loss, norm, memory) : null;
@@ -59,6 +59,11 @@ export function observeNumbers(
     ];
   if (loss === null || !event.message.startsWith("{'")) return [];
   return observeZeroLoss(loss, norm, memory);
+}
+
+/** DeepXDE tells the parts of the loss, and not their sum. */
+function isNanPart({ name, value }: PointBody): boolean {
+  return !Number.isFinite(value) && /^train loss\[\d{1,4}\]$/i.test(name);
 }
 
 const barLoss = /[\s,[](?:train_?)?loss(?:_step)? ?[=:] ?(nan|[+-]?inf|[+-]?\d)/i;

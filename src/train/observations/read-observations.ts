@@ -9,7 +9,6 @@
  */
 import type { LogEvent } from '../../core/event.ts';
 import type { FactBody, ObservationBody, ObservationDetails } from '../../core/fact.ts';
-import { stampLength } from '../../core/launcher-prefix.ts';
 import { phaseHints, readPhase } from '../phases.ts';
 import { exceptionKinds } from './exceptions.ts';
 import { exitHints, ranksOf, readExit } from './exits.ts';
@@ -138,7 +137,7 @@ function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: Failur
     if (raised !== null) return [raised];
   }
   if (hints.size === 0) return [];
-  const text = message.slice(stampLength(message), textMax);
+  const text = message.slice(0, textMax);
   if (isIgnoredStart(text, hints)) memory.ignored = rankKey(event);
   if (hints.has(nativeStack) && memory.fatal === rankKey(event)) return [];
   const found = observeLine(text, hints, memory);

@@ -315,7 +315,8 @@ export const signatures: readonly Signature[] = [
     pattern:
       /process in the process pool was terminated abruptly while the future|worker process managed by the executor was unexpectedly terminated|One of the subprocesses has abruptly died during map operation/,
   },
-  // ---- numbers: autograd's anomaly mode, torch.nn.utils, Megatron-LM, Lightning, Keras, torchvision's reference loop, Ultralytics
+  // ---- numbers: autograd's anomaly mode, torch.nn.utils, torch.distributions (what is not real is NaN), torch.multinomial, scikit-learn,
+  // Megatron-LM, Lightning, Keras, torchvision's reference loop, Ultralytics
   {
     class: 'nan',
     role: 'root',
@@ -334,9 +335,12 @@ export const signatures: readonly Signature[] = [
       'invalid value (nan) encountered in ',
       'NaN persisted for ',
       ' is not finite. Previous best value was ',
+      ' to satisfy the constraint ',
+      'probability tensor contains either',
+      'Solver produced non-finite parameter weights',
     ],
     pattern:
-      /found NaN in local (?:grad norm|forward loss)|returned nan values in its \d{1,6}th output|gradients from `?parameters`? is non-finite, so it cannot be clipped|loss returned in `training_step` is (?:nan|inf)|[Ll]oss is (?:nan|inf|NaN|-inf), stopping training|(?:Batch \d{1,12}: |step: \d{1,12}\. )Invalid loss, terminating training|Loss became infinite or NaN at iteration|NaN loss during training|Model diverged with loss = NaN|[Tt]ensor had (?:Inf and )?NaN values|FloatingPointError: invalid value \(nan\) encountered in |Training failed: NaN persisted for \d{1,6} epochs|Monitored metric \S{1,100} = (?:nan|-?inf) is not finite\. Previous best value was /,
+      /found NaN in local (?:grad norm|forward loss)|returned nan values in its \d{1,6}th output|gradients from `?parameters`? is non-finite, so it cannot be clipped|loss returned in `training_step` is (?:nan|inf)|[Ll]oss is (?:nan|inf|NaN|-inf), stopping training|(?:Batch \d{1,12}: |step: \d{1,12}\. )Invalid loss, terminating training|Loss became infinite or NaN at iteration|NaN loss during training|Model diverged with loss = NaN|[Tt]ensor had (?:Inf and )?NaN values|FloatingPointError: invalid value \(nan\) encountered in |Training failed: NaN persisted for \d{1,6} epochs|Monitored metric \S{1,100} = (?:nan|-?inf) is not finite\. Previous best value was | to satisfy the constraint (?:IndependentConstraint\()?Real\(\)(?:, \d{1,2}\))?, but found invalid values:|^RuntimeError: probability tensor contains either `inf`, `nan` or element < 0|^ValueError: Solver produced non-finite parameter weights/,
   },
   {
     class: 'overflow',

@@ -330,6 +330,33 @@ export const failureTexts: readonly FailureText[] = [
   },
   { class: 'nan', role: 'root', text: 'Loss is nan, stopping training' },
   {
+    // stable-baselines3 2.9 on PyTorch 2.15, after a step with a learning rate that was NaN.
+    class: 'nan',
+    role: 'root',
+    text: raised(
+      'ValueError: Expected parameter logits (Tensor of shape (64, 2)) of distribution Categorical(logits: torch.Size([64, 2])) to satisfy the constraint IndependentConstraint(Real(), 1), but found invalid values:\ntensor([[nan, nan],',
+    ),
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised(
+      'ValueError: Expected parameter loc (Tensor of shape (1, 6)) of distribution Normal(loc: torch.Size([1, 6]), scale: torch.Size([1, 6])) to satisfy the constraint Real(), but found invalid values:\ntensor([[nan, nan],',
+    ),
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised('RuntimeError: probability tensor contains either `inf`, `nan` or element < 0'),
+  },
+  {
+    class: 'nan',
+    role: 'root',
+    text: raised(
+      'ValueError: Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed.',
+    ),
+  },
+  {
     class: 'overflow',
     role: 'root',
     text: raised(
@@ -865,6 +892,9 @@ export const harmlessTexts: readonly string[] = [
   'Killed by the user? No: 12 jobs were Killed elsewhere',
   'Loading checkpoint shards: 100% done, exit codes are checked',
   'The exception hierarchy: ValueError, KeyError, MemoryError',
+  'The scale is clamped to satisfy the constraint Real(), see the docs',
+  'INFO: the probability tensor contains either zeros or ones',
+  'Solver produced finite parameter weights',
   'WARNING grad norm high at 13: 2.750',
   'Timeout (in seconds): 30',
   '[INFO] [config.py:678:print]   check_grad_overflow=True',

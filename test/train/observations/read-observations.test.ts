@@ -200,6 +200,15 @@ describe('numbers that are none', () => {
     ['step=3 loss=nan', ['nan root']],
     ['step=3 loss=1.5 grad_norm=inf', ['nan warning']],
     ['step=3 loss=1.5 my_metric=nan', []],
+    // DeepXDE 1.15
+    [
+      'Step      Train loss              Test loss               Test metric\n0         [nan, 4.03e-02]         [nan, 4.03e-02]         []  \n',
+      ['nan root'],
+    ],
+    [
+      'Step      Train loss              Test loss               Test metric\n0         [3.07e+00, 4.03e-02]    [3.41e+00, 4.03e-02]    [nan]\n',
+      [],
+    ],
     ['{"step": 3, "loss": NaN}', ['nan root']],
     ["{'loss': '0', 'grad_norm': 'nan', 'learning_rate': '0.0003', 'epoch': '0.18'}", ['nan-hidden root']],
     [
