@@ -42,7 +42,7 @@ export interface PointBody {
    * file, as it was written.
    */
   decimals?: number;
-  /** How often the steps of its stream have begun anew before (train/restarts.ts); absent: never. */
+  /** How often the steps of its stream have begun anew before (train/restarts.ts); absent: never. A reader says 0 of steps in any order. */
   restart?: number;
   /** ms since epoch: in place of the event's, where the source states the point's own. */
   time?: number;

@@ -4,6 +4,7 @@
  * restart:
  *
  * - steps that are counted anew in each epoch: the epoch that the line, or a line before, states has grown;
+ * - steps that come in any order, as trials of a search do: their reader has said that they are of no restart;
  * - several processes that print into one file without a name, each a little behind the other: they tell the same step again and again.
  *
  * Names are looked at each for itself, for they may count batches and epochs in one file, and ranks as well. The memory is bounded: names and
@@ -102,7 +103,7 @@ function noteEpoch({ ranks }: RestartMemory, rank: RankMemory, name: number | nu
 type SteppedPoint = PointBody & { step: number };
 
 function isStepped(body: FactBody): body is SteppedPoint {
-  return body.kind === 'point' && body.step !== null;
+  return body.kind === 'point' && body.step !== null && body.restart === undefined;
 }
 
 function take(rank: RankMemory, points: readonly SteppedPoint[], ends: number): void {

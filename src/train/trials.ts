@@ -45,7 +45,8 @@ function readOptuna(line: string): FactBody[] | null {
   const [head, trial, older] = found;
   const told = line.slice(found.index + head.length);
   const points = pointsOf(valuesIn(told), Number(trial ?? older), false);
-  return points.length > 0 ? points : null;
+  // Trials that run side by side end in any order: none of them tells of a restart.
+  return points.length > 0 ? points.map((each) => ({ ...each, restart: 0 })) : null;
 }
 
 function valuesIn(told: string): [name: string, text: string][] {

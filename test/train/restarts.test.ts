@@ -29,6 +29,13 @@ describe('restarts in one file', () => {
     expect(restarts(lines)).toBe('10.0 20.0 30.0 40.0 20.1 30.1 40.1 50.1 30.2 40.2');
   });
 
+  it('are none where trials of a search end in any order', () => {
+    // Optuna 5.0, `n_jobs=6`.
+    const trial = (n: number) =>
+      `[I 2026-11-27 01:17:46,183] Trial ${n} finished with value: 0.5 and parameters: {'x': 0.5}. Best is trial 0 with value: 0.5.`;
+    expect(restarts([5, 7, 8, 9, 4, 6].map(trial))).toBe('5.0 7.0 8.0 9.0 4.0 6.0');
+  });
+
   it('are none where steps begin anew with an epoch that is told without a rank', () => {
     const epoch = (n: number) => [`Epoch ${n} begins`, ...[1, 2, 3].map((n) => `[rank 1] ${line(n)}`)];
     expect(restarts([...epoch(1), ...epoch(2), ...epoch(3)])).toBe('1.0 2.0 3.0 1.0 2.0 3.0 1.0 2.0 3.0');
