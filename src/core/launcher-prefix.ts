@@ -2,7 +2,7 @@
  * What launchers put before each line that a process has written: torchrun `[default1]:` (its `--role` and the local rank) and PyTorch `[rank1]: `,
  * which may stack; TorchX's `ddp/0 [1]:` (role, replica; torchrun without a role; torchx/components/dist.py, cli/cmd_log.py); Open MPI's
  * `--tag-output` `[1,3]<stderr>:` (job, rank; orte/mca/iof/base/iof_base_output.c), with `--timestamp-output` behind a time, `Mon Nov 23 10:00:00 2026[1,3]<stderr>:`, and, from version 5, `[prterun-host-123@1,3]<stderr>: `; Horovod `[3]<stderr>:` (horovod/runner/gloo_run.py); Ray's
- * `(TrainWorker pid=123, ip=10.0.0.1) ` (python/ray/_private/worker.py, print_worker_logs), which names no rank; `kubectl logs --prefix`, `[pod/train-3/main] `.
+ * `(TrainWorker pid=123, ip=10.0.0.1) ` (python/ray/_private/worker.py, print_worker_logs), which names no rank; `kubectl logs --prefix`, `[pod/train-3/main] `. A time that was put before all of them (`kubectl logs --timestamps`) is part of the prefix.
  * The innermost names the rank. `srun --label` puts `3: ` before a line, which is told from other text by the lines around it only.
  */
 export interface LauncherPrefix {
@@ -27,7 +27,7 @@ const prefixMax = 1024;
 export function readLauncherPrefix(text: string): LauncherPrefix {
   const first = text.charCodeAt(0);
   const isLetter = first > 64 && first !== 91;
-  let length = isLetter ? mpiTimeOf(text) : 0;
+  let length = isLetter ? mpiTimeOf(text) : stampBeforePrefix(text);
   const mayBeTorchx = length === 0 && isLetter && hasSlashBehindName(text);
   if (first !== 91 && first !== 40 && !mayBeTorchx && length === 0) return noPrefix;
   let rank: number | null = null;
@@ -51,6 +51,15 @@ export function readLauncherPrefix(text: string): LauncherPrefix {
     length += found[0].length;
   }
   return length === 0 ? noPrefix : { rank, length, source };
+}
+
+function stampBeforePrefix(text: string): number {
+  const length = stampLength(text);
+  const behind = text.charCodeAt(length);
+  if (length === 0 || (behind !== 40 && behind !== 91)) return 0;
+  const pattern = behind === 40 ? parenthesized : bracketed;
+  pattern.lastIndex = length;
+  return pattern.test(text) ? length : 0;
 }
 
 function mpiTimeOf(text: string): number {
@@ -87,6 +96,14 @@ export function isStampedTraceback(text: string): boolean {
   return length > 0 && (text.startsWith(pythonStart, length) || text.startsWith(groupStart, length));
 }
 
+/** It is glued to a bar, before which the time stands. */
+function isStampedBelow(text: string): boolean {
+  const lineEnd = text.indexOf('\n');
+  return (
+    lineEnd >= 0 && text.startsWith(pythonStart) && stampLength(text.slice(lineEnd + 1, lineEnd + 48)) > 0
+  );
+}
+
 const label = /^ {0,6}(\d{1,6}):(?: |$)/;
 
 /** The number before a line that `srun --label` may have put there. */
@@ -103,7 +120,7 @@ export function readTaskLabel(text: string): LauncherPrefix | null {
  */
 export function withoutLauncherPrefixes(text: string, rank: number | null): string {
   const bare = withoutPrefixes(text, rank);
-  if (!isStampedTraceback(bare)) return bare;
+  if (!isStampedTraceback(bare) && !isStampedBelow(bare)) return bare;
   return bare
     .split('\n')
     .map((line) => line.slice(stampLength(line)))
@@ -112,7 +129,8 @@ export function withoutLauncherPrefixes(text: string, rank: number | null): stri
 
 function withoutPrefixes(text: string, rank: number | null): string {
   const first = text.charCodeAt(0);
-  const mayHave = first === 40 || first > 64 || (rank !== null && mayHaveLabel(text));
+  const mayHave =
+    first === 40 || first > 64 || text.charCodeAt(10) === 84 || (rank !== null && mayHaveLabel(text));
   const lineEnd = text.indexOf('\n');
   if (!mayHave || withoutPrefix(text, rank) === text) {
     // The first line of a traceback may be glued to a bar, and so have none.

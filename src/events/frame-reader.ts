@@ -23,7 +23,7 @@ import type { EventSource } from './event-of.ts';
 import { charactersIn, indexWithAnsi, isBlank, progressBarEnd, stripAnsi } from './frame.ts';
 import { gluedAt } from './glued.ts';
 import { isOf, joins, recordGroup, startGroup } from './grouping.ts';
-import type { Line } from './grouping.ts';
+import type { Group, Line } from './grouping.ts';
 import type { HeldBytes } from './held-bytes.ts';
 import { looksLikeObject, parseJsonLine, readRecordHead } from './json-line.ts';
 import { noHead, readHead } from './line-head.ts';
@@ -228,6 +228,13 @@ export class FrameReader {
     }
     this.#events.close();
     this.#events.start(start, end, this.#withRank(line), false);
+    if (prefix.length > 0 && head.time === null && stampLength(shown) > 0) this.#takeTime(start, shown);
+  }
+
+  /** That which stands before the prefix. */
+  #takeTime(start: number, shown: string): void {
+    const { time } = readHead(shown, observedAt(this.#state.marks, start), this.#source.offset);
+    if (this.#events.current !== null) this.#events.current.time = time;
   }
 
   /** A line that begins an event, with the rank that it names where nothing else does. */
@@ -247,9 +254,13 @@ export class FrameReader {
   #takeStamped(start: number, end: number, text: string, { rank, source }: LauncherPrefix): boolean {
     const event = this.#events.current;
     const begins = isStampedTraceback(text);
-    const length = begins || event?.group.stamped === true ? stampLength(text) : 0;
+    const length =
+      begins || event?.group.stamped === true || isJustBegun(event?.group) ? stampLength(text) : 0;
     if (length === 0) return false;
     const line = { text: text.slice(length), head: noHead, rank, source };
+    // It was glued to a bar, before which the time stands.
+    if (event !== null && isJustBegun(event.group) && /^ {2}File "/.test(line.text))
+      event.group.stamped = true;
     if (event?.group.stamped === true) {
       if (isBlank(line.text)) event.group.blank = true;
       if (isBlank(line.text) || joins(event.group, line, 0)) {
@@ -272,6 +283,10 @@ export class FrameReader {
     const task = prefix.length > 0 ? null : readTaskLabel(shown);
     return followLabels(this.#state, shown, task) && task !== null ? task : prefix;
   }
+}
+
+function isJustBegun(group: Group | undefined): boolean {
+  return group !== undefined && group.mode === 'frames' && group.lines === 1;
 }
 
 const labelsMin = 4;
