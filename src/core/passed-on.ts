@@ -63,13 +63,19 @@ export function isApart(text: string): boolean {
   return /^\s*(?:$|\s{2}\S)/.test(text) || readLauncherPrefix(text).length > 0 || ownBeginning.test(text);
 }
 
-/** The text with none of its lines behind such a head, if its first line is. */
+/** The text with none of its lines behind such a head, if its first line is; that of a traceback may be glued to a bar, before which the head stands. */
 export function withoutPassedOn(text: string): string {
   const { length } = readPassedOn(text);
-  if (length === 0) return text;
-  if (!text.includes('\n')) return text.slice(length);
+  const lineEnd = text.indexOf('\n');
+  if (lineEnd < 0) return text.slice(length);
+  const isBelow =
+    text.startsWith(pythonStart) && readPassedOn(text.slice(lineEnd + 1, lineEnd + headMax)).length > 0;
+  if (length === 0 && !isBelow) return text;
   return text
     .split('\n')
     .map((line) => line.slice(readPassedOn(line).length))
     .join('\n');
 }
+
+const pythonStart = 'Traceback (most recent call last):';
+const headMax = 512;

@@ -15,12 +15,30 @@ describe('the prefix of', () => {
       '(TrainActor pid=123) [rank3]: ',
     ],
     ['kubectl', '[pod/train-3/main] x', null, '[pod/train-3/main] '],
+    ['Open MPI, with times', 'Mon Nov 23 10:00:00 2026<stderr>:x', null, 'Mon Nov 23 10:00:00 2026<stderr>:'],
+    [
+      'Open MPI, with times and tags',
+      'Mon Nov  3 10:00:00 2026[1,3]<stderr>:x',
+      3,
+      'Mon Nov  3 10:00:00 2026[1,3]<stderr>:',
+    ],
   ])('%s', (_, text, rank, prefix) => {
     const found = readLauncherPrefix(text);
     expect([found.rank, text.slice(0, found.length)]).toEqual([rank, prefix]);
   });
 
-  test.each(['[rank] x', '(pid=12) x', '[1,3] loss: 0.5', '[pod] x', '(a) x', '3: x'])('none: %s', (text) => {
+  test.each([
+    '[rank] x',
+    '(pid=12) x',
+    '[1,3] loss: 0.5',
+    '[pod] x',
+    '(a) x',
+    '3: x',
+    '2026-11-23T10:00:00Z [1, 3] x',
+    '2026-11-23T10:00:00Z x',
+    'Mon Nov 23 10:00:00 2026 x',
+    'Mon Nov 23 10:00:00 2026[INFO] x',
+  ])('none: %s', (text) => {
     expect(readLauncherPrefix(text).length).toBe(0);
   });
 });

@@ -11,6 +11,8 @@ export interface GraphError {
   where: string | null;
   /** It has ended the program. */
   isUncaught: boolean;
+  /** The last line, where each is an event of its own. */
+  said: string;
   /** Events to go until it is given up. */
   left: number;
 }
@@ -28,8 +30,9 @@ const operation = '\n\t [[';
 /** Of several errors the first: `  (0) INVALID_ARGUMENT:  …`. */
 const heading = /^\s{0,8}(?:\(0\) )?(?: ?: )?/;
 
-/** What was wrong, where this text says so. */
-export function readGraphError(text: string): string | null {
+/** What was wrong, where this text says so; `said`: the line before. */
+export function readGraphError(text: string, said = ''): string | null {
+  if (said !== '' && text.startsWith('\t [[')) return said.replace(heading, '').trim();
   const at = text.indexOf(operation);
   if (at < 0) return null;
   const lines = text.slice(0, at).split('\n');

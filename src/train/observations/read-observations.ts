@@ -141,7 +141,7 @@ function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: Failur
   if (isIgnoredStart(text, hints)) memory.ignored = rankKey(event);
   if (hints.has(nativeStack) && memory.fatal === rankKey(event)) return [];
   const found = observeLine(text, hints, memory);
-  if (event.level === 'fatal' && found.length > 0) memory.fatal = rankKey(event);
+  if (found.length > 0 && (event.level === 'fatal' || /^F\d{4} /.test(text))) memory.fatal = rankKey(event);
   return event.logger === 'py.warnings' ? found.map(asWarning) : found;
 }
 
@@ -372,7 +372,14 @@ function noteGraphError(
 ): void {
   const last = exceptions.at(-1);
   if (last === undefined || !isBareGraphError(last.message)) return;
-  memory.graph = { rank: rankKey(event), type: last.type, where, isUncaught, left: graphErrorEventsMax };
+  memory.graph = {
+    rank: rankKey(event),
+    type: last.type,
+    where,
+    isUncaught,
+    said: '',
+    left: graphErrorEventsMax,
+  };
 }
 
 function observeGraphError(
@@ -381,8 +388,10 @@ function observeGraphError(
   graph: GraphError,
 ): ObservationBody | null {
   if (graph.rank !== rankKey(event)) return null;
-  const message = readGraphError(event.message.slice(0, textMax));
-  if (message === null && graph.left > 0) memory.graph = { ...graph, left: graph.left - 1 };
+  const text = event.message.slice(0, textMax);
+  const message = readGraphError(text, graph.said);
+  const said = text.trim() === '' ? graph.said : text.slice(0, messageMax);
+  if (message === null && graph.left > 0) memory.graph = { ...graph, said, left: graph.left - 1 };
   else delete memory.graph;
   if (message === null) return null;
   const body = raisedBody({ exceptions: [{ type: graph.type, message }], where: graph.where });

@@ -155,6 +155,53 @@ Detected at node sequential_1/embedding_1/GatherV2 defined at (most recent call 
     expect(short(`${head}done\n`)).toEqual(['python root']);
   });
 
+  describe('with a time before each line (kubectl logs --timestamps)', () => {
+    const stamped = (text: string) =>
+      text
+        .split('\n')
+        .slice(0, -1)
+        .map((line, i) => `2026-11-23T10:00:0${i % 10}.303000123Z ${line}\n`)
+        .join('');
+    const traceback = (prefix: string) =>
+      `Traceback (most recent call last):\n  File "/w/train.py", line 27, in <module>\n    main()\nValueError: two\n`.replaceAll(
+        /^(?=.)/gm,
+        prefix,
+      );
+    const raised = {
+      class: 'python',
+      message: 'ValueError: two (train.py:27, in <module>)',
+      details: { end: 'likely' },
+    };
+
+    test.each([
+      ['[rank1]: ', 1],
+      ['[default1]:[rank1]: ', 1],
+      ['[1,1]<stderr>:', 1],
+      ['(RayTrainWorker pid=123) ', null],
+    ])('and the prefix %s', (prefix, rank) => {
+      const found = observed(stamped(`${prefix}step 4\n${traceback(prefix)}`));
+      expect(found).toMatchObject([{ ...raised, rank }]);
+      expect(found[0]?.time).toBeCloseTo(Date.UTC(2026, 10, 23, 10, 0, 1, 303), 2);
+    });
+
+    test('glued to a bar', () => {
+      const bar = ' 33%|###3      | 8/24 [00:01<00:03,  5.02it/s]';
+      expect(observed(stamped(`step 4\n\r${bar}${traceback('')}`))).toMatchObject([raised]);
+    });
+
+    test("and what TensorFlow's graph says below", () => {
+      const name = 'tensorflow.python.framework.errors_impl.InvalidArgumentError';
+      const text = `${traceback('').replace('ValueError: two', `${name}: Graph execution error:`)}\nDetected at node a defined at (most recent call last):\n<stack traces unavailable>\nMatrix size-incompatible\n\t [[{{node a}}]]\n`;
+      expect(observed(stamped(text))[1]).toMatchObject({
+        message: `${name}: Matrix size-incompatible (train.py:27, in <module>)`,
+      });
+    });
+
+    test('a time alone, or a list behind it, is no prefix', () => {
+      expect(observed(stamped('[rank] done\n[1, 2] (three) Error: no\n'))).toEqual([]);
+    });
+  });
+
   test("cut by other ranks' lines", () => {
     const text = `[default2]:[rank2]: Traceback (most recent call last):
 [default2]:[rank2]:   File "/w/train.py", line 27, in <module>
