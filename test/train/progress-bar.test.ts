@@ -36,6 +36,11 @@ test.each([
     { label: 'train', done: 7, total: 40, rate: 32, etaMs: 2000 },
   ],
   [
+    // stable-baselines3 2.9, whose bar is of `tqdm.rich`.
+    ' 100% ━━━━━━━━━━━━━━ 1,536/1,500  [ 0:00:01 < 0:00:00 , 902 it/s ]',
+    { done: 1536, total: 1500, rate: 902, etaMs: 0 },
+  ],
+  [
     'train  [#######-------]  10/40  00:00:12',
     { label: 'train', done: 10, total: 40, rate: null, etaMs: 12_000 },
   ],
