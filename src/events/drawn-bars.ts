@@ -12,8 +12,8 @@
  * of a program's own may follow those, behind a space: then all is the bar's, up to a date.
  */
 const share = String.raw`\d{1,3}(?:\.\d)?%`;
-/** A date that is glued to a count tells where that ends. */
-const count = String.raw`\d{1,12}\/(?:\d{1,9}?(?=\d{4}-\d\d-\d\d[ T])|\d{1,12})`;
+/** A date that is glued to a count tells where that ends. `tqdm.rich` groups digits: `1,536/1,500`. */
+const count = String.raw`(?:\d{1,3}(?:,\d{3}){1,4}\/\d{1,3}(?:,\d{3}){1,4}|\d{1,3}\/\d{1,3}(?:,\d{3}){1,4}|\d{1,12}\/(?:\d{1,9}?(?=\d{4}-\d\d-\d\d[ T])|\d{1,12}))`;
 const clock = String.raw`(?:\d{1,3} days?, )?(?:\d{1,4}:\d\d:\d\d|-{1,2}:--(?::--)?|\d\d:\d\d)`;
 const speed = String.raw`[\d.?]{1,12} ?(?:[A-Za-z]{1,8}\/s|s\/[A-Za-z]{1,8})`;
 const size = String.raw`[\d.]{1,12}(?:\/[\d.]{1,12})? (?:[kMGT]?B|bytes)(?:\/s)?`;

@@ -26,7 +26,7 @@ const labelled = /^\s*([^|\d%][^|]{0,120}?):\s*(?:\d{1,3}%\|)?/;
 
 /** Of two times the second one is left; one alone may be either. A spinner may stand in front, a share before or behind the bar. */
 const richBar =
-  /^(?:[\u2800-\u28ff]? {1,4})?(.{0,120}?) {0,4}(?:\d{1,3}% )?[━╸╺]{2,400} {1,8}(?:\d{1,3}% {1,4})?(\d{1,12})\/(\d{1,12})(?: {1,4}(?:\[ )?[\d:]{4,12} (?:[•<] )?([\d:]{4,12}|[-:]{4,12}))?(?:(?: ,)? {1,4}([\d.]{1,12}) ?it\/s)?/;
+  /^(?:[\u2800-\u28ff]? {1,4})?(.{0,120}?) {0,4}(?:\d{1,3}% )?[━╸╺]{2,400} {1,8}(?:\d{1,3}% {1,4})?(\d[\d,]{0,15})\/(\d[\d,]{0,15})(?: {1,4}(?:\[ )?[\d:]{4,12} (?:[•<] )?([\d:]{4,12}|[-:]{4,12}))?(?:(?: ,)? {1,4}([\d.]{1,12}) ?it\/s)?/;
 const rowMax = 2048;
 const drawnByUltralytics =
   /^(.{0,400}?): {1,4}\d{1,3}% [━─╸]{4,400} {1,4}(\d{1,12})\/(\d{1,12}) {1,4}(?:([\d.]{1,12})([KMG]?)it\/s {1,4}|([\d.]{1,12})s\/it {1,4})?(?:\d{1,6}\.\ds|\d{1,4}:\d\d(?::\d\d)?)(?:<(?:(\d{1,6}\.\d)s|([\d:]{4,12})))?$/;
@@ -127,8 +127,8 @@ function barIn(text: string, pattern: RegExp): Bar | null {
   const speed = Number(rate ?? NaN);
   return {
     label: label.trim() || null,
-    done: Number(done),
-    total: Number(total),
+    done: Number(done.replaceAll(',', '')),
+    total: Number(total?.replaceAll(',', '')),
     rate: speed > 0 ? speed : null,
     etaMs: durationMs(left),
   };

@@ -26,8 +26,10 @@ const metrics = / INFO (?:\[\w{1,64}\] )?\[Metrics\] (?=\w)/;
 const luz = /^(Train|Valid) metrics: (?=[A-Z])/;
 const pair = /'([^']{1,100})': ([^\s,'{}]{1,40})(?=[,}])/g;
 const dashed = /(?:^| - )([A-Za-z]\w{0,63}): (\S{1,40})(?= - |$)/g;
-const isOfThem =
-  /^INFO ?: {1,8}(?:\[ROUND|initial|Initial global|fit progress|└──>|History \(|round \d)|\| (?:fit progress: \(|initial parameters )| INFO (?:\*{8}|Evaluation @epoch|Training finished|Load best model: |Train loss: |(?:\[\w{1,64}\] )?\[Metrics\] )|^(?:Train|Valid) metrics: /;
+const ofFlower =
+  /^INFO ?:[\t ]{1,12}(?:\[ROUND|initial|Initial global|fit progress|└──>|History \(|round \d)|\| (?:fit progress: \(|initial parameters )/;
+const ofFuxi =
+  / INFO (?:\*{8}|Evaluation @epoch|Training finished|Load best model: |Train loss: |(?:\[\w{1,64}\] )?\[Metrics\] )/;
 
 export const roundsAboveReader: FactReader = {
   format: 'Flower, FuxiCTR, luz',
@@ -39,7 +41,9 @@ export const roundsAboveReader: FactReader = {
 };
 
 function isOfRound(line: string): boolean {
-  return line.length <= lineMax && isOfThem.test(line.replaceAll('\t', ''));
+  if (line.length > lineMax) return false;
+  if (line.includes('INFO')) return ofFlower.test(line) || ofFuxi.test(line);
+  return line.includes(' metrics: ') && luz.test(line);
 }
 
 function readFlower(line: string, context: TrainContext): FactBody[] | null {

@@ -24,7 +24,9 @@ export const rowsBelowReader: FactReader = {
 };
 
 function isOfRows(line: string): boolean {
-  return line.length <= lineMax && (startsCell.test(line) || stats.test(line) || result.test(line));
+  if (line.length > lineMax) return false;
+  if (line.includes(' : ') || line.includes(':  ')) return startsCell.test(line) || stats.test(line);
+  return line.includes(' result:') && result.test(line);
 }
 
 function readHead(line: string, context: TrainContext): FactBody[] | null {

@@ -58,6 +58,11 @@ test.each([
   ['Train: 10/20 48.98it/s', { label: 'Train', done: 10, total: 20, rate: 48.98, etaMs: null }],
   ['Train 50.0% 10/20 00:00', { label: 'Train', done: 10, total: 20, rate: null, etaMs: null }],
   [
+    // stable-baselines3 2.9, whose bar is of `tqdm.rich`.
+    ' 100% ━━━━━━━━━━━━━━ 1,536/1,500  [ 0:00:01 < 0:00:00 , 902 it/s ]',
+    { done: 1536, total: 1500, rate: 902, etaMs: 0 },
+  ],
+  [
     'train  [#######-------]  10/40  00:00:12',
     { label: 'train', done: 10, total: 40, rate: null, etaMs: 12_000 },
   ],
