@@ -204,6 +204,16 @@ const adviceOf: Readonly<Record<string, Advice>> = {
     tries: ['read the traceback: its last frame of your own code is the place to look'],
   },
   java: { title: 'an exception ended the program', tries: ['read the innermost cause'] },
+  r: {
+    title: 'an error ended the R program',
+    tries: [
+      'read the lines before its end: `Error in …` names the call, traceback() or options(error = …) shows how it came there',
+    ],
+  },
+  julia: {
+    title: 'an error ended the Julia program',
+    tries: ['read the stack trace: its first frame of your own code is the place to look'],
+  },
   'not-started': {
     title: 'the program did not start: its command, its settings or its code are wrong',
     tries: ['correct what the line names, and start it again; nothing was trained'],
@@ -238,10 +248,13 @@ const xidTries: readonly { codes: readonly number[]; tries: string }[] = [
   { codes: [48, 74], tries: "take the node out and run the vendor's diagnostics (dcgmi diag -r 3)" },
 ];
 
+/** A process cannot hand a tensor over. */
+const sharedMemory = /unable to .{1,60}(?:shared memory|<\/torch_)/;
+
 /** How the worker of a DataLoader ended asks for this first. */
 const workerTries: readonly { pattern: RegExp; tries: string }[] = [
   {
-    pattern: /[Bb]us error|shared memory/,
+    pattern: /[Bb]us error|shared memory|<\/torch_/,
     tries: 'shared memory is too small: raise --shm-size or the size of /dev/shm',
   },
   {
@@ -341,6 +354,11 @@ export function adviceFor(name: string, details: ObservationDetails = {}, messag
   const special = { python: exceptionTries, dataloader: workerTries }[name]?.find(({ pattern }) =>
     pattern.test(message),
   );
+  if (name === 'dataloader' && sharedMemory.test(message))
+    return {
+      title: 'the shared memory is used up',
+      tries: [special?.tries ?? '', ...advice.tries.slice(-1)],
+    };
   const exception = name === 'python' ? details.exception?.split('.').at(-1) : undefined;
   return {
     title: exception === undefined ? advice.title : `${advice.title}: ${exception}`,
@@ -356,7 +374,7 @@ export function headlineFor(cause: {
   details?: ObservationDetails;
 }): string {
   const { class: name, rank, message, details } = cause;
-  const { title } = adviceFor(name, details);
+  const { title } = adviceFor(name, details, message);
   if (rank === null) return title;
   const tells = `${title} (rank ${rank} tells of it)`;
   // Without the status of its end, it is not this rank that died, unless others say so.

@@ -281,7 +281,7 @@ function bySeverityAndTime(a: Cause, b: Cause): number {
 function severity({ class: name, evidence: [first] }: Cause): number {
   const isExit = first !== undefined && isExitStatus(first);
   if (name === 'terminated' && isExit) return 3;
-  if (['python', 'java', 'not-started', 'terminated', 'interrupted'].includes(name)) return 2;
+  if (['python', 'java', 'r', 'julia', 'not-started', 'terminated', 'interrupted'].includes(name)) return 2;
   return isExit ? 1 : 0;
 }
 

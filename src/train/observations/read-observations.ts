@@ -44,6 +44,8 @@ export interface FailureMemory extends NumberMemory {
   drawn?: DrawnTraceback;
   /** Of which TensorFlow is about to say what was wrong. */
   graph?: GraphError;
+  /** By which R is about to end: `Error in f(x) : …`. */
+  rError?: string;
   /** The rank (`-`: unknown) that has said why it ends, and is about to print where it stands. */
   fatal?: string;
 }
@@ -58,6 +60,8 @@ const wentOnAfter = 3;
 const tracebackHint = 'Traceback (most recent';
 /** absl's and glog's, behind whatever they end a process for. */
 const nativeStack = '*** Check failure stack trace: ***';
+const rHints = ['Error in ', 'Error: '];
+const rError = /^Error(?: in .{1,400}?)? ?: ?\s*\S/s;
 /** Ray Train's, before what a worker has raised. */
 const snippetHint = ' Error Snippet]:';
 const javaHint = '\n\tat ';
@@ -76,6 +80,7 @@ export const hintsIn = textFinder([
     ...ignoredHints,
     rayHint,
     '-- Process ',
+    ...rHints,
   ]),
 ]);
 
@@ -145,6 +150,18 @@ function observeText(event: LogEvent, hints: ReadonlySet<string>, memory: Failur
   return event.logger === 'py.warnings' ? found.map(asWarning) : found;
 }
 
+/** R says what was wrong some lines before it says that it ends. */
+function observeREnd(
+  text: string,
+  hints: ReadonlySet<string>,
+  memory: FailureMemory,
+  found: readonly ObservationBody[],
+): void {
+  if (rHints.some((hint) => hints.has(hint)) && rError.test(text)) memory.rError = shortened(text);
+  if (memory.rError === undefined) return;
+  for (const body of found) if (body.class === 'r') body.message = memory.rError;
+}
+
 function noteAnnounced(text: string, memory: FailureMemory): void {
   const announced =
     /-- Process (\d{1,8}) terminated with the following error:|^\[Rank (\d{1,8}) Error Snippet\]:/m.exec(
@@ -163,6 +180,7 @@ function observeLine(text: string, hints: ReadonlySet<string>, memory: FailureMe
   const found = signed(text, hints).map(({ signature, match }) => observationOf(signature, match, text));
   if (memory.announcedEnd === true && hints.has(snippetHint))
     for (const body of found) addDetails(body, { end: 'likely' });
+  observeREnd(text, hints, memory, found);
   const exit = readExit(text, hints);
   return exit === null ? found : [...found, exit];
 }

@@ -206,6 +206,14 @@ export const signatures: readonly Signature[] = [
     pattern:
       /detected NVSwitch non-fatal error|SXid \((?:PCI:)?(?<gpu>[\da-fA-F:.]{4,20})\): (?<xid>\d{1,6}), Non-fatal/,
   },
+  // ---- shared memory: ATen/MapAllocator.cpp
+  {
+    class: 'dataloader',
+    role: 'root',
+    hints: ['unable to ', '</torch_'],
+    pattern:
+      /unable to (?:allocate|open) shared memory|unable to (?:write to|resize|mmap \d{1,20} bytes from|allocate) file <\/torch_/,
+  },
   // ---- the disk: errno texts, torch/serialization.py, caffe2/serialize/inline_container.cc
   {
     class: 'disk-full',
@@ -483,6 +491,42 @@ export const signatures: readonly Signature[] = [
     role: 'root',
     hints: ["thread 'main'"],
     pattern: /^thread 'main' (?:\(\d{1,10}\) )?panicked at /m,
+  },
+  // ---- other languages: R (src/main/main.c), Julia (base/client.jl, base/loading.jl; CUDA.jl)
+  {
+    class: 'r',
+    role: 'root',
+    hints: ['Execution halted'],
+    pattern: /^Execution halted$/m,
+    ends: true,
+  },
+  {
+    class: 'host-oom',
+    role: 'root',
+    hints: ['ERROR: LoadError: '],
+    pattern: /^ERROR: LoadError: OutOfMemoryError\(\)/m,
+    ends: true,
+  },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    hints: ['ERROR: LoadError: '],
+    pattern: /^ERROR: LoadError: (?:CUDA error: )?[Oo]ut of (?:GPU )?memory\b/m,
+    ends: true,
+  },
+  {
+    class: 'interrupted',
+    role: 'root',
+    hints: ['ERROR: LoadError: '],
+    pattern: /^ERROR: LoadError: InterruptException:/m,
+    ends: true,
+  },
+  {
+    class: 'julia',
+    role: 'root',
+    hints: ['ERROR: LoadError: '],
+    pattern: /^ERROR: LoadError: (?:LoadError: ){0,8}\S/m,
+    ends: true,
   },
   // ---- a program that did not start: argparse, click, Hydra, CPython's Modules/main.c, shells
   {

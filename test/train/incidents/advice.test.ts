@@ -13,6 +13,11 @@ describe('what to try first', () => {
       /shm/,
     ],
     ['dataloader', `${worker}Segmentation fault. `, /num_workers=0/],
+    [
+      'dataloader',
+      'RuntimeError: unable to allocate shared memory(shm) for file </torch_2_6_0>: No space left',
+      /shm/,
+    ],
     // huggingface_hub 2.4, offline
     [
       'python',

@@ -205,6 +205,35 @@ export const failureTexts: readonly FailureText[] = [
     details: { end: 'likely' },
   },
   {
+    // torch 2.15, /dev/shm of 4 MiB
+    class: 'dataloader',
+    role: 'root',
+    text: raised(
+      'RuntimeError: unable to allocate shared memory(shm) for file </torch_21745_683195978_0>: No space left on device (28)',
+    ),
+  },
+  {
+    class: 'dataloader',
+    role: 'root',
+    text: raised('RuntimeError: unable to write to file </torch_18692_1954506624>'),
+  },
+  // R 4.2
+  { class: 'r', role: 'root', text: 'Execution halted', details: { end: 'sure' } },
+  // Julia
+  {
+    class: 'julia',
+    role: 'root',
+    text: 'ERROR: LoadError: UndefVarError: `x` not defined',
+    details: { end: 'sure' },
+  },
+  { class: 'host-oom', role: 'root', text: 'ERROR: LoadError: OutOfMemoryError()' },
+  {
+    class: 'cuda-oom',
+    role: 'root',
+    text: 'ERROR: LoadError: Out of GPU memory trying to allocate 1.000 GiB',
+  },
+  { class: 'interrupted', role: 'root', text: 'ERROR: LoadError: InterruptException:' },
+  {
     class: 'ecc',
     role: 'root',
     text: raised('RuntimeError: CUDA error: uncorrectable ECC error encountered'),
@@ -911,6 +940,11 @@ export const harmlessTexts: readonly string[] = [
   '/usr/bin/which: no nvcc',
   'request preempted by a higher priority one on worker 3',
   'MPI_ABORT is enabled',
+  'Execution halted by the debugger, going on',
+  'Error in f(1) : bad batch',
+  'Warning message:\nIn c(1:3) + c(1:2) :\n  longer object length is not a multiple of shorter object length',
+  '2026-11-23 10:00:00,000 ERROR: LoadError: 0',
+  'unable to write to file /data/torch_log.txt, will try again',
   'Errors of [Rank 1 Error Snippet]: none',
   'mpirun was able to find the specified executable file',
   'There are not enough slots left in the queue',

@@ -202,6 +202,12 @@ Detected at node sequential_1/embedding_1/GatherV2 defined at (most recent call 
     });
   });
 
+  test('of R: what it said before it halted (R 4.2)', () => {
+    const text = 'step 5 loss 0.2\nError in f(1) : bad batch\nCalls: main -> f\nExecution halted\n';
+    expect(observed(text)).toMatchObject([{ class: 'r', message: 'Error in f(1) : bad batch' }]);
+    expect(observed('Error: no data\nExecution halted\n')).toMatchObject([{ message: 'Error: no data' }]);
+  });
+
   test("cut by other ranks' lines", () => {
     const text = `[default2]:[rank2]: Traceback (most recent call last):
 [default2]:[rank2]:   File "/w/train.py", line 27, in <module>
