@@ -95,18 +95,19 @@ export function readLabelledPrefix(text: string, task: LauncherPrefix): Launcher
 export function withoutLauncherPrefixes(text: string, rank: number | null): string {
   const first = text.charCodeAt(0);
   const mayHave = first === 40 || first > 64 || mayHaveLabel(text);
-  const lineEnd = text.indexOf('\n');
-  if (!mayHave || withoutPrefix(text, rank) === text) {
-    // The first line of a traceback may be glued to a bar, and so have none.
-    const hasBelow = rank !== null && lineEnd >= 0 && text.startsWith(pythonStart);
-    if (!hasBelow || readLauncherPrefix(text.slice(lineEnd + 1, lineEnd + prefixMax)).length === 0)
-      return text;
-  }
-  if (lineEnd < 0) return withoutPrefix(text, rank);
+  const hasPrefix = mayHave && withoutPrefix(text, rank) !== text;
+  if (!hasPrefix && !hasPrefixBelow(text, rank)) return text;
   return text
     .split('\n')
     .map((line) => withoutPrefix(line, rank))
     .join('\n');
+}
+
+/** The first line of a traceback may be glued to a bar, and so have none. */
+function hasPrefixBelow(text: string, rank: number | null): boolean {
+  if (rank === null || !text.startsWith(pythonStart)) return false;
+  const lineEnd = text.indexOf('\n');
+  return lineEnd >= 0 && readLauncherPrefix(text.slice(lineEnd + 1, lineEnd + prefixMax)).length > 0;
 }
 
 /** Most lines that begin with a number have a time there: they are told apart without the pattern. */

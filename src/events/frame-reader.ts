@@ -31,6 +31,8 @@ import { rankOfWorker, readStatedRank, withWorker } from './stated-rank.ts';
 const newline = 10;
 const carriageReturn = 13;
 const closingBracket = 93;
+const openingBrace = 123;
+const closingBrace = 125;
 /** Prints on one line that are told apart. */
 const gluedMax = 64;
 const leadingBlanks = /^[ \t\v\f\0]*/;
@@ -178,6 +180,9 @@ export class FrameReader {
 
   /** A JSON object, perhaps behind what somebody who passed it on has put before it. False: it is none. */
   #takeRecord(start: number, end: number, shown: string): boolean {
+    // Most lines are told apart without looking for what is before them.
+    if (shown.charCodeAt(0) !== openingBrace && shown.charCodeAt(shown.length - 1) !== closingBrace)
+      return false;
     const passedOn = readPassedOn(shown);
     if (!looksLikeObject(passedOn.length === 0 ? shown : shown.slice(passedOn.length))) return false;
     const fields = parseJsonLine(stripAnsi(this.#held.text(start, end)).slice(passedOn.length));
@@ -267,7 +272,8 @@ export class FrameReader {
     const state = this.#state;
     const found = readPassedOn(shown);
     if (found.length === 0) delete state.passedOn;
-    else if (found.isSure || isApart(shown.slice(found.length))) state.passedOn = true;
+    else if (state.passedOn !== true && (found.isSure || isApart(shown.slice(found.length))))
+      state.passedOn = true;
     return state.passedOn === true ? found : null;
   }
 

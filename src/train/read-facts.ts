@@ -175,6 +175,7 @@ export function readableOf(event: LogEvent, traits: LineTraits | null = null): R
 
 /** The event as its process wrote it. */
 export function withoutPrefixes(event: LogEvent): LogEvent {
+  if (event.kind === 'record') return event;
   const { rank } = event;
   const bare = withoutPassedOn(withoutLauncherPrefixes(event.message, rank));
   const message = bare === event.message ? bare : withoutLauncherPrefixes(bare, rank);

@@ -27,9 +27,11 @@ const luz = /^(Train|Valid) metrics: (?=[A-Z])/;
 const pair = /'([^']{1,100})': ([^\s,'{}]{1,40})(?=[,}])/g;
 const dashed = /(?:^| - )([A-Za-z]\w{0,63}): (\S{1,40})(?= - |$)/g;
 const ofFlower =
-  /^INFO ?:[\t ]{1,12}(?:\[ROUND|initial|Initial global|fit progress|└──>|History \(|round \d)|\| (?:fit progress: \(|initial parameters )/;
+  /^INFO ?:[\t ]{1,12}(?:\[ROUND|initial|Initial global|fit progress|└──>|History \(|round \d)/;
+const olderFlower = ['| fit progress: (', '| initial parameters '];
+const info = ' INFO ';
 const ofFuxi =
-  / INFO (?:\*{8}|Evaluation @epoch|Training finished|Load best model: |Train loss: |(?:\[\w{1,64}\] )?\[Metrics\] )/;
+  /\*{8}|Evaluation @epoch|Training finished|Load best model: |Train loss: |(?:\[\w{1,64}\] )?\[Metrics\] /y;
 
 export const roundsAboveReader: FactReader = {
   format: 'Flower, FuxiCTR, luz',
@@ -42,8 +44,17 @@ export const roundsAboveReader: FactReader = {
 
 function isOfRound(line: string): boolean {
   if (line.length > lineMax) return false;
-  if (line.includes('INFO')) return ofFlower.test(line) || ofFuxi.test(line);
+  if (line.startsWith('INFO')) return ofFlower.test(line) || isOfOlderFlower(line);
+  const at = line.indexOf(info);
+  if (at >= 0) {
+    ofFuxi.lastIndex = at + info.length;
+    return ofFuxi.test(line) || isOfOlderFlower(line);
+  }
   return line.includes(' metrics: ') && luz.test(line);
+}
+
+function isOfOlderFlower(line: string): boolean {
+  return olderFlower.some((words) => line.includes(words));
 }
 
 function readFlower(line: string, context: TrainContext): FactBody[] | null {
