@@ -5,7 +5,7 @@
 import type { FactBody } from '../core/fact.ts';
 import type { LogEvent } from '../core/event.ts';
 import { withBareNumbers } from './numbers.ts';
-import { hintsIn } from './observations/read-observations.ts';
+import { hintsIn } from './observations/hints.ts';
 import type { FactReader, LineReader, ReadableEvent, ReadableLine, TrainContext } from './reader.ts';
 import { epochIn, tellsOfResuming } from './restarts.ts';
 import { countAt, isNothingAlone, isOfShape, pointsAt } from './stated.ts';

@@ -8,22 +8,21 @@
  * Failure rule: nothing here throws on content, and all of it takes time linear in the event.
  */
 import type { LogEvent } from '../../core/event.ts';
-import type { FactBody, ObservationBody, ObservationDetails } from '../../core/fact.ts';
-import { phaseHints, readPhase } from '../phases.ts';
-import { exceptionKinds } from './exceptions.ts';
-import { exitHints, ranksOf, readExit } from './exits.ts';
+import type { FactBody, ObservationBody } from '../../core/fact.ts';
+import { readPhase } from '../phases.ts';
 import { rayHint, readDrawn } from './drawn-tracebacks.ts';
 import type { DrawnTraceback } from './drawn-tracebacks.ts';
+import { readExit } from './exits.ts';
 import { graphErrorEventsMax, isBareGraphError, readGraphError } from './graph-errors.ts';
 import type { GraphError } from './graph-errors.ts';
+import { hintsIn, ignoredHints, javaHint, rHints, tracebackHint } from './hints.ts';
 import { observeNumbers } from './not-a-number.ts';
 import type { NumberMemory } from './not-a-number.ts';
+import { raisedBody } from './raised.ts';
 import { recordTexts } from './record-texts.ts';
-import { signatures } from './signatures.ts';
-import type { Signature } from './signatures.ts';
-import { textFinder } from './text-filter.ts';
+import { addDetails, lineAround, messageMax, observationOf, shortened, signed } from './signed.ts';
 import { exceptionOf, readTraceback } from './tracebacks.ts';
-import type { RaisedException, Traceback } from './tracebacks.ts';
+import type { Traceback } from './tracebacks.ts';
 
 /** Plain JSON. */
 export interface FailureMemory extends NumberMemory {
@@ -53,36 +52,14 @@ export interface FailureMemory extends NumberMemory {
 const ranksMax = 4096;
 const cutMax = 256;
 const textMax = 64 * 1024;
-const messageMax = 400;
 /** A server that logs an exception and then so many more events at their ease has survived it. */
 const wentOnAfter = 3;
 
-const tracebackHint = 'Traceback (most recent';
 /** absl's and glog's, behind whatever they end a process for. */
 const nativeStack = '*** Check failure stack trace: ***';
-const rHints = ['Error in ', 'Error: '];
 const rError = /^Error(?: in .{1,400}?)? ?: ?\s*\S/s;
 /** Ray Train's, before what a worker has raised. */
 const snippetHint = ' Error Snippet]:';
-const javaHint = '\n\tat ';
-/** Python goes on behind these: what finalizers, callbacks and its logging raise. */
-const ignoredHints = ['Exception ignored ', '--- Logging error ---'];
-
-/** What is in a text of the hints that it tells of a failure, an exit or a phase: they have no digits, so that it hangs on a line's shape alone. */
-export const hintsIn = textFinder([
-  ...new Set([
-    ...signatures.flatMap(({ hints }) => hints),
-    ...exitHints,
-    ...phaseHints,
-    tracebackHint,
-    javaHint,
-    'exc_type',
-    ...ignoredHints,
-    rayHint,
-    '-- Process ',
-    ...rHints,
-  ]),
-]);
 
 /**
  * `event`: without launchers' prefixes. `known`: the hints that are in its message, where they are known. `bodies`: what else it says. `memory` is
@@ -222,63 +199,6 @@ function observeDrawn(
 
 // ---- signatures
 
-interface Signed {
-  signature: Signature;
-  match: RegExpExecArray;
-}
-
-/** The first signature that accuses, and all that only help. */
-function signed(text: string, hints: ReadonlySet<string>): Signed[] {
-  const found: Signed[] = [];
-  let accused = false;
-  for (const signature of signatures) {
-    if (accused && signature.role !== 'evidence') continue;
-    if (!signature.hints.some((hint) => hints.has(hint))) continue;
-    const match = signature.pattern.exec(text);
-    if (match === null) continue;
-    found.push({ signature, match });
-    accused ||= signature.role !== 'evidence';
-  }
-  return found;
-}
-
-function observationOf(signature: Signature, match: RegExpExecArray, text: string): ObservationBody {
-  const body: ObservationBody = {
-    kind: 'observation',
-    class: signature.class,
-    role: signature.role,
-    message: lineAround(text, match.index),
-  };
-  return addDetails(body, { ...detailsOf(match), ...(signature.ends && { end: 'sure' }) });
-}
-
-function detailsOf({ groups = {} }: RegExpExecArray): ObservationDetails {
-  const details: ObservationDetails = {};
-  const number = (name: string) => (groups[name] === undefined ? undefined : Number(groups[name]));
-  const writer = number('writer') ?? number('writerToo');
-  if (writer !== undefined) details.writer = writer;
-  const ranks = ranksOf(groups['ranks'] ?? groups['ranksToo'] ?? '');
-  if (ranks.length > 0) details.ranks = ranks;
-  const pid = number('pidToo');
-  if (pid !== undefined) details.pid = pid;
-  for (const name of [
-    'pid',
-    'signal',
-    'sequence',
-    'timeoutMs',
-    'ranMs',
-    'enqueued',
-    'completed',
-    'xid',
-  ] as const) {
-    const value = number(name);
-    if (value !== undefined) details[name] = value;
-  }
-  if (groups['gpu'] !== undefined) details.gpu = groups['gpu'];
-  if (groups['operation'] !== undefined) details.operation = groups['operation'];
-  return details;
-}
-
 // ---- exceptions
 
 function observeException(event: LogEvent, text: string, memory: FailureMemory): ObservationBody[] {
@@ -308,54 +228,6 @@ function observeException(event: LogEvent, text: string, memory: FailureMemory):
     ({ signature }) => signature.class === 'nccl-position',
   );
   return [body, ...positions.map(({ signature, match }) => observationOf(signature, match, text))];
-}
-
-/** The exception that was raised first; if another one of the chain says more, its class. */
-function raisedBody({ exceptions, where }: Pick<Traceback, 'exceptions' | 'where'>): ObservationBody {
-  const bodies = exceptions.map(classified);
-  const [first] = bodies;
-  const last = bodies.at(-1);
-  const special =
-    bodies.find(({ class: name, role }) => role === 'root' && name !== 'python') ??
-    bodies.find(({ role }) => role !== 'root') ??
-    first;
-  const said = first === last || special !== first ? [special] : [first, last];
-  const message = said.map((body) => body?.message ?? '').join(', then ');
-  const body: ObservationBody = {
-    kind: 'observation',
-    class: special?.class ?? 'python',
-    role: special?.role ?? 'root',
-    message: shortened(where === null ? message : `${message} (${where})`),
-  };
-  return addDetails(body, { ...special?.details });
-}
-
-function classified({ type, message }: RaisedException): ObservationBody {
-  const text = `${type}: ${message}`;
-  const body: ObservationBody = {
-    kind: 'observation',
-    class: 'python',
-    role: 'root',
-    message: shortened(message === '' ? type : text),
-  };
-  const details: ObservationDetails = { exception: type };
-  const kind = exceptionKinds.find(({ pattern }) => pattern.test(text));
-  const hints = hintsIn(text);
-  const exit = kind?.class === 'worker-death' ? readExit(text, hints) : null;
-  if (exit !== null && exit.role === 'root') return addDetails(exit, { ...details, ...exit.details });
-  if (kind !== undefined) {
-    body.class = kind.class;
-    body.role = kind.role;
-    return addDetails(body, { ...details, ...exit?.details });
-  }
-  // A program that raises an exception has been started.
-  const found = signed(text, hints).find(
-    ({ signature: { role, class: name } }) => role !== 'evidence' && name !== 'not-started',
-  );
-  if (found === undefined || found.signature.role === 'warning') return addDetails(body, details);
-  body.class = found.signature.class;
-  body.role = found.signature.role;
-  return addDetails(body, { ...details, ...detailsOf(found.match) });
 }
 
 /** Other ranks' lines stand between a traceback and what was raised. */
@@ -508,20 +380,4 @@ function isGrave({ level }: LogEvent): boolean {
 /** Nothing around it could have caught the exception. */
 function isOutermost(name: string | null): boolean {
   return name === '<module>' || name === '_run_module_as_main';
-}
-
-function addDetails(body: ObservationBody, details: ObservationDetails): ObservationBody {
-  if (Object.keys(details).length > 0) body.details = { ...body.details, ...details };
-  return body;
-}
-
-function lineAround(text: string, index: number): string {
-  const start = text.lastIndexOf('\n', index) + 1;
-  const end = text.indexOf('\n', index);
-  return shortened(text.slice(start, end < 0 ? undefined : end).trim());
-}
-
-function shortened(text: string): string {
-  const line = text.replaceAll(/\s*\n\s*/g, ' ').trim();
-  return line.length > messageMax ? `${line.slice(0, messageMax)}…` : line;
 }
