@@ -71,7 +71,8 @@ function hasSlashBehindName(text: string): boolean {
 
 export const noPrefix: LauncherPrefix = { rank: null, length: 0, source: null };
 
-const pythonStart = 'Traceback (most recent call last):';
+/** Python's, of what was raised. */
+export const pythonStart = 'Traceback (most recent call last):';
 
 const label = /^ {0,6}(\d{1,6}):(?: |$)/;
 

@@ -3,7 +3,7 @@
  * runners and moreutils' `ts` a time; journald and syslog the time, the machine and the program, `Nov 27 00:25:00 node-7 train.sh[4711]: `. Loggers write such
  * times, too: what is behind one tells (`isApart`).
  */
-import { readLauncherPrefix } from './launcher-prefix.ts';
+import { pythonStart, readLauncherPrefix } from './launcher-prefix.ts';
 
 export interface PassedOn {
   /** How many characters of the text it is; 0: there is none. */
@@ -118,5 +118,4 @@ export function withoutPassedOn(text: string): string {
     .join('\n');
 }
 
-const pythonStart = 'Traceback (most recent call last):';
 const headMax = 512;

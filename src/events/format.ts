@@ -16,6 +16,7 @@ import { dockerJson, isDockerHead } from './docker-json.ts';
 import { encodingLabel, utf16ByMark, wrappingOf } from './encodings.ts';
 import type { RecordFormat } from './framed-cutter.ts';
 import { tfevents } from './tfevents.ts';
+import { wandbName } from '../core/records/record-files.ts';
 import { isEventFileHead } from '../core/records/tfrecord.ts';
 import type { Wrapping } from './unwrapping.ts';
 import { isWandbHead } from '../core/records/wandb-log.ts';
@@ -33,9 +34,8 @@ export type Format =
   | 'utf-16be'
   | 'encoded';
 
-/** As TensorBoard's writers call their files (event_file_writer.py, EventsWriter::InitIfNeeded), and W&B's. */
+/** As TensorBoard's writers call their files (event_file_writer.py, EventsWriter::InitIfNeeded). */
 const eventFileName = /(?:^|\/)events\.out\.tfevents\.[^/]*$/;
-const wandbName = /\.wandb(?:\.gz|\.zst)?$/;
 
 /** `isWhole`: no more bytes come, or not soon. */
 export function decideFormat(origin: Origin, head: Buffer, isWhole: boolean): Format {

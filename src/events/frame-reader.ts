@@ -8,7 +8,13 @@
  *
  * A frame that ends in `\r` may be drawn over by the next one of the same line (`frameOpen`); then the last one counts.
  */
-import { noPrefix, readLabelledPrefix, readLauncherPrefix, readTaskLabel } from '../core/launcher-prefix.ts';
+import {
+  noPrefix,
+  pythonStart,
+  readLabelledPrefix,
+  readLauncherPrefix,
+  readTaskLabel,
+} from '../core/launcher-prefix.ts';
 import type { LauncherPrefix } from '../core/launcher-prefix.ts';
 import { wordsIn } from '../core/record-words.ts';
 import { isApart, readPassedOn } from '../core/passed-on.ts';
@@ -294,7 +300,6 @@ const labelsMin = 4;
 const labelsMax = 64;
 /** So much of a line shows that it is none of a list, whatever its number. */
 const beginningMax = 256;
-const pythonStart = 'Traceback (most recent call last):';
 const slurmsOwn = /^(?:srun|slurmstepd(?:-[\w.-]{1,128})?): /;
 
 function isOfProcess(text: string): boolean {

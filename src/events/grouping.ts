@@ -10,6 +10,7 @@
  * Failure rule: a line that fits no rule starts an event of its own; nothing is dropped.
  */
 import type { Level } from '../core/event.ts';
+import { pythonStart } from '../core/launcher-prefix.ts';
 import { isUntimedRecord } from './line-head.ts';
 import type { LineHead } from './line-head.ts';
 
@@ -53,7 +54,6 @@ export interface Line {
   source?: string | null;
 }
 
-const pythonStart = 'Traceback (most recent call last):';
 /** A terminal shows the key that interrupted the program, too. */
 const interruptedStart = /^(?:\^C){1,8}Traceback \(most recent call last\):/;
 /** PyTorch's workers print their own traceback behind the message of the exception that tells of it (torch/_utils.py). */

@@ -25,10 +25,8 @@ export const rowsBelowReader: FactReader = {
 
 function isOfRows(line: string): boolean {
   if (line.length > lineMax) return false;
-  // Both kinds of cells have a space behind their colon; a time has none.
-  const colon = line.indexOf(':');
-  if (colon < 0) return false;
-  if (line.charCodeAt(colon + 1) === 32 && startsCell.test(line)) return true;
+  if (!line.includes(':')) return false;
+  if (startsCell.test(line) && (line.includes(' : ') || line.includes(':  '))) return true;
   if (line.includes('Recent Stats')) return stats.test(line);
   return line.includes(' result:') && result.test(line);
 }

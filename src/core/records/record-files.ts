@@ -2,6 +2,9 @@ import type { Framing } from './framing.ts';
 import { tfRecordFraming } from './tfrecord.ts';
 import { wandbFraming } from './wandb-log.ts';
 
+/** As W&B calls the log of a run, and that when it was compressed. */
+export const wandbName = /\.wandb(?:\.gz|\.zst)?$/;
+
 /** The data of a record is looked at only where something may be masked in it. */
 const tfRecords = tfRecordFraming({ checksData: false });
 
@@ -9,5 +12,5 @@ const tfRecords = tfRecordFraming({ checksData: false });
 export function recordFramingOf(path: string): Framing | null {
   const name = path.slice(path.lastIndexOf('/') + 1);
   if (name.includes('tfevents')) return tfRecords;
-  return /\.wandb(?:\.gz|\.zst)?$/.test(name) ? wandbFraming : null;
+  return wandbName.test(name) ? wandbFraming : null;
 }
